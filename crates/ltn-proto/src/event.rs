@@ -1,0 +1,408 @@
+//! All that goes into the mind and all that comes out of it. These enums are the front page of
+//! this crate: what is not here cannot happen.
+//!
+//! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
+//! with the program on this node. The drive contract is told in the crate's documentation.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::address::Address;
+use crate::commands::CommandSpec;
+use crate::frame::Frame;
+use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
+use crate::name::Name;
+use crate::outcome::{CloseReason, Outcome, Refusal, RollCallEntry};
+use crate::path::{NodePath, Target};
+use crate::role::Role;
+use crate::value::Value;
+
+/// What can happen to a node.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// An authenticated connection stands. `peer` is who the other end proved to be.
+    LinkOpened {
+        /// The shell's number for it.
+        link: LinkId,
+        /// Which way it leads: the answer to a dial leads up, what was accepted leads down.
+        direction: Direction,
+        /// The id of the other end, taken from its key.
+        peer: NodeId,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// Which one.
+        dial: DialId,
+        /// Why.
+        why: DialError,
+    },
+    /// A frame arrived.
+    Frame {
+        /// On which link.
+        link: LinkId,
+        /// What it says.
+        frame: Frame,
+    },
+    /// A connection is gone, or was found to break the rules of the wire. Comes exactly once for
+    /// each link that was opened, also after the mind itself asked for its closing.
+    LinkClosed {
+        /// Which one.
+        link: LinkId,
+        /// Why, as far as the shell can tell.
+        why: CloseReason,
+    },
+    /// The queue towards a link became too full to wait for, or has room again.
+    LinkStalled {
+        /// Which one.
+        link: LinkId,
+        /// Is it stalled now?
+        stalled: bool,
+    },
+    /// The program on this node wants something.
+    Op(Op),
+    /// The moment that `poll_timeout` named has come.
+    Timeout,
+}
+
+/// Which way a link leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To a higher server; it is the outcome of this dial.
+    Up(DialId),
+    /// To a node below.
+    Down,
+}
+
+/// Why an address could not be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// Nobody listens there.
+    #[error("no server at this address")]
+    NoServer,
+    /// Nothing answered in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The text is no address of this carrier, or not one that may be used.
+    #[error("this address cannot be used")]
+    Unsuited,
+    /// Somebody listens there and speaks something else, or another network mode.
+    #[error("what listens there is no server of this kind of network")]
+    NotLtn,
+}
+
+/// What the shell has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send this frame on this link, in order.
+    Transmit {
+        /// On which link.
+        link: LinkId,
+        /// What to send.
+        frame: Frame,
+    },
+    /// Close this link after everything that was transmitted before has left.
+    Close {
+        /// Which link.
+        link: LinkId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Try to reach this address and answer with `LinkOpened` or `DialFailed`.
+    Dial {
+        /// The mind's number for it.
+        dial: DialId,
+        /// Where to.
+        to: Address,
+    },
+    /// Tell the program on this node.
+    Event(Event),
+}
+
+/// What a message carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Text, for people.
+    Text(String),
+    /// A value, for programs.
+    Value(Value),
+    /// Bytes that only the two ends understand.
+    Bytes(Bytes),
+}
+
+/// What the program on this node can ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Join the server at this address; if there is a higher server already, move: the old one is
+    /// left only when the new one has taken us. Ends with `Event::Connected` and
+    /// `Outcome::Reply(Null)`, or as refused with everything as it was.
+    Connect {
+        /// Its outcome names it.
+        op: OpId,
+        /// Where to.
+        to: Address,
+        /// Go on trying until it works? Else the first failure is the outcome.
+        persist: bool,
+    },
+    /// Leave the higher server and do not come back by oneself.
+    Disconnect {
+        /// Its outcome names it.
+        op: OpId,
+    },
+    /// A message that is acknowledged.
+    Send {
+        /// Its outcome names it.
+        op: OpId,
+        /// To whom.
+        to: Target,
+        /// What.
+        content: Content,
+        /// How long to wait for the acknowledgement.
+        timeout: Duration,
+    },
+    /// A message that is not.
+    Cast {
+        /// To whom. A target that is not known yet is resolved first, and the casts to it wait.
+        to: Target,
+        /// What.
+        content: Content,
+    },
+    /// A question to a requestable.
+    Request {
+        /// Its outcome names it.
+        op: OpId,
+        /// To whom.
+        to: Target,
+        /// Which requestable.
+        name: String,
+        /// With what.
+        argument: Value,
+        /// How long to wait for the reply.
+        timeout: Duration,
+    },
+    /// A command.
+    Call {
+        /// Its outcome names it.
+        op: OpId,
+        /// To whom.
+        to: Target,
+        /// Which command.
+        command: String,
+        /// With what.
+        arguments: Vec<Value>,
+        /// The token of a confirmation, if this is the second word.
+        token: Option<[u8; 16]>,
+        /// How long to wait for the reply.
+        timeout: Duration,
+    },
+    /// Where is this node? Ends with `Outcome::Reply` of a map with `id` and `path`.
+    Locate {
+        /// Its outcome names it.
+        op: OpId,
+        /// Whom to look for.
+        target: Target,
+        /// How long to wait for the reply.
+        timeout: Duration,
+    },
+    /// The answer to `Event::Message` (with an inbound id), `Event::Requested` or `Event::Called`.
+    Answer {
+        /// Which one.
+        inbound: InboundId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Offer a requestable from now on.
+    OfferRequestable {
+        /// Its name.
+        name: String,
+    },
+    /// Offer a command from now on.
+    OfferCommand {
+        /// Its declaration.
+        spec: CommandSpec,
+    },
+    /// Offer the requestable or command of this name no longer.
+    Withdraw {
+        /// Its name.
+        name: String,
+    },
+    /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`.
+    Stop {
+        /// Come back at once?
+        restart: bool,
+    },
+}
+
+/// The answer to something that came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The message was taken into the application's queue.
+    Taken,
+    /// The value that was asked for, or the command's result.
+    Value(Value),
+    /// The handler ran and failed.
+    Failed(String),
+    /// The handler did not run.
+    Refused(Refusal),
+}
+
+/// What the program on this node gets to know.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Something that the program asked for has ended.
+    Ended {
+        /// What.
+        op: OpId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A message came in.
+    Message {
+        /// Present where the sender waits: answer with `Answer::Taken` or `Answer::Refused`.
+        inbound: Option<InboundId>,
+        /// Who sent it.
+        from: NodeId,
+        /// The sender's place, where it is known here.
+        sender: Option<NodePath>,
+        /// What it says.
+        content: Content,
+    },
+    /// Somebody asks a requestable that the program offers. Answer it.
+    Requested {
+        /// Which one; the answer names it.
+        inbound: InboundId,
+        /// Who asks.
+        from: NodeId,
+        /// The requestable.
+        name: String,
+        /// With what.
+        argument: Value,
+        /// After this the answer is of no use.
+        time_left: Duration,
+    },
+    /// Somebody calls a command that the program offers; rights and arguments were checked.
+    Called {
+        /// Which one; the answer names it.
+        inbound: InboundId,
+        /// Who calls.
+        from: NodeId,
+        /// The link it came by is the caller's own (else others passed it on).
+        direct: bool,
+        /// The command.
+        command: String,
+        /// With what, after checking: as many and of the kinds that the declaration says.
+        arguments: Vec<Value>,
+        /// After this the answer is of no use.
+        time_left: Duration,
+    },
+    /// This node has a (new) higher server.
+    Connected {
+        /// Its id.
+        parent: NodeId,
+        /// What it calls itself.
+        parent_name: Name,
+        /// Where it was reached.
+        address: Address,
+        /// The name that this node has below it.
+        name: Option<Name>,
+        /// Why it is not the wanted name.
+        name_reason: Option<String>,
+        /// What the server tells of itself.
+        metadata: Value,
+        /// May this node do everything there?
+        admin: bool,
+    },
+    /// This node has no higher server any more.
+    Disconnected {
+        /// Whom it lost.
+        parent: NodeId,
+        /// What that one called itself.
+        parent_name: Name,
+        /// Why.
+        reason: CloseReason,
+        /// What the other end said, may be empty.
+        text: String,
+        /// Does this node try to come back by itself?
+        returning: bool,
+    },
+    /// An attempt to come back, or to join for the first time, came to nothing; the next follows.
+    Retrying {
+        /// The address.
+        address: Address,
+        /// Why.
+        why: String,
+        /// The pause until the next attempt.
+        pause: Duration,
+    },
+    /// Where this node is in the tree has changed.
+    Placed {
+        /// The path; in a fragment with its last known prefix.
+        path: NodePath,
+        /// Is there a way to the root?
+        rooted: bool,
+    },
+    /// A node registered below this server, directly.
+    Joined {
+        /// Who.
+        child: NodeId,
+        /// As what.
+        role: Role,
+        /// By which name.
+        name: Option<Name>,
+        /// Why it is not the name that was wanted.
+        name_reason: Option<String>,
+    },
+    /// A directly registered node is gone.
+    Left {
+        /// Who.
+        child: NodeId,
+        /// As what.
+        role: Role,
+        /// Which name it had.
+        name: Option<Name>,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A connection from below was not let in, or was thrown out before it had registered.
+    TurnedAway {
+        /// Who.
+        peer: NodeId,
+        /// Why.
+        why: String,
+    },
+    /// The parent hands out tickets for its data socket.
+    DataTicket {
+        /// Present one of these there, once each.
+        tickets: Vec<[u8; 16]>,
+        /// The port of the parent's data socket, where it has one.
+        port: Option<u16>,
+    },
+    /// The parent's side: these tickets were handed to this child.
+    DataTicketIssued {
+        /// To whom.
+        child: NodeId,
+        /// Which.
+        tickets: Vec<[u8; 16]>,
+    },
+    /// A roll call that was led from this node has ended; comes before `Stopped`.
+    RollCall {
+        /// Who gave the order.
+        issuer: NodeId,
+        /// Every node once.
+        entries: Vec<RollCallEntry>,
+    },
+    /// An order to stop or restart goes through this node.
+    Ordered {
+        /// Restart, or stop?
+        restart: bool,
+        /// In words.
+        text: String,
+    },
+    /// Everything is closed; nothing follows.
+    Stopped {
+        /// Come back at once?
+        restart: bool,
+    },
+}

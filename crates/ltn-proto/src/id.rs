@@ -1,0 +1,105 @@
+//! The identifiers of the network: which node, which link, which request.
+//!
+//! A [`NodeId`] is the only identifier that travels; the others number things inside one process.
+//! This room knows how ids look to people. It does not know how keys are made or checked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::{BASE32_NOPAD, Encoding};
+use sha2::{Digest, Sha256};
+
+/// Who a node is: the SHA-256 of its public key (the DER of its `SubjectPublicKeyInfo`).
+///
+/// Written `id:` and 52 characters of lower-case base32 (RFC 4648, no padding).
+///
+/// ```
+/// use ltn_proto::NodeId;
+/// let id = NodeId::of_public_key(b"any public key");
+/// assert_eq!(id.to_string().parse::<NodeId>().unwrap(), id);
+/// assert_eq!(id.short().len(), 5);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId([u8; 32]);
+
+impl NodeId {
+    /// The id that stands for "whoever can answer" in a destination and for "nobody" elsewhere.
+    /// No public key hashes to it.
+    pub const NOBODY: Self = Self([0; 32]);
+
+    /// The id of the holder of this public key.
+    #[must_use]
+    pub fn of_public_key(subject_public_key_info: &[u8]) -> Self {
+        Self(Sha256::digest(subject_public_key_info).into())
+    }
+
+    /// An id from its 32 bytes, as they stand in a frame.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, as they stand in a frame.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first five characters of the written form: enough to tell the nodes of one house apart,
+    /// too few to prove anything.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let mut text = lower_base32(&self.0[..4]);
+        text.truncate(5);
+        text
+    }
+}
+
+fn lower_base32(bytes: &[u8]) -> String {
+    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "id:{}", lower_base32(&self.0))
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "id:{}…", self.short())
+    }
+}
+
+/// A text that should be an id and is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id is `id:` and 52 characters of base32 (a-z, 2-7)")]
+pub struct BadNodeId;
+
+impl FromStr for NodeId {
+    type Err = BadNodeId;
+
+    fn from_str(text: &str) -> Result<Self, BadNodeId> {
+        let digits = text.strip_prefix("id:").ok_or(BadNodeId)?;
+        let encoding: &Encoding = &BASE32_NOPAD;
+        let bytes =
+            encoding.decode(digits.to_ascii_uppercase().as_bytes()).map_err(|_| BadNodeId)?;
+        bytes.try_into().map(Self).map_err(|_| BadNodeId)
+    }
+}
+
+/// One authenticated connection of this node, numbered by the shell; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// One attempt to reach an address, numbered by the mind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DialId(pub u64);
+
+/// One thing that the local user asked for, numbered by the shell; its outcome names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub u64);
+
+/// One thing that another node asked of the local user, numbered by the mind; the answer names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InboundId(pub u64);

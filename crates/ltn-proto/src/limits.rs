@@ -1,0 +1,108 @@
+//! Every maximum of the system: its unit, its reason, and whether a user may set it.
+//!
+//! What can be set is a field of [`Limits`]; what is part of the wire or of a promise is a constant.
+
+use std::time::Duration;
+
+/// The payload of one frame, in bytes. Small enough that a ping never waits long behind one.
+pub const FRAME_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// The first frame of a link, in bytes: a stranger gets no more of our memory.
+pub const FIRST_FRAME_BYTES_MAX: usize = 4 * 1024;
+/// One message put together from its frames, in bytes; anything larger is a stream.
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// How often a frame may be passed on: twice the depth of the tree, up and down.
+pub const HOPS_MAX: u8 = 32;
+/// The layers of a tree below the root.
+pub const DEPTH_MAX: usize = 16;
+/// How deep a value may nest. Decoding recurses, and a stack is finite.
+pub const VALUE_NESTING_MAX: usize = 16;
+/// A name, in characters.
+pub const NAME_CHARS_MAX: usize = 64;
+/// A free text that a node tells of itself (description, version), in bytes.
+pub const DESCRIPTION_BYTES_MAX: usize = 256;
+/// The name of a requestable or command, in bytes.
+pub const WORD_BYTES_MAX: usize = 64;
+/// The arguments of one command.
+pub const ARGUMENTS_MAX: usize = 64;
+/// The requestables or commands that one node declares.
+pub const DECLARATIONS_MAX: usize = 1_024;
+/// The open confirmations of one actor; a further one replaces the oldest.
+pub const CONFIRMATIONS_PER_ACTOR_MAX: usize = 4;
+/// The open confirmations of one node.
+pub const CONFIRMATIONS_MAX: usize = 64;
+/// The places of other nodes that a node remembers, beyond its own subtree.
+pub const KNOWN_PLACES_MAX: usize = 1_024;
+/// The candidates that an error lists for a name that fits several nodes.
+pub const CANDIDATES_MAX: usize = 8;
+/// Messages that are being put together from frames at one time, and their bytes together.
+pub const REASSEMBLIES_MAX: usize = 64;
+/// The bytes that all messages being put together may take.
+pub const REASSEMBLY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Half-arrived messages are dropped after this time.
+pub const REASSEMBLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A confirmation waits this long for its second word.
+pub const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
+/// A kick refuses the kicked id this long.
+pub const KICK_LIFETIME: Duration = Duration::from_secs(60);
+/// A server that waits to be let in below another one waits this long for the root's word.
+pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
+/// How long a second link with a known id waits for a sign of life of the first.
+pub const DUPLICATE_PROBE: Duration = Duration::from_secs(2);
+/// A network-wide order ends after this time, whoever has not answered.
+pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
+/// What each layer keeps back of an order's time, so that it answers before its parent gives up.
+pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
+/// A dead sub-server is shown as stale this long, then forgotten.
+pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+/// The shortest and the longest pause before an uplink is tried again.
+pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// See [`RECONNECT_PAUSE_MIN`].
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// The maxima that a user may need to set. The defaults fit a Raspberry Pi and a house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Idle links are pinged this often.
+    pub ping_interval: Duration,
+    /// A link without any frame for this long is dead.
+    pub lease: Duration,
+    /// A connection has this long from its TLS handshake to its registration.
+    pub hello_timeout: Duration,
+    /// Requests of one caller that may be open at one node.
+    pub open_requests_per_caller: usize,
+    /// Requests that may be open at one node, of all callers.
+    pub open_requests: usize,
+    /// Nodes in a server's map.
+    pub records: usize,
+    /// Connections that a server holds.
+    pub links: usize,
+    /// Connections that have not registered yet.
+    pub pending_links: usize,
+    /// Connections of one address that have not registered yet (loopback is exempt).
+    pub pending_links_per_address: usize,
+    /// Messages queued for one link.
+    pub queued_messages: usize,
+    /// Bytes queued for one link.
+    pub queued_bytes: usize,
+    /// A link that takes nothing for this long is closed as a slow reader.
+    pub stalled_link_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_millis(2_500),
+            lease: Duration::from_secs(10),
+            hello_timeout: Duration::from_secs(5),
+            open_requests_per_caller: 256,
+            open_requests: 16_384,
+            records: 20_000,
+            links: 10_240,
+            pending_links: 128,
+            pending_links_per_address: 8,
+            queued_messages: 1_024,
+            queued_bytes: 4 * 1024 * 1024,
+            stalled_link_timeout: Duration::from_secs(10),
+        }
+    }
+}

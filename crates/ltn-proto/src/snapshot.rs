@@ -1,0 +1,83 @@
+//! A read-only picture of a node: what lists, drawings and tests look at.
+//!
+//! Plain data, copied out of the mind; nothing here can change anything.
+
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::id::NodeId;
+use crate::name::Name;
+use crate::path::NodePath;
+use crate::role::Role;
+
+/// What a node knows at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Who it is.
+    pub id: NodeId,
+    /// What it was configured to be.
+    pub role: Role,
+    /// What it is called.
+    pub name: Name,
+    /// Where it is; in a fragment with the last known prefix.
+    pub path: NodePath,
+    /// Is there a way to the root?
+    pub rooted: bool,
+    /// The higher server, if it is connected now.
+    pub parent: Option<NodeId>,
+    /// All servers above it, the root first, as last heard.
+    pub ancestors: Vec<NodeId>,
+    /// Its subtree, itself first, each node before its children, siblings in the order of names
+    /// (clients before servers). Sessions are left out.
+    pub tree: Vec<TreeNode>,
+    /// Sessions in its subtree.
+    pub sessions: usize,
+    /// Links that are registered.
+    pub links: usize,
+    /// Links that are not registered yet.
+    pub pending_links: usize,
+    /// Requests of its own that have not ended.
+    pub open_requests: usize,
+    /// Requests of others that have not been answered.
+    pub inbound_requests: usize,
+    /// What happened so far, for tests and metrics.
+    pub counters: Counters,
+}
+
+/// One node of a subtree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeNode {
+    /// Who.
+    pub id: NodeId,
+    /// The node above it; its own id for the top of a snapshot.
+    pub parent: NodeId,
+    /// What it is called.
+    pub name: Name,
+    /// Where it is.
+    pub path: NodePath,
+    /// What it was configured to be.
+    pub role: Role,
+    /// Where it listens, if it does.
+    pub address: Option<Address>,
+    /// For how long nothing was heard of it, if its branch is lost.
+    pub stale_for: Option<Duration>,
+    /// How many servers are directly below it.
+    pub servers: usize,
+    /// How many clients are directly below it.
+    pub clients: usize,
+}
+
+/// How often things happened that nobody is told about one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Frames that were passed on.
+    pub forwarded: u64,
+    /// Frames refused because their source is not below the link they came by.
+    pub forged_sources: u64,
+    /// Frames that nobody could deliver and nobody waited for.
+    pub dropped: u64,
+    /// Replies that came after their request had ended.
+    pub late_replies: u64,
+    /// Frames of a kind that this version does not know.
+    pub unknown_kinds: u64,
+}

@@ -1,0 +1,91 @@
+//! What can go wrong, one small enum per verb, in words for people.
+
+use ltn_proto::{BadPath, NoRoute, Refusal};
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Neither of the two modes was chosen.
+    #[error(
+        "say which network this is: the open mode (loopback only, everybody is admin) must be \
+         asked for; a network with members needs `ltn init`, which comes later"
+    )]
+    NoMode,
+    /// The open mode does not leave this machine.
+    #[error("the open mode is for loopback addresses only, and {0} is none")]
+    NotLoopback(std::net::IpAddr),
+    /// The name cannot be used.
+    #[error("the name `{name}`: {source}")]
+    BadName {
+        /// The name as given.
+        name: String,
+        /// What is wrong with it.
+        source: ltn_proto::BadName,
+    },
+    /// No port of the expression is free.
+    #[error("no free port: {tried}: {source}")]
+    PortInUse {
+        /// What was tried, in words.
+        tried: String,
+        /// What the system said last.
+        source: std::io::Error,
+    },
+    /// A throw-away identity could not be made.
+    #[error("no identity could be made: {0}")]
+    Identity(String),
+}
+
+/// Why joining a server did not work. The node is where it was before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// An attempt is already under way.
+    #[error("already connecting")]
+    AlreadyConnecting,
+    /// Nobody listens there.
+    #[error("no server at {0}")]
+    NoServer(String),
+    /// The server, or the root, refused.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The address cannot be used.
+    #[error("the address {0} cannot be used")]
+    Unsuited(String),
+    /// What listens there is something else.
+    #[error("what listens at {0} is no server of an open network")]
+    NotLtn(String),
+    /// Nothing answered in time.
+    #[error("no answer from {0} in time")]
+    Timeout(String),
+    /// It is this node's own address.
+    #[error("{0} is this node's own address")]
+    OwnAddress(String),
+    /// This node has stopped.
+    #[error("this node has stopped")]
+    Stopped,
+}
+
+/// How a send, request or call ended, if it did not end well.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TalkError {
+    /// The target is no target.
+    #[error("{0}")]
+    BadTarget(BadPath),
+    /// Certainly not done: somebody refused.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// Certainly not done: no way to the target.
+    #[error("no route: {0}")]
+    NoRoute(NoRoute),
+    /// The handler ran and failed.
+    #[error("it ran and failed: {0}")]
+    Failed(String),
+    /// Nobody can tell whether it was done.
+    #[error("unknown whether it was done: {0}")]
+    Unknown(String),
+    /// This node has stopped.
+    #[error("this node has stopped")]
+    Stopped,
+}
