@@ -13,6 +13,8 @@ mod outcome;
 mod path;
 mod permissions;
 mod role;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod snapshot;
 mod value;
 

@@ -50,6 +50,10 @@ impl NodeState {
         Self {}
     }
 
+    /// Runs this deliberately broken mind, which checkers have to catch.
+    #[cfg(feature = "sim")]
+    pub const fn set_mutant(&mut self, _mutant: crate::sim::Mutant) {}
+
     /// Something happened. Afterwards drain [`Self::poll_output`] to the end.
     pub fn handle(&mut self, _now: Moment, _input: Input) {}
 
