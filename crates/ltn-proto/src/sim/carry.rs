@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
+
 use crate::address::Address;
+use crate::codec;
 use crate::event::{DialError, Input};
 use crate::frame::{Frame, Kind};
 use crate::id::{DialId, LinkId};
+use crate::limits::FRAME_PAYLOAD_BYTES_MAX;
 use crate::outcome::CloseReason;
 
 use super::HostId;
@@ -248,5 +252,10 @@ impl Network {
 
 /// Every frame goes through the bytes that a real link would carry.
 fn through_the_codec(frame: Frame) -> Frame {
-    frame
+    let mut bytes = BytesMut::new();
+    codec::encode(&frame, &mut bytes);
+    let read = codec::Decoder::new(FRAME_PAYLOAD_BYTES_MAX).decode(&mut bytes);
+    let read = read.expect("what a mind says can be sent").expect("a whole frame was written");
+    assert!(read == frame && bytes.is_empty(), "the codec changed {frame:?} into {read:?}");
+    read
 }

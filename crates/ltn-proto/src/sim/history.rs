@@ -54,6 +54,8 @@ pub struct OpRecord {
     pub started: Moment,
     /// When it must have ended, where it says so.
     pub due: Option<Moment>,
+    /// May it go on until it works?
+    pub persists: bool,
     /// How it ended, and when.
     pub outcome: Option<(Moment, Outcome)>,
     /// How often it ended: once, if all is well.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::address::Address;
 use crate::event::Op;
-use crate::id::{DialId, LinkId, NodeId};
+use crate::id::{DialId, LinkId, NodeId, OpId};
 use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::name::Name;
@@ -47,6 +47,8 @@ pub(super) struct Host {
     /// What waits while the process is paused; `None` while it runs.
     pub(super) paused: Option<VecDeque<Happening>>,
     pub(super) home: Home,
+    /// What its program asked for to find a first server, until it has one.
+    pub(super) seeking: Option<OpId>,
     /// What its program offers, told again after each start.
     pub(super) offers: BTreeMap<String, Op>,
     /// Steps in the simulated second that runs: a mind that never rests is found out.
@@ -80,6 +82,7 @@ impl Host {
             wake: None,
             paused: None,
             home: Home::default(),
+            seeking: None,
             offers: BTreeMap::new(),
             steps: (0, 0),
         }

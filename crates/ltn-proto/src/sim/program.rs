@@ -119,9 +119,10 @@ impl Network {
             Op::Withdraw { name } => {
                 machine.offers.remove(name);
             }
-            Op::Connect { to, persist: true, .. } if machine.home.parent.is_none() => {
+            Op::Connect { op, to, persist: true } if machine.home.parent.is_none() => {
                 machine.home.address = Some(to.clone());
                 machine.home.wanted = true;
+                machine.seeking = Some(*op);
             }
             Op::Disconnect { .. } => {
                 machine.home.wanted = false;
@@ -136,6 +137,7 @@ impl Network {
             word: word(op),
             started: self.now,
             due: timeout.map(|timeout| self.now + timeout),
+            persists: matches!(op, Op::Connect { persist: true, .. }),
             outcome: None,
             endings: 0,
         };
@@ -177,7 +179,14 @@ impl Network {
         let record = self.ops.get_mut(&op).filter(|record| record.host == host);
         let record = record.unwrap_or_else(|| panic!("{host:?} ends {op:?}, which it never got"));
         record.endings += 1;
+        let found = matches!(outcome, Outcome::Reply(_));
         record.outcome.get_or_insert((now, outcome));
+        // A search that was given up is not taken up again by itself.
+        let machine = &mut self.hosts[host.0];
+        if machine.seeking == Some(op) {
+            machine.seeking = None;
+            machine.home.wanted &= found || machine.home.parent.is_some();
+        }
     }
 
     fn answer(&mut self, host: HostId, from: NodeId, inbound: InboundId, asked: &Asked) {
