@@ -3,4 +3,6 @@
 
 mod codec;
 mod fragments;
+mod name;
+mod text;
 mod value;
