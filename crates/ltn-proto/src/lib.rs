@@ -22,7 +22,7 @@ mod value;
 
 pub use address::Address;
 pub use codec::CodecError;
-pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind};
+pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
