@@ -3,6 +3,7 @@
 mod address;
 pub mod codec;
 mod commands;
+mod drawing;
 mod event;
 mod fragments;
 pub mod frame;
@@ -23,6 +24,7 @@ mod value;
 pub use address::Address;
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
+pub use drawing::draw_tree;
 pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
