@@ -154,13 +154,17 @@ impl Network {
         let host = HostId(self.hosts.len());
         let name = (!name.is_empty())
             .then(|| Name::wanted(name).expect("a simulated node has a proper name"));
-        let key = format!("simulated node {} of network {}", host.0, self.network_seed);
-        let id = NodeId::of_public_key(key.as_bytes());
+        let id = self.make_id(host);
         let mut machine = Host::new(id, role, name, host.0);
         configure(&mut machine.config);
         self.hosts.push(machine);
         self.start(host);
         host
+    }
+
+    pub(super) fn make_id(&self, host: HostId) -> NodeId {
+        let key = format!("simulated node {} of network {}", host.0, self.network_seed);
+        NodeId::of_public_key(key.as_bytes())
     }
 
     /// Lets this broken mind run on every host that starts from now on.
