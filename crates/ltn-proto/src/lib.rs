@@ -17,6 +17,8 @@ mod outcome;
 mod path;
 mod permissions;
 mod role;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod snapshot;
 mod text;
 mod value;

@@ -168,6 +168,10 @@ impl NodeState {
         }
     }
 
+    /// Runs this deliberately broken mind, which checkers have to catch.
+    #[cfg(feature = "sim")]
+    pub const fn set_mutant(&mut self, _mutant: crate::sim::Mutant) {}
+
     /// Something happened. Afterwards drain [`Self::poll_output`] to the end.
     pub fn handle(&mut self, now: Moment, input: Input) {
         debug_assert!(self.outputs.is_empty(), "the outputs were not drained");
