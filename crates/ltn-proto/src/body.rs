@@ -455,11 +455,7 @@ pub(crate) struct OrderNoted {
 pub(crate) struct Token(#[cbor(n(0), with = "minicbor::bytes")] pub(crate) [u8; 16]);
 
 impl<C> Encode<C> for NodeId {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         e.bytes(self.as_bytes())?.ok()
     }
 }
@@ -473,11 +469,7 @@ impl<'b, C> Decode<'b, C> for NodeId {
 }
 
 impl<C> Encode<C> for Name {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         e.str(self.as_str())?.ok()
     }
 }
@@ -489,11 +481,7 @@ impl<'b, C> Decode<'b, C> for Name {
 }
 
 impl<C> Encode<C> for Address {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         e.str(self.as_str())?.ok()
     }
 }
@@ -505,11 +493,7 @@ impl<'b, C> Decode<'b, C> for Address {
 }
 
 impl<C> Encode<C> for NodePath {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         e.array(self.names().len() as u64)?;
         for name in self.names() {
             e.str(name.as_str())?;

@@ -32,19 +32,12 @@ pub(crate) struct Confirmations {
 }
 
 /// Why a token does not work.
-pub(crate) const NOT_CONFIRMED: &str =
-    "this confirmation is unknown, used, older than 30 s, or was given for something else; \
+pub(crate) const NOT_CONFIRMED: &str = "this confirmation is unknown, used, older than 30 s, or was given for something else; \
      nothing was done";
 
 impl Confirmations {
     /// Remembers what this token is for. An actor with too many open ones loses the oldest.
-    pub(crate) fn offer(
-        &mut self,
-        token: [u8; 16],
-        deed: Deed,
-        targets: Vec<NodeId>,
-        now: Moment,
-    ) {
+    pub(crate) fn offer(&mut self, token: [u8; 16], deed: Deed, targets: Vec<NodeId>, now: Moment) {
         self.expire(now);
         let actor = deed.actor;
         self.make_room(CONFIRMATIONS_PER_ACTOR_MAX, |offer| offer.deed.actor == actor);

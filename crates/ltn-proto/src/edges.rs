@@ -60,13 +60,7 @@ pub(crate) enum NotAllowed {
 
 impl Edges {
     pub(crate) const fn new(incarnation: u64, started: Moment, pending_max: usize) -> Self {
-        Self {
-            pending: BTreeMap::new(),
-            quiet_until: None,
-            started,
-            incarnation,
-            pending_max,
-        }
+        Self { pending: BTreeMap::new(), quiet_until: None, started, incarnation, pending_max }
     }
 
     /// May this edge come into being? If so it counts from now on, until [`Self::done`].

@@ -129,12 +129,6 @@ impl Requests {
         }
     }
 
-    /// Those that wait for an answer of this node.
-    pub(crate) fn sent_to(&self, node: NodeId) -> Vec<u64> {
-        let sent = |(id, open): (&u64, &Open)| (open.stage == Stage::Sent(node)).then_some(*id);
-        self.open.iter().filter_map(sent).collect()
-    }
-
     pub(crate) fn ids(&self) -> Vec<u64> {
         self.open.keys().copied().collect()
     }

@@ -73,11 +73,6 @@ pub(crate) enum NotTaken {
     Full,
 }
 
-/// Case-folded form, in which siblings must differ.
-fn folded(name: &Name) -> String {
-    name.as_str().to_lowercase()
-}
-
 impl Tree {
     pub(crate) const fn new(top: NodeId, records_max: usize) -> Self {
         Self { top, nodes: BTreeMap::new(), children: BTreeMap::new(), records_max }
@@ -104,8 +99,8 @@ impl Tree {
         match &record.name {
             // A name that somebody else holds here was given twice by a server that should not
             // have; the id stays reachable, the name keeps its first holder.
-            Some(name) if !siblings.by_name.contains_key(&folded(name)) => {
-                siblings.by_name.insert(folded(name), id);
+            Some(name) if !siblings.by_name.contains_key(&name.folded()) => {
+                siblings.by_name.insert(name.folded(), id);
             }
             _ => {
                 siblings.nameless.insert(id);
@@ -180,7 +175,7 @@ impl Tree {
 
     /// The child of this name, compared case-folded.
     pub(crate) fn child_named(&self, parent: NodeId, name: &Name) -> Option<NodeId> {
-        self.children.get(&parent)?.by_name.get(&folded(name)).copied()
+        self.children.get(&parent)?.by_name.get(&name.folded()).copied()
     }
 
     /// A node and all below it, each before its children.
@@ -226,7 +221,7 @@ impl Tree {
 
     /// All nodes of this name.
     pub(crate) fn named(&self, name: &Name) -> Vec<NodeId> {
-        let wanted = folded(name);
+        let wanted = name.folded();
         let by_name = self.children.values().filter_map(|c| c.by_name.get(&wanted));
         by_name.copied().collect()
     }
@@ -252,9 +247,9 @@ impl Tree {
         let Some(siblings) = self.children.get_mut(&parent) else { return };
         siblings.nameless.remove(&id);
         if let Some(name) = &node.record.name
-            && siblings.by_name.get(&folded(name)) == Some(&id)
+            && siblings.by_name.get(&name.folded()) == Some(&id)
         {
-            siblings.by_name.remove(&folded(name));
+            siblings.by_name.remove(&name.folded());
         }
         if siblings.is_empty() {
             self.children.remove(&parent);

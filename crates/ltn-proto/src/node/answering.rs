@@ -148,7 +148,8 @@ impl NodeState {
             self.inbound.open(caller, now + time_left(frame))
         };
         if room.is_none() {
-            let text = format!("{} has too many open requests of this caller, or of all", self.name);
+            let text =
+                format!("{} has too many open requests of this caller, or of all", self.name);
             let refusal = Refusal::new(RefusalKind::Busy, text);
             self.reply(now, caller, Outcome::Refused(refusal));
         }
@@ -312,10 +313,8 @@ impl NodeState {
 
     fn say_where(&mut self, now: Moment, caller: Caller, id: NodeId) {
         if id != self.config.id && self.tree.get(id).is_some() && !self.is_live(id) {
-            let no_route = NoRoute {
-                at: self.path().to_string(),
-                text: self.out_of_reach_since(now, id),
-            };
+            let no_route =
+                NoRoute { at: self.path().to_string(), text: self.out_of_reach_since(now, id) };
             return self.reply(now, caller, Outcome::NoRoute(no_route));
         }
         let Some(path) = self.path_of(id) else { return };
@@ -479,4 +478,3 @@ fn no_route_of(frame: &Frame) -> Outcome {
         Err(bad) => Outcome::Unknown(bad.to_string()),
     }
 }
-

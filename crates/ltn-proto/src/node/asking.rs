@@ -153,7 +153,7 @@ impl NodeState {
     }
 
     /// Asks the servers above who is meant; the first that knows answers.
-    fn search(&mut self, now: Moment, id: u64, resolve: &Resolve) {
+    pub(super) fn search(&mut self, now: Moment, id: u64, resolve: &Resolve) {
         let parent = self.uplink.parent.as_ref().map(|parent| parent.link);
         let (Some(link), Some(open)) = (parent, self.requests.get_mut(id)) else {
             let outcome = self.not_connected();

@@ -44,7 +44,11 @@ impl Run {
 
 /// The requestables that a node of this role answers by itself.
 pub(super) fn requestables(role: Role) -> Vec<&'static str> {
-    if role.is_server() { vec!["PING", "SERVERDATA", "LISTNETWORK"] } else { vec!["PING", "CLIENTDATA"] }
+    if role.is_server() {
+        vec!["PING", "SERVERDATA", "LISTNETWORK"]
+    } else {
+        vec!["PING", "CLIENTDATA"]
+    }
 }
 
 /// The commands that a node of this role comes with.
@@ -120,8 +124,7 @@ fn joiner_commands() -> Vec<CommandSpec> {
         spec("connect", "from the server", "leave for the server at this address")
             .permission(Permission::admin())
             .required("address", ParameterKind::Text),
-        spec("disconnect", "from the server", "leave the server")
-            .permission(Permission::admin()),
+        spec("disconnect", "from the server", "leave the server").permission(Permission::admin()),
     ]
 }
 
@@ -150,7 +153,8 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::NotOffered, text));
         };
         let parent = self.uplink.parent.as_ref().map(|parent| parent.id);
-        let by_parent = *runner == Runner::BuiltIn && parent == Some(actor) && !is_for_servers(spec);
+        let by_parent =
+            *runner == Runner::BuiltIn && parent == Some(actor) && !is_for_servers(spec);
         let allowed = self.config.newcomers.allow(&spec.permission);
         if !allowed && !by_parent && actor != self.config.id {
             let (name, needed) = (&spec.name, &spec.permission);
@@ -184,11 +188,7 @@ impl NodeState {
     }
 
     fn deed(command: &str, run: &Run) -> Deed {
-        Deed {
-            actor: run.actor,
-            command: command.to_owned(),
-            arguments: run.arguments.clone(),
-        }
+        Deed { actor: run.actor, command: command.to_owned(), arguments: run.arguments.clone() }
     }
 
     fn offer_token(
@@ -257,7 +257,9 @@ impl NodeState {
         if run.token.is_none() && !harmless {
             return self.offer_token(now, command, run, prepared);
         }
-        let targets = if harmless { Vec::new() } else {
+        let targets = if harmless {
+            Vec::new()
+        } else {
             let Some(targets) = self.take_token(now, command, run) else { return };
             targets
         };
@@ -397,11 +399,8 @@ impl NodeState {
 
     fn ping_caller(&mut self, now: Moment, run: &Run) {
         let ping = body::Request { name: "PING".to_owned(), argument: Value::Null };
-        let question = Question {
-            kind: Kind::REQUEST,
-            flags: Flags::default(),
-            payload: body::write(&ping),
-        };
+        let question =
+            Question { kind: Kind::REQUEST, flags: Flags::default(), payload: body::write(&ping) };
         let origin = Origin::Stopwatch(run.inbound);
         self.ask_for(now, origin, Target::Id(run.actor), Some(question), PING_TIME);
     }
@@ -515,9 +514,8 @@ impl NodeState {
         let mut lines = Vec::new();
         for word in wanted {
             let category = word.strip_suffix(" commands").unwrap_or(&word);
-            let fits = |s: &&&CommandSpec| {
-                word == "commands" || s.category == category || s.name == word
-            };
+            let fits =
+                |s: &&&CommandSpec| word == "commands" || s.category == category || s.name == word;
             let before = lines.len();
             lines.extend(specs.iter().filter(fits).map(|spec| help_line(spec)));
             if lines.len() == before {

@@ -177,12 +177,8 @@ impl NodeState {
             self.attempt_failed(now, RefusalKind::Cycle, text);
             return Ok(());
         }
-        let parent = Parent {
-            link,
-            id: above.id,
-            name: above.name.clone(),
-            address: attempt.to.clone(),
-        };
+        let parent =
+            Parent { link, id: above.id, name: above.name.clone(), address: attempt.to.clone() };
         self.edition += 1;
         self.links.register_parent(link);
         self.watch_link(now, link);
@@ -245,7 +241,9 @@ impl NodeState {
             }
             Wish::Command(inbound) => {
                 let kept = match &self.uplink.parent {
-                    Some(parent) => format!("; {} keeps its place below {}", self.name, parent.name),
+                    Some(parent) => {
+                        format!("; {} keeps its place below {}", self.name, parent.name)
+                    }
                     None => String::new(),
                 };
                 let refusal = Refusal::new(kind, format!("{why}{kept}"));

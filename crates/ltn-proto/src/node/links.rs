@@ -294,12 +294,9 @@ impl NodeState {
             Some(Phase::ExpectWelcome(_)) => {
                 self.close_link(now, link, CloseReason::Silent, "no welcome in time");
             }
-            Some(_) => self.turn_away(
-                now,
-                link,
-                RefusalKind::Misbehaved,
-                "it did not register in time",
-            ),
+            Some(_) => {
+                self.turn_away(now, link, RefusalKind::Misbehaved, "it did not register in time")
+            }
             None => {}
         }
     }

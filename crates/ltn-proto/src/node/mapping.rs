@@ -172,9 +172,12 @@ impl NodeState {
             let (role, name) = (record.role, record.name);
             self.event(Event::Left { child, role, name, reason });
         }
-        let has_servers = self.tree.subtree(child).iter().skip(1).any(|id| {
-            self.tree.get(*id).is_some_and(|below| below.role.is_server())
-        });
+        let has_servers = self
+            .tree
+            .subtree(child)
+            .iter()
+            .skip(1)
+            .any(|id| self.tree.get(*id).is_some_and(|below| below.role.is_server()));
         let comes_back = match reason {
             CloseReason::Moved | CloseReason::Leaving | CloseReason::Kicked => false,
             // Its sub-servers go on without it; they must not vanish from the map.

@@ -4,7 +4,7 @@
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
 //! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
 //! what this node asks of others, `answering.rs` what others ask of it, `builtin.rs` and
-//! `ordering.rs` the commands that come with every node, `due.rs` all deadlines.
+//! `ordering.rs` the commands that come with every node, `picture.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
@@ -16,6 +16,8 @@ mod mapping;
 mod ordering;
 mod picture;
 mod routing;
+
+pub use routing::StreamHop;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -167,10 +169,6 @@ impl NodeState {
             config,
         }
     }
-
-    /// Runs this deliberately broken mind, which checkers have to catch.
-    #[cfg(feature = "sim")]
-    pub const fn set_mutant(&mut self, _mutant: crate::sim::Mutant) {}
 
     /// Something happened. Afterwards drain [`Self::poll_output`] to the end.
     pub fn handle(&mut self, now: Moment, input: Input) {

@@ -57,7 +57,8 @@ impl NodeState {
         for id in asked {
             roll.write(self.first_entry(now, id));
         }
-        for server in servers.iter().filter(|id| self.is_live(**id)) {
+        let live: Vec<NodeId> = servers.iter().copied().filter(|id| self.is_live(*id)).collect();
+        for server in &live {
             roll.wait_for(*server);
         }
         let time_left = roll.deadline().since(now).saturating_sub(ORDER_MARGIN);
@@ -65,8 +66,8 @@ impl NodeState {
             self.tell_clients(now, &mut roll);
         }
         self.roll_call = Some(roll);
-        for server in servers.iter().filter(|id| self.is_live(**id)) {
-            self.send_order(now, *server, order, time_left);
+        for server in live {
+            self.send_order(now, server, order, time_left);
         }
         self.check_roll_call(now);
     }
@@ -228,9 +229,8 @@ impl NodeState {
 
     /// Nobody waits for the report any more. The order was given and is carried out.
     pub(super) fn roll_call_lost_its_giver(&mut self, now: Moment, parent: NodeId) {
-        let reported = |roll: &RollCall| {
-            roll.stage == Stage::Reported && roll.giver == Giver::Server(parent)
-        };
+        let reported =
+            |roll: &RollCall| roll.stage == Stage::Reported && roll.giver == Giver::Server(parent);
         if self.roll_call.as_ref().is_some_and(reported) {
             self.let_everybody_go(now);
         }
@@ -273,8 +273,7 @@ impl NodeState {
         let order = roll.order.number;
         let entries: Vec<Entry> = roll.entries().into_iter().map(write_entry).collect();
         for some in entries.chunks(ENTRIES_PER_FRAME) {
-            let report =
-                OrderReport { order, entries: some.to_vec(), ready: false, refused: None };
+            let report = OrderReport { order, entries: some.to_vec(), ready: false, refused: None };
             self.tell(now, Kind::ORDER_REPORT, giver, body::write(&report));
         }
         let last = OrderReport { order, entries: Vec::new(), ready: true, refused: None };

@@ -99,8 +99,7 @@ impl NodeState {
     pub(super) fn metadata(&self, now: Moment) -> Value {
         let Value::Map(mut map) = self.core_metadata() else { return Value::Null };
         let (commands, requestables) = self.offers.names();
-        let commands_key =
-            if self.config.role.is_server() { "servercommands" } else { "commands" };
+        let commands_key = if self.config.role.is_server() { "servercommands" } else { "commands" };
         map.insert(commands_key.to_owned(), commands);
         map.insert("requestables".to_owned(), requestables);
         let uptime = now.since(self.started).as_secs_f64();
@@ -126,9 +125,9 @@ impl NodeState {
         ];
         if config.role.is_server() {
             let address = config.address.as_ref().map(ToString::to_string);
-            let sockets = config.data_port.map(|port| {
-                Value::list([Value::from("Maindata"), Value::from(i64::from(port))])
-            });
+            let sockets = config
+                .data_port
+                .map(|port| Value::list([Value::from("Maindata"), Value::from(i64::from(port))]));
             entries.extend([
                 ("servername", Value::from(self.name.to_string())),
                 ("server_version", Value::from(config.version.as_str())),

@@ -8,7 +8,7 @@ use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::{LinkId, NodeId};
 use crate::links::Phase;
 use crate::moment::Moment;
-use crate::value::seconds_for_people;
+use crate::text::span;
 
 /// Where a frame goes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +97,8 @@ impl NodeState {
     pub(super) fn out_of_reach_since(&self, now: Moment, id: NodeId) -> String {
         match self.tree.get(id).and_then(|record| record.stale_since) {
             Some(since) => {
-                let for_seconds = seconds_for_people(now.since(since));
-                format!("{} is out of reach for {for_seconds}: its branch is lost", self.call(id))
+                let span = span(now.since(since));
+                format!("{} is out of reach for {span}: its branch is lost", self.call(id))
             }
             None => self.out_of_reach(id),
         }
@@ -125,7 +125,9 @@ impl NodeState {
         let no_route = body::NoRoute { at: self.path().to_string(), text: why.to_owned() };
         let mut answer = Header::new(Kind::NO_ROUTE, self.config.id, header.source);
         answer.id = header.id;
-        self.send_out(now, Frame { header: answer, payload: body::write(&no_route) });
+        if self.send_out(now, Frame { header: answer, payload: body::write(&no_route) }).is_err() {
+            self.counters.dropped += 1;
+        }
     }
 
     /// Sends what this node itself says to wherever it has to go. Tells whether it left, or was

@@ -85,8 +85,18 @@ impl World {
             WordKind::Cast => Op::Cast { to, content: content(number, &mut self.random) },
             WordKind::Request => {
                 let names = [
-                    "echo", "echo", "echo", "fail", "late", "never", "busy", "absent", "PING",
-                    "SERVERDATA", "CLIENTDATA", "LISTNETWORK",
+                    "echo",
+                    "echo",
+                    "echo",
+                    "fail",
+                    "late",
+                    "never",
+                    "busy",
+                    "absent",
+                    "PING",
+                    "SERVERDATA",
+                    "CLIENTDATA",
+                    "LISTNETWORK",
                 ];
                 let name = self.random.pick(&names).copied().unwrap_or("echo");
                 word.entered_by_program = name.chars().all(char::is_lowercase);

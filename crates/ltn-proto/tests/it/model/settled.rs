@@ -87,8 +87,7 @@ fn misplaced(network: &Network, truth: &Truth, host: HostId, seen: &Snapshot) ->
     if !rooted {
         return None;
     }
-    let above: Vec<NodeId> =
-        truth.above(host).iter().rev().map(|host| network.id(*host)).collect();
+    let above: Vec<NodeId> = truth.above(host).iter().rev().map(|host| network.id(*host)).collect();
     if seen.ancestors != above {
         return Some(format!("{host:?} sees {:?} above, not {above:?}", seen.ancestors));
     }

@@ -15,13 +15,34 @@ pub(crate) struct Totals {
 
 /// The operations that the random runs are made of.
 pub(crate) const OPERATIONS: [&str; 18] = [
-    "send", "cast", "request", "call", "confirm", "locate", "list", "offer", "withdraw", "join",
-    "move", "move-below-itself", "set-higher-server", "disconnect", "stop", "restart",
-    "order-stop", "order-restart",
+    "send",
+    "cast",
+    "request",
+    "call",
+    "confirm",
+    "locate",
+    "list",
+    "offer",
+    "withdraw",
+    "join",
+    "move",
+    "move-below-itself",
+    "set-higher-server",
+    "disconnect",
+    "stop",
+    "restart",
+    "order-stop",
+    "order-restart",
 ];
 /// What goes wrong in them.
 pub(crate) const FAULTS: [&str; 8] = [
-    "broken-link", "silent-cut", "one-way-cut", "crash", "power-off", "pause", "slow-lines",
+    "broken-link",
+    "silent-cut",
+    "one-way-cut",
+    "crash",
+    "power-off",
+    "pause",
+    "slow-lines",
     "forged-frame",
 ];
 /// How things end.
@@ -29,8 +50,13 @@ pub(crate) const OUTCOMES: [&str; 7] =
     ["delivered", "reply", "failed", "confirm", "refused", "no-route", "unknown"];
 /// What was found to hold, where it was not trivial.
 pub(crate) const CHECKS: [&str; 7] = [
-    "forged source refused", "late answer dropped", "handler entered", "seed run twice",
-    "fragment came back", "place compared", "answer traced",
+    "forged source refused",
+    "late answer dropped",
+    "handler entered",
+    "seed run twice",
+    "fragment came back",
+    "place compared",
+    "answer traced",
 ];
 
 impl Totals {

@@ -16,8 +16,7 @@ pub(crate) fn fault(world: &mut World) {
     let time = world.random.time(Duration::from_secs(1), Duration::from_secs(25));
     let wires = world.network.standing_wires();
     let wire = world.random.pick(&wires).copied();
-    let up: Vec<HostId> =
-        world.network.hosts().filter(|host| world.network.is_up(*host)).collect();
+    let up: Vec<HostId> = world.network.hosts().filter(|host| world.network.is_up(*host)).collect();
     let host = world.random.pick(&up).copied();
     let (Some((child, parent)), Some(host)) = (wire, host) else { return };
     let word = match world.random.below(8) {
