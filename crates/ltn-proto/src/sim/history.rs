@@ -152,6 +152,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Answer { .. } => "answer",
         Op::OfferRequestable { .. } | Op::OfferCommand { .. } => "offer",
         Op::Withdraw { .. } => "withdraw",
+        Op::TicketUsed { .. } => "ticket used",
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
     }
@@ -171,6 +172,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::OfferRequestable { .. }
         | Op::OfferCommand { .. }
         | Op::Withdraw { .. }
+        | Op::TicketUsed { .. }
         | Op::Stop { .. } => None,
     }
 }
