@@ -227,6 +227,7 @@ fn two_hundred_silent_strangers_do_not_keep_a_member_out() {
     network.run_for(SECOND * 6);
     let client = network.add(Role::Client, "client");
     joins(&mut network, client, main);
+    assert!(network.run_until_quiet());
     assert_eq!(network.snapshot(main).pending_links, 0);
 }
 

@@ -214,14 +214,14 @@ fn whoever_is_not_joined_is_told_so_at_once() {
 }
 
 #[test]
-fn an_old_address_is_looked_up_again_after_a_move() {
+fn a_node_that_moved_is_found_by_its_id_and_by_its_new_place() {
     let Demonstration { mut network, sub2, clients, .. } = demonstration();
     assert_eq!(network.send(clients[3], "/sub1/client3", "first"), Outcome::Delivered);
     let id = network.id(clients[2]).to_string();
     joins(&mut network, clients[2], sub2);
     assert!(network.run_until_quiet());
     assert_eq!(network.send(clients[3], &id, "by id"), Outcome::Delivered);
-    no_route(network.send(clients[3], "/sub1/client3", "gone"));
     assert_eq!(network.send(clients[3], "/sub2/client3", "there"), Outcome::Delivered);
+    no_route(network.send(clients[1], "/sub1/client3", "who never knew it there"));
     assert_eq!(texts_heard(&network, clients[2]), ["first", "by id", "there"]);
 }
