@@ -243,7 +243,7 @@ impl Network {
             Happening::Lost { host, run, link } => self.tell_lost(host, run, link),
             Happening::Wake { host, run } => self.wake(host, run),
             Happening::Answer { host, run, inbound, answer } => {
-                if self.hosts[host.0].run == run {
+                if self.hosts[host.0].run == run && self.is_up(host) {
                     self.tell(host, Op::Answer { inbound, answer });
                 }
             }
