@@ -21,7 +21,7 @@ impl NodeState {
             self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
             return;
         }
-        self.drop_background_retry();
+        self.drop_background_retry("another server was asked for");
         self.connect(now, to, Wish::Op { op, persist });
     }
 
@@ -72,13 +72,12 @@ impl NodeState {
         self.outputs.push_back(Output::Dial { dial, to });
     }
 
-    /// Whoever asks for a server by hand ends the search for the old one.
-    fn drop_background_retry(&mut self) {
+    /// Ends the search for a server: somebody asked for another one, or for none.
+    pub(super) fn drop_background_retry(&mut self, why: &str) {
         if let Some(retry) = self.uplink.retry.take()
             && let Wish::Op { op, .. } = retry.wish
         {
-            let text = "another server was asked for";
-            let refusal = Refusal::new(RefusalKind::NotPossible, text);
+            let refusal = Refusal::new(RefusalKind::NotPossible, why);
             self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
         }
     }
@@ -196,7 +195,7 @@ impl NodeState {
         self.tell_everything(now);
         if let Some(old) = old {
             self.requests.relink(old.link, link);
-            self.close_link(now, old.link, CloseReason::Moved, "moved to another server");
+            self.drain_link(now, old.link);
         }
         let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
         if let Some(name) = &name {
@@ -321,7 +320,7 @@ impl NodeState {
 
     /// Leaves the parent for good and stops looking for one.
     pub(super) fn leave_parent(&mut self, now: Moment, text: &str) {
-        self.drop_background_retry();
+        self.drop_background_retry("the node was told to leave");
         if let Some(parent) = &self.uplink.parent {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }

@@ -261,6 +261,7 @@ impl NodeState {
         }
         self.stopping = Some(Stopping { restart, told: false });
         self.abandon_attempt(now);
+        self.drop_background_retry("this node is stopping");
         let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
         let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
         let text = format!("{} {reason}", self.name);

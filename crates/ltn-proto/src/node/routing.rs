@@ -8,7 +8,6 @@ use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::{LinkId, NodeId};
 use crate::links::Phase;
 use crate::moment::Moment;
-use crate::outcome::CloseReason;
 use crate::text::span;
 
 /// Where a frame goes next.
@@ -39,9 +38,6 @@ impl NodeState {
             self.bounce(now, &frame.header, "its source does not live behind that link");
             return;
         }
-        if self.uplink.is_parent_link(link) && self.is_live(frame.header.source) {
-            self.moved_away(now, frame.header.source);
-        }
         if frame.header.kind == Kind::RESOLVE {
             self.on_resolve(now, frame);
             return;
@@ -56,15 +52,6 @@ impl NodeState {
         }
     }
 
-    /// A node of this subtree speaks from above: it has another place now, and that word came
-    /// sooner than the end of its old link.
-    fn moved_away(&mut self, now: Moment, id: NodeId) {
-        match self.links.child(id) {
-            Some(link) => self.close_link(now, link, CloseReason::Moved, "moved to another server"),
-            None => self.forget_node(id),
-        }
-    }
-
     /// May this node be the source of what comes by this link? A child speaks for its own subtree
     /// only; whoever is above speaks for all that is below it, which includes all that we have.
     fn may_speak(&self, link: LinkId, source: NodeId) -> bool {
@@ -75,7 +62,7 @@ impl NodeState {
         let Some(known) = self.links.get(link) else { return false };
         match known.phase {
             Phase::Child => self.tree.branch_of(source) == Some(known.peer),
-            Phase::Parent => source != self.config.id,
+            Phase::Parent | Phase::Draining => source != self.config.id,
             _ => false,
         }
     }
