@@ -21,7 +21,6 @@ impl NodeState {
             self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
             return;
         }
-        self.drop_background_retry("another server was asked for");
         self.connect(now, to, Wish::Op { op, persist });
     }
 
@@ -66,35 +65,27 @@ impl NodeState {
 
     /// Starts an attempt; one that runs in the background gives way.
     pub(super) fn connect(&mut self, now: Moment, to: Address, wish: Wish) {
-        self.abandon_attempt(now);
+        let refusal = Refusal::new(RefusalKind::NotPossible, "another server was asked for");
+        self.give_up_search(now, &refusal);
         let dial = self.next_dial();
         self.uplink.attempt = Some(Attempt { dial, to: to.clone(), wish, link: None });
         self.outputs.push_back(Output::Dial { dial, to });
     }
 
-    /// Ends the search for a server: somebody asked for another one, or for none.
-    pub(super) fn drop_background_retry(&mut self, why: &str) {
-        if let Some(retry) = self.uplink.retry.take()
-            && let Wish::Op { op, .. } = retry.wish
-        {
-            let refusal = Refusal::new(RefusalKind::NotPossible, why);
-            self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
-        }
-    }
-
-    /// Gives up the attempt under way.
-    pub(super) fn abandon_attempt(&mut self, now: Moment) {
-        let Some(attempt) = self.uplink.attempt.take() else { return };
-        if let Some(link) = attempt.link {
+    /// Looks for no server any more: neither now nor after a pause. Whoever wanted it is told this.
+    pub(super) fn give_up_search(&mut self, now: Moment, refusal: &Refusal) {
+        let retry = self.uplink.retry.take().map(|retry| retry.wish);
+        let attempt = self.uplink.attempt.take();
+        if let Some(link) = attempt.as_ref().and_then(|attempt| attempt.link) {
             self.close_link(now, link, CloseReason::Leaving, "not joining");
         }
-        let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
-        match attempt.wish {
-            Wish::Op { op, .. } => {
-                self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
+        for wish in retry.into_iter().chain(attempt.map(|attempt| attempt.wish)) {
+            let refused = Outcome::Refused(refusal.clone());
+            match wish {
+                Wish::Op { op, .. } => self.event(Event::Ended { op, outcome: refused }),
+                Wish::Command(inbound) => self.answer_with(now, inbound, refused),
+                Wish::Return => {}
             }
-            Wish::Command(inbound) => self.answer_with(now, inbound, Outcome::Refused(refusal)),
-            Wish::Return => {}
         }
     }
 
@@ -320,11 +311,10 @@ impl NodeState {
 
     /// Leaves the parent for good and stops looking for one.
     pub(super) fn leave_parent(&mut self, now: Moment, text: &str) {
-        self.drop_background_retry("the node was told to leave");
+        self.give_up_search(now, &Refusal::new(RefusalKind::NotPossible, text));
         if let Some(parent) = &self.uplink.parent {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }
         self.uplink.home = None;
-        self.uplink.retry = None;
     }
 }

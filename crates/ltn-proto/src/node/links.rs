@@ -53,7 +53,9 @@ impl NodeState {
     }
 
     pub(super) fn on_link_closed(&mut self, now: Moment, link: LinkId, why: CloseReason) {
-        let said = self.links.get(link).and_then(|l| l.said.clone());
+        // From here on there is nobody to say anything to, so nothing will be said any more.
+        let known = self.links.get_mut(link);
+        let said = known.map(|known| known.said.get_or_insert((why, String::new())).clone());
         let (reason, text) = said.unwrap_or((why, String::new()));
         self.link_is_over(now, link, reason, &text);
         self.links.close(link);

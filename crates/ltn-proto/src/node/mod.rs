@@ -37,7 +37,7 @@ use crate::links::Links;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
-use crate::outcome::CloseReason;
+use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
@@ -260,8 +260,8 @@ impl NodeState {
             return;
         }
         self.stopping = Some(Stopping { restart, told: false });
-        self.abandon_attempt(now);
-        self.drop_background_retry("this node is stopping");
+        let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
+        self.give_up_search(now, &refusal);
         let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
         let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
         let text = format!("{} {reason}", self.name);

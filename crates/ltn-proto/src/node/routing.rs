@@ -61,7 +61,7 @@ impl NodeState {
         }
         let Some(known) = self.links.get(link) else { return false };
         match known.phase {
-            Phase::Child => self.tree.branch_of(source) == Some(known.peer),
+            Phase::Child => self.tree.branch_of(source) == Some(known.peer) && self.is_live(source),
             Phase::Parent | Phase::Draining => source != self.config.id,
             _ => false,
         }
