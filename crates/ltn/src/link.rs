@@ -168,6 +168,3 @@ impl LinkHandle {
         &self.open.close_when_dropped.0
     }
 }
-
-#[cfg(test)]
-mod tests;

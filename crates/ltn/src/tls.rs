@@ -238,7 +238,10 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-fn client_config(identity: &Identity, kind: ConnectionKind) -> Result<Arc<ClientConfig>, IdentityError> {
+fn client_config(
+    identity: &Identity,
+    kind: ConnectionKind,
+) -> Result<Arc<ClientConfig>, IdentityError> {
     let provider = provider();
     let verifier = AnyKey::new(&provider);
     let mut config = ClientConfig::builder_with_provider(provider)
