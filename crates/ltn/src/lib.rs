@@ -1,9 +1,15 @@
 //! LocalThingsNetwork (front page to be written).
 
 mod builder;
+mod carrier;
+mod dial;
 mod error;
+mod link;
+mod listen;
 mod node;
 mod port;
+mod tls;
+mod wake;
 
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use error::{ConnectError, StartError, TalkError};
