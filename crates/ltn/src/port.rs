@@ -37,3 +37,21 @@ impl From<u16> for PortExpr {
         Self::Exactly(port)
     }
 }
+
+/// No port of an expression could be had.
+#[derive(Debug)]
+pub(crate) struct PortError {
+    /// What was tried, in words.
+    pub(crate) tried: String,
+    /// What the system said last.
+    pub(crate) source: std::io::Error,
+}
+
+/// Binds the first port of the expression that is free, at this IP address (TCP).
+pub(crate) async fn bind(
+    _carriers: &crate::carrier::Carriers,
+    _ip: std::net::IpAddr,
+    _expression: &PortExpr,
+) -> Result<Box<dyn crate::carrier::Acceptor>, PortError> {
+    unimplemented!()
+}

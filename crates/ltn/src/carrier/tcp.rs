@@ -1,0 +1,1 @@
+//! (signatures first; filled in next)
