@@ -14,14 +14,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ltn_proto::limits::DECLARATIONS_MAX;
-use ltn_proto::{
-    Answer, CommandSpec, InboundId, NodeId, Op, Refusal, RefusalKind, Value,
-};
+use ltn_proto::{Answer, CommandSpec, InboundId, Op, Refusal, RefusalKind, Value};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::driver::Ask;
-use crate::node::{Invocation, Question};
+use crate::words::{Invocation, Question};
 
 /// A handler at work.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
@@ -161,20 +159,16 @@ async fn guarded<F: FnOnce() -> Running>(run: F) -> Result<Value, String> {
         return panicked();
     };
     std::future::poll_fn(move |context| {
-        let polled =
-            std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
         polled.unwrap_or_else(|_| Poll::Ready(panicked()))
     })
     .await
 }
 
-/// A question, as a handler gets it.
-pub(crate) const fn question(from: NodeId, argument: Value) -> Question {
-    Question { from, argument }
-}
-
 #[cfg(test)]
 mod tests {
+    use ltn_proto::NodeId;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -192,10 +186,14 @@ mod tests {
         Offer::Function(Arc::new(move |question| Box::pin(function(question))))
     }
 
+    fn question(argument: Value) -> Question {
+        Question { from: NodeId::NOBODY, argument }
+    }
+
     async fn answer_of(offer: Offer, time_left: Duration) -> Answer {
         let (mut handlers, mut asks) = handlers();
         handlers.offer("it".to_owned(), offer).unwrap();
-        let now = question(NodeId::NOBODY, Value::Int(20));
+        let now = question(Value::Int(20));
         if let Some(answer) = handlers.ask(InboundId(7), "it", now, time_left) {
             return answer;
         }
@@ -210,7 +208,7 @@ mod tests {
         let (mut handlers, _asks) = handlers();
         handlers.offer("name".to_owned(), Offer::Value(Value::Int(1))).unwrap();
         let ask = |handlers: &mut Handlers, name: &str| {
-            handlers.ask(InboundId(1), name, question(NodeId::NOBODY, Value::Null), LONG)
+            handlers.ask(InboundId(1), name, question(Value::Null), LONG)
         };
         assert_eq!(ask(&mut handlers, "name"), Some(Answer::Value(Value::Int(1))));
         assert!(matches!(ask(&mut handlers, "other"), Some(Answer::Refused(_))));

@@ -14,7 +14,7 @@ use ltn_proto::{Answer, Content, Refusal, RefusalKind, Value};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::node::Message;
+use crate::words::Message;
 
 /// Messages that wait before a further send is refused.
 pub(crate) const WAITING_MESSAGES_MAX: usize = 1_024;
@@ -183,9 +183,6 @@ mod tests {
         let (mut inbox, messages) = Inbox::new();
         drop(messages);
         let answer = inbox.put_send(message(1));
-        assert!(matches!(
-            answer,
-            Answer::Refused(Refusal { kind: RefusalKind::NotPossible, .. })
-        ));
+        assert!(matches!(answer, Answer::Refused(Refusal { kind: RefusalKind::NotPossible, .. })));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ltn_proto::limits::{MESSAGE_BYTES_MAX, WORD_BYTES_MAX};
+use ltn_proto::limits::{MESSAGE_BYTES_MAX, ORDER_LIFETIME, WORD_BYTES_MAX};
 use ltn_proto::{
     Address, CommandSpec, Confirmation, Content, Event, NodeId, Op, OpId, Outcome, Refusal,
     RefusalKind, Role, Snapshot, Target, TreeNode, Value,
@@ -26,6 +26,9 @@ use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Me
 const TALK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call waits for its result, unless said: a command may have work to do.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the second word for a dangerous command waits for its result: what it sets off may go
+/// through the whole network first.
+const CONFIRM_TIMEOUT: Duration = ORDER_LIFETIME.saturating_add(TALK_TIMEOUT);
 /// How long `connect` waits for the data connection once the server has let this node in.
 const DATA_TIMEOUT: Duration = Duration::from_secs(2);
 /// All that the contents in the driver's queue may take together, in KiB: a few of the largest
@@ -139,7 +142,8 @@ impl Node {
         let id = self.next_op();
         let (end, ended) = oneshot::channel();
         let op = Op::Connect { op: id, to: to.clone(), persist };
-        let ask = Ask::Wait { id, op, end: End::Joined { to: to.clone(), end }, room: None };
+        let ask =
+            Ask::Wait { id, op, end: End::Joined { to: to.clone(), persist, end }, room: None };
         self.ask(ask).await.map_err(|_| ConnectError::Stopped)?;
         let mut joined = ended.await.map_err(|_| ConnectError::Stopped)??;
         if joined.data_port.is_some() && !self.has_data_connection(joined.server).await {
@@ -241,7 +245,7 @@ impl Node {
         confirmation: &Confirmation,
     ) -> Result<Value, TalkError> {
         let (to, command) = (to.into_target()?, command.to_owned());
-        let (token, timeout) = (Some(confirmation.token), CALL_TIMEOUT.max(ORDER_TIMEOUT));
+        let (token, timeout) = (Some(confirmation.token), CONFIRM_TIMEOUT);
         let op = |op| Op::Call { op, to, command, arguments, token, timeout };
         done(self.outcome_of(op, None).await?)
     }
@@ -284,9 +288,8 @@ impl Node {
         F: Fn(Question) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Value, String>> + Send + 'static,
     {
-        let function = Arc::new(move |question| -> crate::handlers::Running {
-            Box::pin(handler(question))
-        });
+        let function =
+            Arc::new(move |question| -> crate::handlers::Running { Box::pin(handler(question)) });
         self.put_on_offer(name, Offer::Function(function)).await
     }
 
@@ -389,10 +392,7 @@ impl Node {
     }
 
     /// Waits until large contents have room in the driver's queue; small ones have it anyway.
-    async fn room_for(
-        &self,
-        content: &Content,
-    ) -> Result<Option<OwnedSemaphorePermit>, TalkError> {
+    async fn room_for(&self, content: &Content) -> Result<Option<OwnedSemaphorePermit>, TalkError> {
         let bytes = match content {
             Content::Text(text) => text.len(),
             Content::Bytes(bytes) => bytes.len(),
