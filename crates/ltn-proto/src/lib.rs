@@ -1,8 +1,10 @@
 //! The mind of LocalThingsNetwork (front page to be written with the node).
 
 mod address;
+pub mod codec;
 mod commands;
 mod event;
+mod fragments;
 pub mod frame;
 mod id;
 pub mod limits;
@@ -18,8 +20,10 @@ mod text;
 mod value;
 
 pub use address::Address;
+pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind};
 pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output};
+pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
 pub use id::{BadNodeId, DialId, InboundId, LinkId, NodeId, OpId};
 pub use limits::Limits;
