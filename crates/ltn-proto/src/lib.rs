@@ -29,7 +29,7 @@ pub use id::{BadNodeId, DialId, InboundId, LinkId, NodeId, OpId};
 pub use limits::Limits;
 pub use moment::Moment;
 pub use name::{BadName, Name};
-pub use node::{NodeConfig, NodeState};
+pub use node::{NodeConfig, NodeState, StreamHop};
 pub use outcome::{
     CloseReason, Confirmation, NoRoute, Outcome, Refusal, RefusalKind, RollCallEntry,
     RollCallOutcome,
