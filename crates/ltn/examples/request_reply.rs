@@ -15,13 +15,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     reader.connect(&address).await?;
 
     meter.offer("unit", "kWh").await?;
-    meter.handle("double", |question| async move {
-        match question.argument {
-            Value::Int(number) => Ok(Value::Int(number * 2)),
-            _ => Err("only whole numbers can be doubled here".to_owned()),
-        }
-    })
-    .await?;
+    meter
+        .handle("double", |question| async move {
+            match question.argument {
+                Value::Int(number) => Ok(Value::Int(number * 2)),
+                _ => Err("only whole numbers can be doubled here".to_owned()),
+            }
+        })
+        .await?;
 
     let unit = reader.request("/meter", "unit", ()).await?;
     assert_eq!(unit, Value::from("kWh"));

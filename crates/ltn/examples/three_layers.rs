@@ -57,7 +57,9 @@ async fn main() -> Outcome<()> {
     client1.confirm(Target::Root, "s.shutdownnetwork", Vec::new(), &confirmation).await?;
     loop {
         if let Event::RollCall { entries, .. } = events.recv().await? {
-            entries.iter().for_each(|e| println!("{:<28}{}", e.path.to_string(), e.outcome.as_str()));
+            entries
+                .iter()
+                .for_each(|e| println!("{:<28}{}", e.path.to_string(), e.outcome.as_str()));
             break;
         }
     }

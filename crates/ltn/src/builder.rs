@@ -14,7 +14,8 @@ use crate::link::LinkContext;
 use crate::listen::{Listener, Serves};
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::port::{self, PortExpr};
-use crate::tls::{Identity, Tls};
+use crate::streams::Streams;
+use crate::tls::{Identity, Tls, random_bytes};
 use crate::wake::WAKES_MAX;
 
 /// Where servers listen, unless said.
@@ -203,7 +204,7 @@ impl NodeBuilder {
             address: main.as_ref().map(|listener| listener.address().clone()),
             data_address: data.as_ref().map(|listener| listener.address().clone()),
         };
-        let config = self.config(&facts, name);
+        let config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         let listeners = main.into_iter().chain(data).collect();
         Ok(spawn(facts, config, context, listeners, wakes))
     }
@@ -228,7 +229,7 @@ impl NodeBuilder {
             .map_err(|error| StartError::PortInUse { tried: error.tried, source: error.source })
     }
 
-    fn config(self, facts: &Facts, name: Option<Name>) -> NodeConfig {
+    fn config(self, facts: &Facts, name: Option<Name>, seed: [u8; 32]) -> NodeConfig {
         let data_address = facts.data_address.as_ref().and_then(Address::socket_addr);
         NodeConfig {
             id: facts.id,
@@ -240,7 +241,7 @@ impl NodeBuilder {
             data_port: data_address.map(|address| address.port()),
             incarnation: 1,
             starts: 1,
-            seed: seed(),
+            seed,
             newcomers: self.newcomers,
             limits: self.limits,
         }
@@ -257,9 +258,16 @@ fn spawn(
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
-    let (_data_sender, data) = watch::channel(None);
+    let (streams, stream_ends) = Streams::new(facts.id, context.clone(), asks_sender.clone());
     let events = event_channel();
-    let ends = Ends { asks: asks_sender.clone(), events: events.downgrade(), messages, life, data };
+    let ends = Ends {
+        asks: asks_sender.clone(),
+        events: events.downgrade(),
+        messages,
+        life,
+        streams: streams.clone(),
+        stream_ends,
+    };
     let handlers = Handlers::new(asks_sender);
     let driver = Driver::new(Parts {
         config,
@@ -271,14 +279,10 @@ fn spawn(
         inbox,
         events,
         life: life_sender,
+        streams,
     });
     tokio::spawn(driver.run());
     Node::new(facts, ends)
-}
-
-/// Fresh randomness for one life of a mind.
-pub(crate) fn seed() -> [u8; 32] {
-    unimplemented!()
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

@@ -27,6 +27,8 @@ use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
 use crate::link::{LinkContext, LinkHandle};
 use crate::listen::Listener;
+use crate::streams::Streams;
+use crate::tls::random_bytes;
 use crate::wake::Wake;
 use crate::words::{Invocation, Message, Question};
 
@@ -49,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) inbox: Inbox,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) life: watch::Sender<Life>,
+    pub(crate) streams: Streams,
 }
 
 /// The owner of one node's mind.
@@ -75,6 +78,7 @@ pub(crate) struct Driver {
     answers: VecDeque<Op>,
     events: broadcast::Sender<Event>,
     life: watch::Sender<Life>,
+    streams: Streams,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -112,6 +116,7 @@ impl Driver {
             answers: VecDeque::new(),
             events: parts.events,
             life: parts.life,
+            streams: parts.streams,
             early: Vec::new(),
             stopped: None,
         }
@@ -125,7 +130,13 @@ impl Driver {
             if self.stopped.take() == Some(Restart::No) {
                 break;
             }
-            self.begin_again().await;
+            match random_bytes() {
+                Ok(seed) => self.begin_again(seed).await,
+                Err(error) => {
+                    tracing::error!(%error, "no restart without randomness");
+                    break;
+                }
+            }
         }
         for listener in self.listeners.drain(..) {
             listener.shutdown().await;
@@ -206,7 +217,9 @@ impl Driver {
                 self.feed(Input::DialFailed { dial, why }).await;
                 self.joins.forget_dial();
             }
-            Wake::DataOpened { .. } => {}
+            Wake::DataOpened { peer, ticket, stream } => {
+                self.streams.opened(peer, ticket, stream);
+            }
         }
     }
 
@@ -226,8 +239,14 @@ impl Driver {
                 }
             }
             Ask::Snapshot(reply) => {
+                let mut picture = self.mind.snapshot(self.now);
+                picture.counters.dropped += self.inbox.dropped();
                 // Whoever does not wait any more does not need the picture.
-                let _ = reply.send(self.mind.snapshot(self.now));
+                let _ = reply.send(picture);
+            }
+            Ask::StreamHop { from, source, destination, reply } => {
+                // As above.
+                let _ = reply.send(self.mind.stream_hop(from, source, destination));
             }
             Ask::Offer { name, offer, reply } => self.on_offer(name, offer, reply).await,
             Ask::Withdraw { name, reply } => {
@@ -326,13 +345,17 @@ impl Driver {
                     self.answer(inbound, answer);
                 }
             }
-            Event::DataTicket { .. } | Event::DataTicketIssued { .. } => {}
+            // Tickets are secrets between the two ends of a link.
+            Event::DataTicket { .. } | Event::DataTicketIssued { .. } => {
+                self.streams.notice(&event);
+            }
             event => self.tell_everybody(event),
         }
     }
 
     fn tell_everybody(&mut self, event: Event) {
         self.joins.notice(&event);
+        self.streams.notice(&event);
         if let Event::Stopped { restart } = event {
             self.stopped = Some(if restart { Restart::Yes } else { Restart::No });
         }

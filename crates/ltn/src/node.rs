@@ -17,9 +17,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::driver::{Ask, End, Life};
-use crate::error::{ConnectError, TalkError};
+use crate::error::{ConnectError, StreamError, TalkError};
 use crate::handlers::Offer;
 use crate::listing;
+use crate::streams::{DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
 
 /// How long a send or a request waits for its answer, unless said.
@@ -55,6 +56,8 @@ struct Shared {
     events: broadcast::WeakSender<Event>,
     messages: Mutex<Option<mpsc::Receiver<Message>>>,
     life: watch::Receiver<Life>,
+    streams: Streams,
+    incoming: Mutex<Option<mpsc::Receiver<DataStream>>>,
     data: watch::Receiver<Option<NodeId>>,
 }
 
@@ -81,8 +84,10 @@ pub(crate) struct Ends {
     pub(crate) messages: mpsc::Receiver<Message>,
     /// Which run this is and whether it is the last.
     pub(crate) life: watch::Receiver<Life>,
-    /// To whom a data connection stands.
-    pub(crate) data: watch::Receiver<Option<NodeId>>,
+    /// Opens streams.
+    pub(crate) streams: Streams,
+    /// Streams that others open, and to whom a data connection stands.
+    pub(crate) stream_ends: StreamEnds,
 }
 
 impl Node {
@@ -95,7 +100,9 @@ impl Node {
             events: ends.events,
             messages: Mutex::new(Some(ends.messages)),
             life: ends.life,
-            data: ends.data,
+            streams: ends.streams,
+            incoming: Mutex::new(Some(ends.stream_ends.incoming)),
+            data: ends.stream_ends.joined,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -339,6 +346,23 @@ impl Node {
     #[must_use]
     pub fn messages(&self) -> Option<mpsc::Receiver<Message>> {
         self.shared.messages.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Opens a stream of bytes to another node, hop by hop over connections of its own, so that it
+    /// is in nobody's way.
+    pub async fn open_stream(&self, to: impl IntoTarget) -> Result<DataStream, StreamError> {
+        let destination = match to.into_target().map_err(StreamError::Target)? {
+            Target::Id(id) => id,
+            target => self.locate(target).await.map_err(StreamError::Target)?.id,
+        };
+        self.shared.streams.open(destination).await
+    }
+
+    /// Takes the queue of streams that others open to this node; there is one, and the first who
+    /// asks gets it. Up to 64 streams wait in it, further ones are refused as busy.
+    #[must_use]
+    pub fn incoming_streams(&self) -> Option<mpsc::Receiver<DataStream>> {
+        self.shared.incoming.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Stops this node: leaves the higher server, tells everybody below, closes everything.

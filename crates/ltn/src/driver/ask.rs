@@ -1,6 +1,6 @@
 //! What handles of a node ask of its driver. This room knows only the words.
 
-use ltn_proto::{Address, Op, OpId, Outcome, Refusal, Snapshot};
+use ltn_proto::{Address, NoRoute, NodeId, Op, OpId, Outcome, Refusal, Snapshot, StreamHop};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::ConnectError;
@@ -29,6 +29,17 @@ pub(crate) enum Ask {
     },
     /// A picture of what the node knows.
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Where does a stream go next?
+    StreamHop {
+        /// The neighbour that it came from; `None` if it begins here.
+        from: Option<NodeId>,
+        /// Whose stream it is.
+        source: NodeId,
+        /// Whom it is for.
+        destination: NodeId,
+        /// Told the way.
+        reply: oneshot::Sender<Result<StreamHop, NoRoute>>,
+    },
     /// Something to offer from now on.
     Offer {
         /// By which name.
@@ -62,6 +73,7 @@ impl std::fmt::Debug for Ask {
         match self {
             Self::Op { op, .. } | Self::Wait { op, .. } => op.fmt(f),
             Self::Snapshot(_) => f.write_str("Snapshot"),
+            Self::StreamHop { destination, .. } => write!(f, "StreamHop({destination})"),
             Self::Offer { name, .. } => write!(f, "Offer({name})"),
             Self::Withdraw { name, .. } => write!(f, "Withdraw({name})"),
         }

@@ -5,8 +5,7 @@
 //! answer. This room sends nothing on links.
 
 use ltn_proto::{
-    Address, CloseReason, DialError, Event, Name, NodeId, OpId, Outcome, Refusal, RefusalKind,
-    Value,
+    Address, CloseReason, DialError, Event, Name, OpId, Outcome, Refusal, RefusalKind, Value,
 };
 use tokio::sync::oneshot;
 
@@ -123,12 +122,11 @@ impl Joins {
                 };
                 self.brought(joined);
             }
-            Event::Disconnected { reason, returning: false, .. } => {
-                // A node that leaves because it restarts itself comes back to the same server.
-                if !matches!(reason, CloseReason::Leaving | CloseReason::Restarting) {
-                    self.uplink = None;
-                }
-            }
+            // A node that leaves because it restarts itself comes back to the same server.
+            Event::Disconnected {
+                reason: CloseReason::Leaving | CloseReason::Restarting, ..
+            } => {}
+            Event::Disconnected { returning: false, .. } => self.uplink = None,
             _ => {}
         }
     }
@@ -195,6 +193,8 @@ fn connect_error(outcome: Outcome, dial: Option<DialError>, to: &Address) -> Con
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use ltn_proto::NodeId;
 
     use super::*;
 

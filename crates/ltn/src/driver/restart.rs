@@ -25,6 +25,7 @@ impl Driver {
         self.answers.clear();
         self.congested.clear();
         self.handlers.abort_all();
+        self.streams.end();
         let reason = match self.stopped {
             Some(Restart::Yes) => CloseReason::Restarting,
             Some(Restart::No) | None => CloseReason::Stopping,
@@ -55,9 +56,9 @@ impl Driver {
     }
 
     /// A fresh mind with the same identity, the same offers and the same way up.
-    pub(super) async fn begin_again(&mut self) {
+    pub(super) async fn begin_again(&mut self, seed: [u8; 32]) {
         self.config.incarnation += 1;
-        self.config.seed = crate::builder::seed();
+        self.config.seed = seed;
         self.read_clock();
         self.mind = NodeState::new(self.config.clone(), self.now);
         self.armed = None;

@@ -52,10 +52,7 @@ async fn what_the_program_waits_for_ends_when_its_own_node_stops() {
     soon(entered.notified()).await;
     soon(lamp.shutdown()).await;
     let outcome = soon(request).await.unwrap();
-    assert!(
-        matches!(outcome, Err(TalkError::Stopped | TalkError::Unknown(_))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(TalkError::Stopped | TalkError::Unknown(_))), "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,5 @@
 //! What the stories share: nodes at free ports, and waiting that ends.
+#![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
 
 use std::time::Duration;
 

@@ -131,8 +131,7 @@ async fn a_handler_that_never_ends_delays_nobody() {
     main.offer("colour", "red").await.unwrap();
     let short = Duration::from_millis(200);
     let never = lamp.request_within(short, Target::Root, "never", ());
-    let (never, colour) =
-        tokio::join!(soon(never), soon(lamp.request(Target::Root, "colour", ())));
+    let (never, colour) = tokio::join!(soon(never), soon(lamp.request(Target::Root, "colour", ())));
     assert_eq!(colour, Ok(Value::from("red")));
     assert!(matches!(never, Err(TalkError::Unknown(_) | TalkError::Failed(_))), "{never:?}");
 }
@@ -144,11 +143,8 @@ async fn commands_are_checked_and_answer() {
     let lamp = Client::builder("lamp").open().start().await.unwrap();
     join(&lamp, &sub1).await;
     network(&main, |nodes| nodes.len() == 3).await;
-    let level = Parameter {
-        name: "level".to_owned(),
-        kind: ParameterKind::Int,
-        arity: Arity::Required,
-    };
+    let level =
+        Parameter { name: "level".to_owned(), kind: ParameterKind::Int, arity: Arity::Required };
     let spec = CommandSpec {
         name: "dim".to_owned(),
         description: "sets the light".to_owned(),
