@@ -3,6 +3,7 @@
 
 mod codec;
 mod fragments;
+mod line;
 mod name;
 mod text;
 mod value;

@@ -16,9 +16,9 @@ fn may_mislead(c: char) -> bool {
 fn hostile_text() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         any::<char>(),
-        (0..0xa0_u32).prop_map(|n| char::from_u32(n).unwrap()),
-        (0x2000..0x2070_u32).prop_map(|n| char::from_u32(n).unwrap()),
-        (0xe0000..0xe0100_u32).prop_map(|n| char::from_u32(n).unwrap()),
+        prop::char::range('\0', '\u{9f}'),
+        prop::char::range('\u{2000}', '\u{206f}'),
+        prop::char::range('\u{e0000}', '\u{e00ff}'),
         Just('\u{feff}'),
     ];
     prop::collection::vec(character, 0..100).prop_map(|characters| characters.into_iter().collect())
