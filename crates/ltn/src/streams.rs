@@ -8,6 +8,8 @@
 
 mod hop;
 mod hub;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::pin::Pin;

@@ -4,5 +4,6 @@ mod joining;
 mod lives;
 mod seed;
 mod starting;
+mod streaming;
 mod support;
 mod talking;

@@ -168,3 +168,27 @@ async fn commands_are_checked_and_answer() {
     let error = soon(main.call(path.clone(), "brighten", vec![])).await.unwrap_err();
     assert!(matches!(error, TalkError::Refused(r) if r.kind == RefusalKind::NotOffered));
 }
+
+#[test]
+fn a_receiver_that_does_not_read_costs_its_neighbours_nothing() {
+    let run = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let run = run.unwrap();
+    // This one lives on a runtime that stops running: its sockets stay open and nobody reads them.
+    let frozen = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let main = run.block_on(main_server());
+    let slow = frozen.block_on(client("slow", &main));
+    run.block_on(async {
+        let lamp = client("lamp", &main).await;
+        lamp.offer("colour", "red").await.unwrap();
+        let body = Bytes::from(vec![7; 16 * 1024]);
+        // 64 MiB: more than all buffers on the way hold.
+        for number in 0..4_096 {
+            soon(main.cast(slow.id(), body.clone())).await.unwrap();
+            if number % 256 == 0 {
+                let colour = soon(main.request("/lamp", "colour", ())).await;
+                assert_eq!(colour, Ok(Value::from("red")));
+            }
+        }
+        soon(main.shutdown()).await;
+    });
+}
