@@ -58,10 +58,11 @@ mod words;
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use error::{ConnectError, StartError, StreamError, TalkError};
 pub use ltn_proto::{
-    Address, Arity, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content, Event,
-    Limits, Name, NoRoute, NodeId, NodePath, Outcome, Parameter, ParameterKind, Permission,
-    Permissions, Refusal, RefusalKind, Role, RollCallEntry, RollCallOutcome, Snapshot, Target,
-    TreeNode, Value, sanitise, sanitise_line,
+    Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
+    Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
+    ParameterKind, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
+    RollCallOutcome, Snapshot, Target, TreeNode, Value, draw_tree, nearest, parse_line, sanitise,
+    sanitise_line,
 };
 pub use node::Node;
 pub use port::{BadPortExpr, PortExpr};

@@ -76,15 +76,6 @@ pub struct NodeConfig {
     pub limits: Limits,
 }
 
-/// Where a data stream goes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamHop {
-    /// It is for this node.
-    Here,
-    /// To this neighbour.
-    To(NodeId),
-}
-
 /// The mind: everything that one node knows and decides.
 #[derive(Debug)]
 pub struct NodeState {
@@ -308,16 +299,5 @@ impl NodeState {
     #[cfg(feature = "sim")]
     pub const fn set_mutant(&mut self, mutant: crate::sim::Mutant) {
         self.mutant = Some(mutant);
-    }
-
-    /// Where a data stream from `source` to `destination` goes next, when it comes from this
-    /// neighbour (`None`: from this very node).
-    pub fn stream_hop(
-        &self,
-        _from: Option<NodeId>,
-        _source: NodeId,
-        _destination: NodeId,
-    ) -> Result<StreamHop, crate::outcome::NoRoute> {
-        Ok(StreamHop::Here)
     }
 }

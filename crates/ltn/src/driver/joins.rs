@@ -185,7 +185,9 @@ fn connect_error(outcome: Outcome, dial: Option<DialError>, to: &Address) -> Con
         (_, Outcome::NoRoute(no_route)) => {
             ConnectError::Refused(Refusal::new(RefusalKind::NoRoot, no_route.to_string()))
         }
-        (_, Outcome::Failed(text)) => ConnectError::Refused(Refusal::new(RefusalKind::Other, text)),
+        (_, Outcome::Failed(text)) => {
+            ConnectError::Refused(Refusal::new(RefusalKind::NotPossible, text))
+        }
         (_, _) => ConnectError::Timeout(address),
     }
 }
