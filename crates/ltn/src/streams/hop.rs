@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! child to parent    its ticket (16; see dial.rs), then 1 = keep this connection, 2 = open follows
-//! parent to child    a fresh ticket (16)
+//! parent to child    1 = the ticket is good
 //! opener             version 1, hops left, stream id (8), source (32), destination (32)
 //! answer             0 = it stands
 //!                    or 1 no route, 2 busy, 3 not possible; where (1 + n), why (2 + n)
@@ -27,8 +27,8 @@ const WHY_BYTES_MAX: usize = 512;
 /// Bytes of an opening.
 const OPENING_BYTES: usize = 2 + 8 + 32 + 32;
 
-/// A one-use ticket for a data connection.
-pub(super) type Ticket = [u8; 16];
+/// The parent's word that a ticket is good.
+const GOOD_TICKET: u8 = 1;
 
 /// What a child opened a data connection for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Self> {
+    async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Self> {
         match from.read_u8().await? {
             1 => Ok(Self::Park),
             2 => Ok(Self::Open),
@@ -48,8 +48,8 @@ impl Purpose {
         }
     }
 
-    /// Says it and takes the fresh ticket that comes back for the one that was presented.
-    pub(super) async fn say<C>(self, connection: &mut C) -> io::Result<Ticket>
+    /// Says it and waits for the word that the ticket was good.
+    pub(super) async fn say<C>(self, connection: &mut C) -> io::Result<()>
     where
         C: AsyncRead + AsyncWrite + Unpin,
     {
@@ -59,9 +59,21 @@ impl Purpose {
         };
         connection.write_u8(word).await?;
         connection.flush().await?;
-        let mut fresh = Ticket::default();
-        connection.read_exact(&mut fresh).await?;
-        Ok(fresh)
+        match connection.read_u8().await? {
+            GOOD_TICKET => Ok(()),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Hears it and says that the ticket was good.
+    pub(super) async fn hear<C>(connection: &mut C) -> io::Result<Self>
+    where
+        C: AsyncRead + AsyncWrite + Unpin,
+    {
+        let purpose = Self::read(connection).await?;
+        connection.write_u8(GOOD_TICKET).await?;
+        connection.flush().await?;
+        Ok(purpose)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Who has which data connections, and how a stream gets from hop to hop.
 //!
 //! Up, a child dials its parent's data port with a ticket. Down, the parent takes a connection that
-//! the child parked there. Which way is next is asked of the mind through the driver; the bytes are
+//! the child parked there: from the start if the parent has a data socket (`Maindata`), else from
+//! the first time that one is needed, because most nodes never have a stream. Which way is next is asked of the mind through the driver; the bytes are
 //! passed on here with bounded buffers and never reach either. All state is behind one short lock
 //! that is never held across an await.
 
@@ -12,19 +13,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ltn_proto::limits::{RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
-use ltn_proto::{Address, Event, NoRoute, NodeId, Refusal, RefusalKind, StreamHop};
-use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
+use ltn_proto::{Address, Event, NoRoute, NodeId, Op, Refusal, RefusalKind, StreamHop};
+use tokio::io::copy_bidirectional_with_sizes;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::DataStream;
-use super::hop::{self, HOP_TIMEOUT, Opening, Purpose, Ticket};
+use super::hop::{self, HOP_TIMEOUT, Opening, Purpose};
 use crate::dial::dial_data;
 use crate::driver::Ask;
 use crate::error::StreamError;
 use crate::link::LinkContext;
-use crate::tls::{DataConnection, random_bytes};
+use crate::tls::DataConnection;
 
 /// Streams that pass through this node at one time: each has two buffers of [`SPLICE_BYTES`].
 const SPLICES_MAX: usize = 256;
@@ -72,14 +73,25 @@ struct State {
 struct Uplink {
     parent: NodeId,
     address: Address,
-    fresh: mpsc::Sender<Ticket>,
-    tickets: tokio::sync::Mutex<mpsc::Receiver<Ticket>>,
+    tickets: Mutex<Tickets>,
+    /// Rings when there are more tickets.
+    came: Notify,
+    /// Rings when the parent wants a connection to be parked.
+    wanted: Notify,
 }
+
+/// Tickets that can be used once, oldest first. Both ends forget the oldest when there are more
+/// than [`TICKETS_MAX`], so they agree on which are good.
+#[derive(Debug, Default)]
+struct Tickets(VecDeque<Ticket>);
+
+/// A one-use ticket for a data connection.
+type Ticket = [u8; 16];
 
 /// What a child may do and has done.
 #[derive(Debug, Default)]
 struct Child {
-    tickets: VecDeque<Ticket>,
+    tickets: Tickets,
     parked: VecDeque<DataConnection>,
 }
 
@@ -128,7 +140,7 @@ impl Streams {
             Event::DataTicketIssued { child, tickets } => {
                 let mut state = self.state();
                 let child = state.children.entry(*child).or_default();
-                tickets.iter().for_each(|ticket| child.may_use(*ticket));
+                tickets.iter().for_each(|ticket| child.tickets.add(*ticket));
             }
             Event::Left { child, .. } => {
                 self.state().children.remove(child);
@@ -148,7 +160,7 @@ impl Streams {
     /// Somebody presented a ticket. Never waits.
     pub(crate) fn opened(&self, peer: NodeId, ticket: Ticket, connection: DataConnection) {
         let mut state = self.state();
-        let good = state.children.get_mut(&peer).is_some_and(|child| child.has_used(ticket));
+        let good = state.children.get_mut(&peer).is_some_and(|child| child.tickets.used(ticket));
         if !good {
             tracing::info!(%peer, remote = connection.remote(), "a data connection without a ticket");
             return;
@@ -178,7 +190,7 @@ impl Streams {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.state)
     }
 
     fn forget_parent(&self) {
@@ -194,26 +206,38 @@ impl Streams {
     fn tickets_came(&self, tickets: &[Ticket], port: Option<u16>) {
         let mut state = self.state();
         let Some((parent, address)) = state.parent.clone() else { return };
-        if state.uplink.is_none() {
-            let (fresh, receiver) = mpsc::channel(TICKETS_MAX);
-            let tickets = tokio::sync::Mutex::new(receiver);
-            let address = at_port(&address, port);
-            let uplink = Arc::new(Uplink { parent, address, fresh, tickets });
-            let (streams, kept) = (self.clone(), Arc::clone(&uplink));
-            let keeper = spawn(&mut state, async move { streams.keep_parked(&kept).await });
-            state.keeper = Some(keeper);
-            state.uplink = Some(uplink);
-        }
-        if let Some(uplink) = &state.uplink {
-            for ticket in tickets {
-                // What is beyond the maximum is not needed.
-                let _ = uplink.fresh.try_send(*ticket);
+        let uplink = match &state.uplink {
+            Some(uplink) => {
+                uplink.wanted.notify_one();
+                Arc::clone(uplink)
             }
-        }
+            None => {
+                let uplink = Arc::new(Uplink {
+                    parent,
+                    address: at_port(&address, port),
+                    tickets: Mutex::default(),
+                    came: Notify::new(),
+                    wanted: Notify::new(),
+                });
+                if port.is_some() {
+                    uplink.wanted.notify_one();
+                }
+                let (streams, kept) = (self.clone(), Arc::clone(&uplink));
+                let keeper = spawn(&mut state, async move { streams.keep_parked(&kept).await });
+                state.keeper = Some(keeper);
+                state.uplink = Some(Arc::clone(&uplink));
+                uplink
+            }
+        };
+        let mut held = locked(&uplink.tickets);
+        tickets.iter().for_each(|ticket| held.add(*ticket));
+        uplink.came.notify_waiters();
     }
 
-    /// Sees to it that the parent always has a connection to send a stream down on.
+    /// From the first time that the parent wants one, it always has a connection to send a stream
+    /// down on.
     async fn keep_parked(&self, uplink: &Arc<Uplink>) {
+        uplink.wanted.notified().await;
         let mut pause = RECONNECT_PAUSE_MIN;
         loop {
             match self.park_once(uplink).await {
@@ -247,46 +271,43 @@ impl Streams {
         uplink: &Uplink,
         purpose: Purpose,
     ) -> Result<DataConnection, StreamError> {
-        let ticket = async { uplink.tickets.lock().await.recv().await };
-        let ticket = timeout(HOP_TIMEOUT, ticket).await.ok().flatten();
-        let ticket = ticket.ok_or_else(|| broken("the higher server gave no ticket"))?;
+        let ticket = timeout(HOP_TIMEOUT, uplink.ticket()).await;
+        let ticket = ticket.map_err(|_| broken("the higher server gave no ticket"))?;
         let dialed = dial_data(&self.0.context, &uplink.address, uplink.parent, ticket).await;
         let mut connection = dialed.map_err(|failure| {
             // Nobody has taken it, so it can be used again.
-            let _ = uplink.fresh.try_send(ticket);
+            locked(&uplink.tickets).add(ticket);
             broken(failure.text)
         })?;
         let said = timeout(HOP_TIMEOUT, purpose.say(&mut connection)).await;
-        let fresh = said.map_err(broken)?.map_err(broken)?;
-        // There is room: a ticket was taken a moment ago.
-        let _ = uplink.fresh.try_send(fresh);
+        said.map_err(broken)?.map_err(broken)?;
         Ok(connection)
     }
 
-    /// A child came with a good ticket: it gets a fresh one and says what it wants.
+    /// A child came with a good ticket: it gets another one and says what it wants.
     async fn serve(
         &self,
         child: NodeId,
         mut connection: DataConnection,
     ) -> Result<(), StreamError> {
-        let fresh = random_bytes().map_err(broken)?;
+        self.give_ticket(child).await?;
         let welcome = async {
-            let purpose = Purpose::read(&mut connection).await?;
-            if let Some(child) = self.state().children.get_mut(&child) {
-                child.may_use(fresh);
-            }
-            connection.write_all(&fresh).await?;
-            connection.flush().await?;
-            match purpose {
+            match Purpose::hear(&mut connection).await? {
                 Purpose::Park => Ok(None),
                 Purpose::Open => Opening::read(&mut connection).await.map(Some),
             }
         };
-        match timeout(HOP_TIMEOUT, welcome).await.map_err(broken)?.map_err(broken)? {
+        let heard: std::io::Result<_> = timeout(HOP_TIMEOUT, welcome).await.map_err(broken)?;
+        match heard.map_err(broken)? {
             Some(opening) => self.carry(connection, child, opening).await,
             None => self.park(child, connection),
         }
         Ok(())
+    }
+
+    async fn give_ticket(&self, child: NodeId) -> Result<(), StreamError> {
+        let ask = Ask::plain(Op::TicketUsed { child });
+        self.0.asks.send(ask).await.map_err(|_| StreamError::Stopped)
     }
 
     fn park(&self, child: NodeId, connection: DataConnection) {
@@ -375,6 +396,7 @@ impl Streams {
     }
 
     async fn parked_by(&self, child: NodeId) -> Result<DataConnection, StreamError> {
+        let mut asked = false;
         let wait = async {
             loop {
                 let parked = self.0.parked.notified();
@@ -384,7 +406,13 @@ impl Streams {
                 let found = self.state().children.get_mut(&child).map(|c| c.parked.pop_front());
                 match found {
                     Some(Some(connection)) => return Ok(connection),
-                    Some(None) => parked.await,
+                    Some(None) => {
+                        // A further ticket is the sign that a connection is wanted.
+                        if !std::mem::replace(&mut asked, true) {
+                            self.give_ticket(child).await?;
+                        }
+                        parked.await;
+                    }
                     None => return Err(broken("the next node on the way is not connected")),
                 }
             }
@@ -413,18 +441,41 @@ enum Carried<'a> {
     On,
 }
 
-impl Child {
-    fn may_use(&mut self, ticket: Ticket) {
-        if self.tickets.len() == TICKETS_MAX {
-            self.tickets.pop_front();
+impl Uplink {
+    /// The oldest ticket, as soon as there is one.
+    async fn ticket(&self) -> Ticket {
+        loop {
+            let came = self.came.notified();
+            tokio::pin!(came);
+            // Listen before looking, so that none is missed in between.
+            came.as_mut().enable();
+            let ticket = locked(&self.tickets).0.pop_front();
+            match ticket {
+                Some(ticket) => return ticket,
+                None => came.await,
+            }
         }
-        self.tickets.push_back(ticket);
+    }
+}
+
+impl Tickets {
+    fn add(&mut self, ticket: Ticket) {
+        if self.0.len() == TICKETS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(ticket);
     }
 
-    fn has_used(&mut self, ticket: Ticket) -> bool {
-        let found = self.tickets.iter().position(|known| *known == ticket);
-        found.and_then(|at| self.tickets.remove(at)).is_some()
+    /// Was it good? It is not any more.
+    fn used(&mut self, ticket: Ticket) -> bool {
+        let found = self.0.iter().position(|known| *known == ticket);
+        found.and_then(|at| self.0.remove(at)).is_some()
     }
+}
+
+/// What these locks guard is whole between any two statements, also after a panic.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn spawn(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use ltn_proto::{Address, Event, Limits, Name, NoRoute, NodeId, StreamHop, Value};
+use ltn_proto::{Address, Event, Limits, Name, NoRoute, NodeId, Op, StreamHop, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -28,6 +28,8 @@ struct Body {
     ends: StreamEnds,
     listener: Listener,
     ways: mpsc::Sender<Ways>,
+    /// Tickets for the child, which its link would bring there.
+    gifts: mpsc::Receiver<[u8; 16]>,
 }
 
 /// A node without a mind: it listens, and its next hops are what it is told.
@@ -44,6 +46,8 @@ async fn body() -> Body {
     let (streams, ends) = Streams::new(identity.id(), context.clone(), ask_sender);
     let (ways, mut told) = mpsc::channel::<Ways>(1);
     let driven = streams.clone();
+    let (give, gifts) = mpsc::channel(64);
+    let mut given = 100;
     tokio::spawn(async move {
         let mut ways = told.recv().await.unwrap();
         loop {
@@ -53,24 +57,41 @@ async fn body() -> Body {
                 Some(Wake::DataOpened { peer, ticket, stream }) = wakes.recv() => {
                     driven.opened(peer, ticket, stream);
                 }
-                Some(Ask::StreamHop { destination, reply, .. }) = asks.recv() => {
-                    let nobody = NoRoute { at: "/".to_owned(), text: "nobody".to_owned() };
-                    reply.send(ways.get(&destination).copied().ok_or(nobody)).unwrap();
-                }
+                Some(ask) = asks.recv() => match ask {
+                    Ask::StreamHop { destination, reply, .. } => {
+                        let nobody = NoRoute { at: "/".to_owned(), text: "nobody".to_owned() };
+                        reply.send(ways.get(&destination).copied().ok_or(nobody)).unwrap();
+                    }
+                    Ask::Op { op: Op::TicketUsed { child }, .. } => {
+                        given += 1;
+                        let tickets = vec![[given; 16]];
+                        driven.notice(&Event::DataTicketIssued { child, tickets });
+                        give.send([given; 16]).await.unwrap();
+                    }
+                    other => panic!("{other:?}"),
+                },
                 else => return,
             }
         }
     });
-    Body { id: identity.id(), context, streams, ends, listener, ways }
+    Body { id: identity.id(), context, streams, ends, listener, ways, gifts }
 }
 
 /// Tells both what their minds would: the one is below the other, and has these tickets.
-async fn join(child: &mut Body, parent: &Body) {
+async fn join(child: &mut Body, parent: &mut Body) {
     let tickets: Vec<_> = (0..4).map(|n| [n; 16]).collect();
     let issued = Event::DataTicketIssued { child: child.id, tickets: tickets.clone() };
     parent.streams.notice(&issued);
     child.streams.notice(&connected(parent.id, parent.listener.address()));
-    child.streams.notice(&Event::DataTicket { tickets, port: None });
+    let port = parent.listener.address().socket_addr().map(|at| at.port());
+    child.streams.notice(&Event::DataTicket { tickets, port });
+    let (streams, none) = (child.streams.clone(), mpsc::channel(1).1);
+    let mut gifts = std::mem::replace(&mut parent.gifts, none);
+    tokio::spawn(async move {
+        while let Some(ticket) = gifts.recv().await {
+            streams.notice(&Event::DataTicket { tickets: vec![ticket], port: None });
+        }
+    });
     child.ends.joined.wait_for(|joined| *joined == Some(parent.id)).await.unwrap();
 }
 
@@ -88,7 +109,7 @@ fn connected(parent: NodeId, address: &Address) -> Event {
 
 /// A main server, a sub-server below it and a client below that.
 async fn three() -> (Body, Body, Body) {
-    let (main, mut sub, mut low) = (body().await, body().await, body().await);
+    let (mut main, mut sub, mut low) = (body().await, body().await, body().await);
     let to = |ways: [(NodeId, StreamHop); 3]| Ways::from(ways);
     let (here, of) = (StreamHop::Here, StreamHop::To);
     let at_main = [(main.id, here), (sub.id, of(sub.id)), (low.id, of(sub.id))];
@@ -97,8 +118,8 @@ async fn three() -> (Body, Body, Body) {
     main.ways.send(to(at_main)).await.unwrap();
     sub.ways.send(to(at_sub)).await.unwrap();
     low.ways.send(to(at_low)).await.unwrap();
-    join(&mut sub, &main).await;
-    join(&mut low, &sub).await;
+    join(&mut sub, &mut main).await;
+    join(&mut low, &mut sub).await;
     (main, sub, low)
 }
 

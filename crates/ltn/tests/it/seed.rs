@@ -57,7 +57,7 @@ async fn the_seed_runs_from_the_first_cell_to_the_last() {
     let mut events = main.events();
     let reply = soon(client1.call(Target::Root, "s.shutdownnetwork", vec![])).await.unwrap();
     let CallReply::Confirm(confirmation) = reply else { panic!("it must ask first: {reply:?}") };
-    assert_eq!(confirmation.targets.len(), 3);
+    assert_eq!(confirmation.targets.len(), 6);
     soon(client1.confirm(Target::Root, "s.shutdownnetwork", vec![], &confirmation)).await.unwrap();
     let entries = event(&mut events, |event| match event {
         Event::RollCall { entries, .. } => Some(entries),
