@@ -12,7 +12,7 @@ use crate::id::{LinkId, NodeId, OpId};
 use crate::limits::{ARGUMENTS_MAX, MESSAGE_BYTES_MAX, WORD_BYTES_MAX};
 use crate::moment::Moment;
 use crate::outcome::{NoRoute, Outcome, Refusal, RefusalKind};
-use crate::path::Target;
+use crate::path::{NodePath, Target};
 use crate::requests::{Open, Origin, Question, Stage};
 
 /// Casts to one target that wait until it is found.
@@ -24,6 +24,8 @@ const CAST_SEARCH: Duration = Duration::from_secs(5);
 enum Found {
     /// This one is meant.
     Node(NodeId),
+    /// This one was at that place when it was asked for last.
+    Remembered(NodeId, NodePath),
     /// Others have to be asked this.
     Ask(Resolve),
 }
@@ -86,8 +88,13 @@ impl NodeState {
     /// Looks for the target in what is known, then asks the servers above.
     fn resolve(&mut self, now: Moment, id: u64) {
         let Some(open) = self.requests.get(id) else { return };
+        let is_command = open.question.as_ref().is_some_and(|q| q.kind == Kind::CALL);
         match self.look_up(now, &open.target) {
-            Ok(Found::Node(node)) => self.on_found(now, id, node),
+            // A command goes to who is there now, not to who was there a while ago.
+            Ok(Found::Remembered(_, path)) if is_command => {
+                self.search(now, id, &Resolve::Path(path));
+            }
+            Ok(Found::Node(node) | Found::Remembered(node, _)) => self.on_found(now, id, node),
             Ok(Found::Ask(resolve)) => self.search(now, id, &resolve),
             Err(outcome) => self.end_request(now, id, outcome),
         }
@@ -121,13 +128,11 @@ impl NodeState {
                 let Some(path) = target.absolute(&self.path()) else {
                     return Err(self.no_route(format!("{target} is above the main server")));
                 };
-                match self.find_path(&path) {
-                    Ok(id) => known(id),
-                    Err(_) if self.known.at(&path).is_some() => {
-                        Ok(Found::Node(self.known.at(&path).unwrap_or(NodeId::NOBODY)))
-                    }
-                    Err(why) if self.uplink.parent.is_none() => Err(self.no_route(why)),
-                    Err(_) => Ok(Found::Ask(Resolve::Path(path))),
+                match (self.find_path(&path), self.known.at(&path)) {
+                    (Ok(id), _) => known(id),
+                    (Err(_), Some(id)) => Ok(Found::Remembered(id, path)),
+                    (Err(why), None) if self.uplink.parent.is_none() => Err(self.no_route(why)),
+                    (Err(_), None) => Ok(Found::Ask(Resolve::Path(path))),
                 }
             }
         }
@@ -201,7 +206,7 @@ impl NodeState {
     /// A message that nobody waits for.
     pub(super) fn cast(&mut self, now: Moment, to: Target, content: Content) {
         let node = match self.look_up(now, &to) {
-            Ok(Found::Node(node)) => node,
+            Ok(Found::Node(node) | Found::Remembered(node, _)) => node,
             Ok(Found::Ask(resolve)) => return self.cast_later(now, to, content, &resolve),
             Err(_) => {
                 self.counters.dropped += 1;

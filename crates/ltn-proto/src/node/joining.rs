@@ -149,10 +149,14 @@ impl NodeState {
                     CloseReason::Stopping => RefusalKind::Stopping,
                     _ => RefusalKind::Lost,
                 });
-                self.outputs.push_back(Output::Close { link, reason: CloseReason::Refused });
-                if self.uplink.is_attempt_link(link) {
-                    self.attempt_failed(now, kind, &sanitise_line(&close.text));
+                let text = sanitise_line(&close.text);
+                if let Some(known) = self.links.get_mut(link) {
+                    known.said = Some((close.reason, text.clone()));
                 }
+                if self.uplink.is_attempt_link(link) {
+                    self.attempt_failed(now, kind, &text);
+                }
+                self.outputs.push_back(Output::Close { link, reason: close.reason });
                 Ok(())
             }
         }

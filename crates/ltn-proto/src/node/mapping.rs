@@ -189,7 +189,10 @@ impl NodeState {
         } else {
             self.forget_node(child);
         }
-        self.after_loss(now, child);
+        // Who moved can still answer, from where it is now.
+        if reason != CloseReason::Moved {
+            self.after_loss(now, child);
+        }
     }
 
     fn lose(&mut self, now: Moment, id: NodeId, since: Moment) {

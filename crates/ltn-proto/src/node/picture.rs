@@ -7,6 +7,7 @@ use crate::moment::Moment;
 use crate::name::Name;
 use crate::path::NodePath;
 use crate::snapshot::{Snapshot, TreeNode};
+use crate::tree::Record;
 use crate::value::Value;
 
 /// Metadata rides in one frame of the registration; what does not fit is asked for later.
@@ -66,8 +67,9 @@ impl NodeState {
         let (listed, visits): (Vec<_>, Vec<_>) = records.partition(|r| r.role.is_listed());
         let (servers, clients): (Vec<_>, Vec<_>) =
             listed.into_iter().partition(|r| r.role.is_server());
-        tree[at].servers = servers.len();
-        tree[at].clients = clients.len();
+        let live = |r: &&&Record| r.stale_since.is_none();
+        tree[at].servers = servers.iter().filter(live).count();
+        tree[at].clients = clients.iter().filter(live).count();
         let mut sessions = visits.len();
         let path = tree[at].path.clone();
         for record in clients.into_iter().chain(servers) {

@@ -6,15 +6,17 @@ use bytes::BytesMut;
 
 use crate::address::Address;
 use crate::codec;
-use crate::event::{DialError, Input};
+use crate::event::{DialError, Direction, Input};
 use crate::frame::{Frame, Kind};
 use crate::id::{DialId, LinkId};
 use crate::limits::FRAME_PAYLOAD_BYTES_MAX;
 use crate::outcome::CloseReason;
+use crate::role::Role;
 
 use super::HostId;
+use super::host::Host;
 use super::network::{Happening, Network, Passage};
-use super::wire::{End, Parcel, Side, Stage, Wire, WireId, direction};
+use super::wire::{End, Parcel, Side, Stage, Wire, WireId};
 
 /// A dial without any answer has failed after this time.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,7 +63,7 @@ impl Network {
         self.hosts[from.0].dials.insert(dial, Some(wire));
         self.hosts[to.0].links.insert(down, (wire, Side::Listener));
         self.put(wire, Side::Listener, Parcel::Opened);
-        let (direction, peer) = (direction(Side::Listener, dial), self.id(from));
+        let (direction, peer) = (Direction::Down, self.id(from));
         self.handle(to, Input::LinkOpened { link: down, direction, peer });
     }
 
@@ -114,6 +116,26 @@ impl Network {
             self.transmit(from, link, frame, true);
         }
         link.is_some()
+    }
+
+    /// Adds a host without a mind: whatever it says is injected, and it hears without a thought.
+    pub fn add_puppet(&mut self) -> HostId {
+        let puppet = HostId(self.hosts.len());
+        let id = self.make_id(puppet);
+        self.hosts.push(Host::new(id, Role::Client, None, puppet.0));
+        puppet
+    }
+
+    /// Opens a connection from a puppet to a server, on which nothing is said by itself.
+    pub fn connect_puppet(&mut self, puppet: HostId, to: HostId) {
+        let wire = WireId(self.number());
+        let (up, down) = (LinkId(self.number()), LinkId(self.number()));
+        let end = |host, link| End { host, link, stage: Stage::Open };
+        self.wires.insert(wire, Wire::new(end(puppet, up), end(to, down)));
+        self.hosts[puppet.0].links.insert(up, (wire, Side::Dialer));
+        self.hosts[to.0].links.insert(down, (wire, Side::Listener));
+        let (direction, peer) = (Direction::Down, self.id(puppet));
+        self.handle(to, Input::LinkOpened { link: down, direction, peer });
     }
 
     /// A mind wants a link closed after all that it transmitted.
@@ -222,7 +244,7 @@ impl Network {
         both.dialer.stage = Stage::Open;
         let peer = both.listener.host;
         self.hosts[host.0].links.insert(link, (wire, Side::Dialer));
-        let (direction, peer) = (direction(Side::Dialer, dial), self.id(peer));
+        let (direction, peer) = (Direction::Up(dial), self.id(peer));
         self.handle(host, Input::LinkOpened { link, direction, peer });
     }
 

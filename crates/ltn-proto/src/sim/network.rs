@@ -154,13 +154,17 @@ impl Network {
         let host = HostId(self.hosts.len());
         let name = (!name.is_empty())
             .then(|| Name::wanted(name).expect("a simulated node has a proper name"));
-        let key = format!("simulated node {} of network {}", host.0, self.network_seed);
-        let id = NodeId::of_public_key(key.as_bytes());
+        let id = self.make_id(host);
         let mut machine = Host::new(id, role, name, host.0);
         configure(&mut machine.config);
         self.hosts.push(machine);
         self.start(host);
         host
+    }
+
+    pub(super) fn make_id(&self, host: HostId) -> NodeId {
+        let key = format!("simulated node {} of network {}", host.0, self.network_seed);
+        NodeId::of_public_key(key.as_bytes())
     }
 
     /// Lets this broken mind run on every host that starts from now on.
@@ -239,7 +243,7 @@ impl Network {
             Happening::Lost { host, run, link } => self.tell_lost(host, run, link),
             Happening::Wake { host, run } => self.wake(host, run),
             Happening::Answer { host, run, inbound, answer } => {
-                if self.hosts[host.0].run == run {
+                if self.hosts[host.0].run == run && self.is_up(host) {
                     self.tell(host, Op::Answer { inbound, answer });
                 }
             }

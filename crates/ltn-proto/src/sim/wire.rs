@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 
-use crate::event::Direction;
 use crate::frame::Frame;
 use crate::id::{DialId, LinkId};
 use crate::moment::Moment;
@@ -158,14 +157,6 @@ impl Wire {
     /// Is something kept back on either lane?
     pub(super) fn holds(&self) -> bool {
         self.from_dialer.holds() || self.from_listener.holds()
-    }
-}
-
-/// Which way the end of this side leads, for its host.
-pub(super) const fn direction(side: Side, dial: DialId) -> Direction {
-    match side {
-        Side::Dialer => Direction::Up(dial),
-        Side::Listener => Direction::Down,
     }
 }
 

@@ -97,7 +97,7 @@ fn run_one(seed: u64, findings: &Mutex<Findings>) {
             drop(found);
             let mut lines: Vec<String> =
                 report.violations.iter().take(5).map(ToString::to_string).collect();
-            if seed % TWICE == 0 {
+            if seed.is_multiple_of(TWICE) {
                 let again = play(seed, None);
                 if again.digest != report.digest {
                     lines.push("a second run of this seed tells another history".to_owned());

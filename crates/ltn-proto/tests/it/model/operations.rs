@@ -205,8 +205,9 @@ impl World {
         let Some(sub) = self.random.pick(&subs).copied() else { return };
         let Some(server) = self.random_server(sub) else { return };
         let to = Target::Id(self.network.id(sub));
-        let arguments = vec![Value::Text(self.network.address(server).to_string())];
-        self.dangerous_call("set-higher-server", host, to, "s.sethigherserver", arguments);
+        let address = self.network.address(server).to_string();
+        Totals::count(&mut self.totals.operations, "set-higher-server", 1);
+        self.dangerous_call(host, to, "s.sethigherserver", address);
     }
 
     fn disconnect(&mut self, host: HostId) {
@@ -230,22 +231,14 @@ impl World {
         let subs: Vec<HostId> = self.network.hosts().filter(is_sub).collect();
         let Some(sub) = self.random.pick(&subs).copied() else { return };
         let Some(name) = self.network.home(sub).name.clone() else { return };
-        let arguments = vec![Value::Text(name.to_string())];
         let word = if command == "s.shutdownserver" { "order-stop" } else { "order-restart" };
-        self.dangerous_call(word, host, Target::Root, command, arguments);
+        Totals::count(&mut self.totals.operations, word, 1);
+        self.dangerous_call(host, Target::Root, command, name.to_string());
     }
 
-    fn dangerous_call(
-        &mut self,
-        word: &'static str,
-        host: HostId,
-        to: Target,
-        command: &str,
-        arguments: Vec<Value>,
-    ) {
+    fn dangerous_call(&mut self, host: HostId, to: Target, command: &str, argument: String) {
         let op = self.network.op_id();
-        let asked = call(op, to, command, arguments);
-        Totals::count(&mut self.totals.operations, word, 1);
+        let asked = call(op, to, command, vec![Value::Text(argument)]);
         self.dangerous.insert(op, (host, asked.clone()));
         self.network.tell(host, asked);
     }

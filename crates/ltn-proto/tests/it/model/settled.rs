@@ -31,8 +31,10 @@ pub(crate) fn look(network: &Network, totals: &mut Totals) -> Vec<Violation> {
         if let Some(what) = misplaced(network, &truth, host, &seen) {
             accuse(ViolationKind::WrongPlace, what);
         }
-        for what in false_map(network, &truth, host, &seen) {
-            accuse(ViolationKind::WrongTree, what);
+        if network.role(host).is_server() {
+            for what in false_map(network, &truth, host, &seen) {
+                accuse(ViolationKind::WrongTree, what);
+            }
         }
         let tables = [seen.open_requests, seen.inbound_requests, seen.pending_links];
         // A server that seeks a parent always has something under way.

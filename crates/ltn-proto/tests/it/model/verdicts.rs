@@ -116,6 +116,13 @@ fn judge_outcome(books: &mut Books, case: &Case<'_>, totals: &mut Totals) {
         _ => {}
     }
     judge_calm(books, case, entered, reply, &text);
+    let start = case.record.started - SETTLED;
+    for entry in entries {
+        let elsewhere = case.word.meant.is_some_and(|meant| meant != entry.host);
+        if elsewhere && books.is_calm(start, entry.at) {
+            books.accuse(ViolationKind::WrongTarget, text.clone());
+        }
+    }
 }
 
 /// In a network that nothing disturbs there is no excuse.
