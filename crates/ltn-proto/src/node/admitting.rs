@@ -241,10 +241,8 @@ impl NodeState {
             self.edge_is_over(now, peer, hello.attempt, true);
         }
         self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
-        if self.config.data_port.is_some() && hello.role.is_listed() {
-            self.issue_tickets(peer, TICKETS_AT_FIRST);
-        }
         if hello.role.is_listed() {
+            self.issue_tickets(peer, TICKETS_AT_FIRST);
             self.event(Event::Joined { child: peer, role: hello.role, name, name_reason });
         }
     }
