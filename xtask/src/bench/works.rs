@@ -72,17 +72,16 @@ fn runtime(pinned: bool) -> Result<Runtime> {
 
 fn run(runtime: Runtime, works: Vec<Work>, arguments: &Arguments) -> Result<Vec<Row>> {
     let (seconds, with_ours) = (arguments.seconds, !arguments.floors_only);
-    // In a task and not in `block_on`, whose thread would be one more beside the workers.
-    let all = runtime.spawn(async move {
+    // The callers run where the `main` of an ordinary program runs, beside the workers.
+    runtime.block_on(async move {
+        let bench = Bench { seconds, with_ours };
         let mut rows = Vec::new();
         for work in works {
-            let bench = Bench { seconds, with_ours };
             eprintln!("measuring {work:?}");
             rows.extend(bench.work(work).await?);
         }
-        anyhow::Ok(rows)
-    });
-    runtime.block_on(all)?
+        Ok(rows)
+    })
 }
 
 /// Round trips are mostly wake-ups of another core; pinned to one they show the work itself.

@@ -113,7 +113,7 @@ pub(super) fn mentions(code: &str, needle: &str) -> bool {
         let before = code[..at].chars().next_back().is_some_and(is_word);
         let after = code[at + found.len()..].chars().next().is_some_and(is_word);
         let ends_in_word = needle.ends_with(is_word);
-        !before && !(after && ends_in_word)
+        !(before || after && ends_in_word)
     })
 }
 

@@ -1,7 +1,8 @@
 //! The page of the wire and the code of the wire change together.
 //!
 //! The page carries a hash of the code that it describes; whoever changes that code reads the page,
-//! corrects it, and has the new hash written. It compares; it cannot tell whether the page is right.
+//! corrects it, and has the new hash written. It compares; it cannot tell whether the page is
+//! right.
 
 use std::fs;
 use std::path::Path;
