@@ -22,13 +22,17 @@ const IMPURE: [(&str, &str); 12] = [
     ("rand", "rolls no dice: the seed is an argument"),
 ];
 
-/// The two lowest floors, words and language: everybody in the mind may use these modules. Every
-/// other module beside them is a room, unless it is one of [`ABOVE_ROOMS`].
-const WORDS: [&str; 17] = [
+/// The two lowest floors, words and language, and the containers that know no subject: everybody in
+/// the mind may use these modules. Every other module beside them is a room, unless it is one of
+/// [`ABOVE_ROOMS`].
+const WORDS: [&str; 21] = [
     "address",
+    "body",
     "codec",
     "commands",
+    "drawing",
     "event",
+    "expiring",
     "frame",
     "id",
     "limits",
@@ -38,6 +42,7 @@ const WORDS: [&str; 17] = [
     "outcome",
     "path",
     "permissions",
+    "random",
     "role",
     "snapshot",
     "text",

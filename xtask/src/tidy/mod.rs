@@ -63,7 +63,7 @@ fn problems(tree: &Tree) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_repository_is_tidy() {
+    fn the_tree_is_tidy() {
         if let Err(problems) = super::check() {
             panic!("{problems}");
         }
