@@ -8,8 +8,8 @@ mod port;
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use error::{ConnectError, StartError, TalkError};
 pub use ltn_proto::{
-    Address, CloseReason, CommandSpec, Confirmation, Content, Event, Limits, Name, NoRoute, NodeId,
-    NodePath, Outcome, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
+    Address, CloseReason, CommandSpec, Confirmation, Content, Event, Limits, Name, NoRoute,
+    NodeId, NodePath, Outcome, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
     RollCallOutcome, Snapshot, Target, TreeNode, Value,
 };
 pub use node::{
