@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// All in one thread; the caller sees to it that this is on one core
     #[arg(long, hide = true)]
     pinned: bool,
-    /// What to measure; without a name everything but `stream`
+    /// What to measure; everything if nothing is named
     works: Vec<Work>,
 }
 

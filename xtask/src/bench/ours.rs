@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use ltn::{Address, Client, MainServer, Node, NodeId, SubServer, Value};
+use ltn::{Address, Client, DataStream, MainServer, Node, NodeId, SubServer, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -244,5 +245,66 @@ impl Contestant for Joining {
             client.shutdown().await;
         }
         Ok(samples.p50_and_p99())
+    }
+}
+
+/// A client that opens streams to its server; it reads each to its end, which checks length and
+/// digest, and reports.
+pub(super) struct Streaming {
+    sender: Node,
+    receiver: Node,
+    piece: Vec<u8>,
+    total_bytes: usize,
+    arrived: mpsc::Receiver<usize>,
+}
+
+impl Streaming {
+    pub(super) async fn new(total_bytes: usize, piece_bytes: usize) -> Result<Self> {
+        let receiver = main_server().await?;
+        let sender = client("sender", &receiver).await?;
+        let streams = receiver.incoming_streams().context("nobody else took the streams")?;
+        let (report, arrived) = mpsc::channel(1);
+        tokio::spawn(receive(streams, piece_bytes, report));
+        Ok(Self { sender, receiver, piece: vec![0x5a; piece_bytes], total_bytes, arrived })
+    }
+
+    /// Stops both.
+    pub(super) async fn stop(self) {
+        self.sender.shutdown().await;
+        self.receiver.shutdown().await;
+    }
+}
+
+async fn receive(
+    mut streams: mpsc::Receiver<DataStream>,
+    piece_bytes: usize,
+    report: mpsc::Sender<usize>,
+) -> Result<()> {
+    let mut buffer = vec![0; piece_bytes];
+    while let Some(mut stream) = streams.recv().await {
+        let mut total = 0;
+        loop {
+            match stream.read(&mut buffer).await? {
+                0 => break,
+                bytes => total += bytes,
+            }
+        }
+        report.send(total).await?;
+    }
+    Ok(())
+}
+
+impl Contestant for Streaming {
+    /// One stream, from its opening to the last byte, however long it takes.
+    async fn round(&mut self, _: Duration) -> Result<Vec<f64>> {
+        let start = Instant::now();
+        let mut stream = self.sender.open_stream(self.receiver.id()).await?;
+        for _ in 0..self.total_bytes / self.piece.len() {
+            stream.write_all(&self.piece).await?;
+        }
+        stream.shutdown().await?;
+        let arrived = self.arrived.recv().await.context("the receiver went away")?;
+        anyhow::ensure!(arrived == self.total_bytes, "{arrived} bytes arrived");
+        Ok(vec![self.total_bytes as f64 / start.elapsed().as_secs_f64()])
     }
 }

@@ -58,8 +58,7 @@ pub(super) fn measure(arguments: Arguments) -> Result<()> {
 
 fn chosen(arguments: &Arguments) -> Vec<Work> {
     if arguments.works.is_empty() {
-        // Nothing stands beside the floor of streams yet.
-        Work::value_variants().iter().copied().filter(|work| *work != Work::Stream).collect()
+        Work::value_variants().to_vec()
     } else {
         arguments.works.clone()
     }
@@ -197,8 +196,14 @@ impl Bench {
         let mut rows = Vec::new();
         for (name, piece) in [("256 MiB by 64 KiB", 64 * 1024), ("256 MiB by 1 MiB", 1024 * 1024)] {
             let mut floor = floor::Streaming::new(STREAM_BYTES, piece).await?;
-            let nobody = &mut None::<Nobody>;
-            rows.extend(compare(name, &figures, self.seconds, &mut floor, nobody).await?);
+            let mut ours = None;
+            if self.with_ours {
+                ours = Some(ours::Streaming::new(STREAM_BYTES, piece).await?);
+            }
+            rows.extend(compare(name, &figures, self.seconds, &mut floor, &mut ours).await?);
+            if let Some(ours) = ours {
+                ours.stop().await;
+            }
         }
         Ok(rows)
     }
