@@ -1,8 +1,8 @@
 //! The one command: everything that a change must pass, in the order in which it fails soonest.
 //!
 //! Every build step takes the same packages with the same features, so that they share what they
-//! build. The tests come last and nothing is printed after them: whoever reads only the end of a log
-//! reads how many tests passed. It needs cargo only; `cargo deny` is run where it is installed.
+//! build. The tests come last and nothing is printed after them: whoever reads only the end of a
+//! log reads how many tests passed. It needs cargo only; `cargo deny` is run where it is installed.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -66,15 +66,17 @@ fn json(pinned: bool, row: &Row) -> String {
     };
     let number = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:e}"));
     // None of the texts holds anything that JSON would need escaped: they are all in works.rs.
-    format!(
-        r#"{{"work":"{}","figure":"{}","unit":"{unit}","floor":{},"ours":{},"ratio":{},"goal":{},"pinned":{pinned}}}"#,
-        row.work,
-        row.figure.name,
-        number(Some(row.floor)),
-        number(row.ours),
-        number(row.ratio()),
-        number(row.figure.goal),
-    )
+    let fields = [
+        format!(r#""work":"{}""#, row.work),
+        format!(r#""figure":"{}""#, row.figure.name),
+        format!(r#""unit":"{unit}""#),
+        format!(r#""floor":{}"#, number(Some(row.floor))),
+        format!(r#""ours":{}"#, number(row.ours)),
+        format!(r#""ratio":{}"#, number(row.ratio())),
+        format!(r#""goal":{}"#, number(row.figure.goal)),
+        format!(r#""pinned":{pinned}"#),
+    ];
+    format!("{{{}}}", fields.join(","))
 }
 
 #[cfg(test)]
