@@ -228,6 +228,16 @@ fn explain(error: &io::Error) -> TlsError {
     }
 }
 
+/// Randomness for secrets: seeds and tickets.
+pub(crate) fn random_bytes<const COUNT: usize>() -> Result<[u8; COUNT], IdentityError> {
+    let mut bytes = [0; COUNT];
+    let random = provider().secure_random;
+    random
+        .fill(&mut bytes)
+        .map_err(|_| IdentityError("the system gives no randomness".to_owned()))?;
+    Ok(bytes)
+}
+
 /// One source of cryptography, always passed explicitly: another crate in the same program may set
 /// a process-wide default, and that must change nothing here.
 fn provider() -> Arc<CryptoProvider> {
