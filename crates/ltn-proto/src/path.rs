@@ -114,7 +114,8 @@ impl FromStr for NodePath {
     type Err = BadPath;
 
     fn from_str(text: &str) -> Result<Self, BadPath> {
-        let rest = text.strip_prefix('/').ok_or_else(|| BadPath::NotAbsolute(shorten(text)))?;
+        let rest =
+            text.strip_prefix('/').ok_or_else(|| BadPath::NotAbsolute(shorten(text)))?;
         let names = parse_names(rest, text)?;
         Ok(Self(names))
     }
