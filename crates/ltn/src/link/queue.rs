@@ -80,6 +80,8 @@ struct Waiting {
     lanes: Lanes,
     load: Load,
     congested_since: Option<Instant>,
+    /// Nothing can leave any more, so nothing is taken in.
+    shut: bool,
     verdict: Option<Verdict>,
 }
 
@@ -120,7 +122,7 @@ impl Queue {
     /// See [`super::LinkHandle::push`].
     pub(super) fn push(&self, frame: Frame) {
         let mut waiting = self.waiting();
-        if waiting.verdict.is_some() {
+        if waiting.shut {
             return;
         }
         let mut wake_writer = waiting.lanes.is_empty();
@@ -164,8 +166,25 @@ impl Queue {
             }
             waiting.verdict = Some(verdict);
         }
+        self.shut_in(&mut waiting);
         drop(waiting);
         self.to_writer.notify_one();
+    }
+
+    /// Takes nothing in any more and keeps nobody waiting; why is not known yet.
+    pub(super) fn shut(&self) {
+        self.shut_in(&mut self.waiting());
+    }
+
+    fn shut_in(&self, waiting: &mut Waiting) {
+        waiting.shut = true;
+        self.make_room(waiting);
+    }
+
+    fn make_room(&self, waiting: &mut Waiting) {
+        waiting.congested_since = None;
+        self.congested.store(false, Ordering::Release);
+        self.stalled.store(false, Ordering::Release);
         self.room.notify_waiters();
     }
 
@@ -186,7 +205,7 @@ impl Queue {
             tokio::pin!(room);
             // From here on no notification is missed, so the conditions are looked at afterwards.
             room.as_mut().enable();
-            if !self.is_congested() || self.is_stalled() || self.verdict().is_some() {
+            if !self.is_congested() || self.is_stalled() {
                 return;
             }
             room.await;
@@ -208,10 +227,7 @@ impl Queue {
             std::mem::swap(&mut taken.ordinary, &mut lanes.ordinary);
         }
         if waiting.congested_since.is_some() && !self.is_over(waiting.load, 1, 4) {
-            waiting.congested_since = None;
-            self.congested.store(false, Ordering::Release);
-            self.stalled.store(false, Ordering::Release);
-            self.room.notify_waiters();
+            self.make_room(&mut waiting);
         }
         waiting.verdict.clone()
     }
@@ -239,7 +255,12 @@ impl Queue {
 
     /// Notes that it is stalled if its time has come.
     pub(super) fn check_stall(&self) {
-        if self.stalls_at().is_some_and(|at| at <= Instant::now()) {
+        if !self.is_congested() || self.is_stalled() {
+            return;
+        }
+        let waiting = self.waiting();
+        let stalls_at = waiting.congested_since.map(|since| since + CONGESTION_PATIENCE);
+        if stalls_at.is_some_and(|at| at <= Instant::now()) {
             self.stalled.store(true, Ordering::Release);
             self.room.notify_waiters();
         }
@@ -257,5 +278,103 @@ impl Queue {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ltn_proto::Kind;
+
+    use super::super::testing::frame;
+    use super::*;
+
+    fn queue(queued_messages: usize, queued_bytes: usize) -> Queue {
+        Queue::new(&Limits { queued_messages, queued_bytes, ..Limits::default() })
+    }
+
+    /// Encodes this many frames as the writer does; returns their numbers.
+    fn drain(queue: &Queue, lanes: &mut Lanes, count: usize) -> Vec<u64> {
+        queue.take(lanes, Load::default());
+        let mut load = Load::default();
+        let frames: Vec<Frame> = std::iter::from_fn(|| lanes.pop()).take(count).collect();
+        frames.iter().for_each(|frame| load.add(frame));
+        queue.take(lanes, load);
+        frames.iter().map(|frame| frame.header.id).collect()
+    }
+
+    #[test]
+    fn what_rides_ahead_passes_even_what_the_writer_has_taken() {
+        let (queue, mut lanes) = (queue(100, 1_000_000), Lanes::default());
+        for number in 0..4 {
+            queue.push(frame(Kind::CAST, number, 1));
+        }
+        assert_eq!(drain(&queue, &mut lanes, 2), [0, 1]);
+        queue.push(frame(Kind::CAST, 4, 1));
+        queue.push(frame(Kind::PONG, 5, 1));
+        assert_eq!(drain(&queue, &mut lanes, 9), [5, 2, 3]);
+        assert_eq!(drain(&queue, &mut lanes, 9), [4]);
+    }
+
+    #[test]
+    fn congestion_comes_above_the_half_and_goes_at_the_quarter() {
+        let (queue, mut lanes) = (queue(100, 1_000_000), Lanes::default());
+        for number in 0..50 {
+            queue.push(frame(Kind::CAST, number, 1));
+            assert!(!queue.is_congested());
+        }
+        queue.push(frame(Kind::CAST, 50, 1));
+        assert!(queue.is_congested());
+        drain(&queue, &mut lanes, 25);
+        assert!(queue.is_congested(), "what the writer holds still counts");
+        drain(&queue, &mut lanes, 1);
+        assert!(!queue.is_congested());
+    }
+
+    #[test]
+    fn each_limit_ends_the_link_and_frees_what_was_queued() {
+        for (queue, payload_bytes) in [(queue(10, 1_000_000), 1), (queue(1_000, 100_000), 9_900)] {
+            for number in 0..10 {
+                assert_eq!(queue.verdict(), None, "after {number} frames");
+                queue.push(frame(Kind::CAST, number, payload_bytes));
+            }
+            queue.push(frame(Kind::CAST, 10, payload_bytes));
+            assert_eq!(queue.verdict().unwrap().why, CloseReason::SlowReader);
+            assert!(queue.waiting().lanes.is_empty());
+            assert!(!queue.is_congested(), "nobody waits for a link that has ended");
+        }
+    }
+
+    #[test]
+    fn one_frame_always_fits() {
+        let queue = queue(1, 10);
+        queue.push(frame(Kind::CAST, 0, 60_000));
+        assert_eq!(queue.verdict(), None);
+    }
+
+    #[test]
+    fn the_first_verdict_counts() {
+        let queue = queue(10, 1_000);
+        queue.push(frame(Kind::CAST, 0, 1));
+        queue.close(CloseReason::Kicked);
+        queue.end(Verdict::now(CloseReason::Lost, "the wire was cut"));
+        assert_eq!(queue.verdict().unwrap().why, CloseReason::Kicked);
+        queue.push(frame(Kind::CAST, 1, 1));
+        assert_eq!(drain(&queue, &mut Lanes::default(), 9), [0], "what came before may leave");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_room_longer_than_the_patience() {
+        let queue = queue(2, 1_000_000);
+        queue.push(frame(Kind::CAST, 0, 1));
+        queue.push(frame(Kind::CAST, 1, 1));
+        assert!(queue.is_congested() && !queue.is_stalled());
+        let waited_from = Instant::now();
+        let writer = async {
+            tokio::time::sleep_until(queue.stalls_at().unwrap()).await;
+            queue.check_stall();
+        };
+        tokio::join!(queue.wait_for_room(), writer);
+        assert!(queue.is_stalled());
+        assert_eq!(waited_from.elapsed(), CONGESTION_PATIENCE);
     }
 }

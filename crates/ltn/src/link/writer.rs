@@ -55,6 +55,7 @@ impl Writer {
         if self.queue.verdict().is_none() {
             // The connection broke under a write. What the other end said before may still be on
             // its way to the driver, its reason for closing for example.
+            self.queue.shut();
             let _ = timeout(CLOSE_PATIENCE, &mut reader).await;
         }
         self.queue.end(found.clone());
@@ -170,8 +171,8 @@ impl Writer {
         let mut gives_up_at = Instant::now() + stall_patience;
         loop {
             let grace = verdict.as_ref().and_then(|verdict| verdict.grace);
-            let told = self.stall_told == self.queue.is_stalled();
-            let tells_at = (!told).then(|| Instant::now() + CONGESTION_PATIENCE);
+            let untold = verdict.is_none() && self.stall_told != self.queue.is_stalled();
+            let tells_at = untold.then(|| Instant::now() + CONGESTION_PATIENCE);
             let checks_at = [self.queue.stalls_at(), grace, tells_at]
                 .into_iter()
                 .flatten()
@@ -182,14 +183,18 @@ impl Writer {
                 () = self.queue.something_for_the_writer() => {}
                 () = sleep_until(checks_at) => {}
             }
-            verdict = self.queue.verdict();
-            self.queue.check_stall();
-            self.try_tell_stall();
             let now = Instant::now();
-            if let Some(verdict) = &verdict
-                && verdict.grace.is_none_or(|until| until <= now)
-            {
-                return Err(verdict.clone());
+            verdict = self.queue.verdict();
+            match &verdict {
+                Some(verdict) if verdict.grace.is_none_or(|until| until <= now) => {
+                    return Err(verdict.clone());
+                }
+                // Of a link that is ending, only the end is still worth telling.
+                Some(_) => {}
+                None => {
+                    self.queue.check_stall();
+                    self.try_tell_stall();
+                }
             }
             let sent_by_now = self.half.bytes_sent();
             if sent_by_now != sent {
