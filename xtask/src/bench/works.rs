@@ -110,9 +110,13 @@ impl Bench {
     async fn work(&self, work: Work) -> Result<Vec<Row>> {
         match work {
             Work::Request => self.request("request 64 B", 0, 1.4).await,
-            Work::RequestFar => self.request("… across three servers", SERVERS_BETWEEN, 1.3).await,
-            Work::Flight => self.flight("64 requests in flight", 0).await,
-            Work::FlightFar => self.flight("… across three servers", SERVERS_BETWEEN).await,
+            Work::RequestFar => {
+                self.request("request over three servers", SERVERS_BETWEEN, 1.3).await
+            }
+            Work::Flight => self.flight("64 in flight", 0).await,
+            Work::FlightFar => {
+                self.flight("64 in flight over three servers", SERVERS_BETWEEN).await
+            }
             Work::OneWay => self.one_way().await,
             Work::Connect => self.connect().await,
             Work::Stream => self.stream().await,
