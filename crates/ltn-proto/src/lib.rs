@@ -14,6 +14,7 @@ mod path;
 mod permissions;
 mod role;
 mod snapshot;
+mod text;
 mod value;
 
 pub use address::Address;
@@ -33,4 +34,5 @@ pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
 pub use snapshot::{Counters, Snapshot, TreeNode};
-pub use value::Value;
+pub use text::{sanitise, sanitise_line, shorten};
+pub use value::{BadValue, Value};

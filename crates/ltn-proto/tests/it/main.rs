@@ -1,1 +1,4 @@
-//! x
+//! The pure parts seen from outside: what goes in comes out, and nothing that a stranger sends can
+//! do harm.
+
+mod value;
