@@ -83,6 +83,22 @@ Examples:
     Shutdown(ShutdownArgs),
 }
 
+impl Verb {
+    /// Was JSON asked for?
+    pub(crate) const fn wants_json(&self) -> bool {
+        match self {
+            Self::Demo(args) => args.json,
+            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) => false,
+            Self::Tree(args) => args.visit.json,
+            Self::Send(args) => args.visit.json,
+            Self::Ask(args) => args.visit.json,
+            Self::Run(args) => args.visit.json,
+            Self::Ping(args) => args.visit.json,
+            Self::Shutdown(args) => args.visit.json,
+        }
+    }
+}
+
 /// `ltn demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {

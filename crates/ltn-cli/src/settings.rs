@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ltn::{Address, Name, PortExpr, Target};
+use ltn::{Address, Name, PortExpr};
 
 use crate::args::{ModeArgs, PortArgs, VisitArgs};
 use crate::trouble::Trouble;
@@ -97,11 +97,6 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
 /// A name that a node may want.
 pub(crate) fn name(text: &str) -> Result<Name, Trouble> {
     Name::wanted(text).map_err(|why| Trouble::usage(format!("the name `{text}`: {why}")))
-}
-
-/// Whom a verb is for.
-pub(crate) fn target(text: &str) -> Result<Target, Trouble> {
-    text.parse().map_err(|why: ltn::BadPath| Trouble::usage(why.to_string()))
 }
 
 fn timeout(text: &str) -> Result<Duration, Trouble> {

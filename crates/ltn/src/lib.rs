@@ -10,7 +10,7 @@ pub use error::{ConnectError, StartError, TalkError};
 pub use ltn_proto::{
     Address, CloseReason, CommandSpec, Confirmation, Content, Event, Limits, Name, NoRoute,
     NodeId, NodePath, Outcome, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
-    RollCallOutcome, Snapshot, Target, TreeNode, Value,
+    RollCallOutcome, Snapshot, Target, TreeNode, Value, sanitise, sanitise_line,
 };
 pub use node::{
     Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Node, Question,
