@@ -3,6 +3,8 @@
 //!
 //! This room knows characters. It does not know where a text comes from or where it will stand.
 
+use unicode_normalization::char::is_combining_mark;
+
 /// The text without the characters that steer terminals or mislead readers: control characters
 /// (except tab and newline), marks of writing direction, everything that is never drawn, and the
 /// two Unicode line separators.
@@ -43,6 +45,20 @@ pub fn shorten(text: &str, chars: usize) -> String {
         kept.push('…');
     }
     kept
+}
+
+/// How many columns of a terminal the text takes: marks take none, the letters of East Asia and most
+/// pictures two. Terminals differ in rare cases; a drawing is off by a column there.
+pub(crate) fn columns(text: &str) -> usize {
+    text.chars().map(|c| if is_combining_mark(c) { 0 } else { 1 + usize::from(is_wide(c)) }).sum()
+}
+
+const fn is_wide(c: char) -> bool {
+    matches!(c,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{303e}' | '\u{3041}'..='\u{a4cf}'
+        | '\u{a960}'..='\u{a97c}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}' | '\u{ff01}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}')
 }
 
 /// What somebody typed or sent, fit to be quoted in an error: on one line, sanitised and short.

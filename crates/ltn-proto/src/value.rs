@@ -250,7 +250,11 @@ mod tests {
     fn nesting_is_counted_in_lists_and_maps() {
         let nested = |levels| {
             (0..levels).fold(Value::from(1), |inner, level: usize| {
-                if level % 2 == 0 { Value::list([inner]) } else { Value::map([("x", inner)]) }
+                if level.is_multiple_of(2) {
+                    Value::list([inner])
+                } else {
+                    Value::map([("x", inner)])
+                }
             })
         };
         assert!(!nested(VALUE_NESTING_MAX).nests_too_deep());

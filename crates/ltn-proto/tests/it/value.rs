@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use proptest::prelude::*;
 
 fn hex(text: &str) -> Vec<u8> {
-    data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap()
+    data_encoding::HEXLOWER.decode(text.as_bytes()).expect("the tests are written in hexadecimal")
 }
 
 #[track_caller]
