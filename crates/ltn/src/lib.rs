@@ -8,9 +8,10 @@ mod port;
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use error::{ConnectError, StartError, TalkError};
 pub use ltn_proto::{
-    Address, CloseReason, CommandSpec, Confirmation, Content, Event, Limits, Name, NoRoute,
+    Address, CloseReason, CommandSpec, Confirmation, Content, Event, Limits, Line, Name, NoRoute,
     NodeId, NodePath, Outcome, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
-    RollCallOutcome, Snapshot, Target, TreeNode, Value, sanitise, sanitise_line,
+    RollCallOutcome, Snapshot, Target, TreeNode, Value, draw_tree, parse_line, sanitise,
+    sanitise_line,
 };
 pub use node::{
     Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Node, Question,

@@ -153,7 +153,7 @@ impl Section<'_, '_> {
     }
 
     fn flag(&self, key: &str) -> Result<Option<bool>, Wrong> {
-        self.read(key, "true or false", DeValue::as_bool)
+        self.read(key, "true or false", |value| value.as_bool())
     }
 
     fn port(&self, key: &str) -> Result<Option<PortExpr>, Wrong> {
