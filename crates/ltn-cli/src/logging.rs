@@ -25,9 +25,10 @@ pub(crate) fn start(verbose: u8, file: Option<&Path>) -> Result<(), Trouble> {
             .with_writer(std::io::stderr)
             .try_init(),
         Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-                Trouble::usage(format!("--log {}: {error}", path.display()))
-            })?;
+            let file =
+                OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+                    Trouble::usage(format!("--log {}: {error}", path.display()))
+                })?;
             tracing_subscriber::fmt()
                 // Whoever names a file wants something in it.
                 .with_max_level(asked.max(LevelFilter::INFO))

@@ -15,7 +15,6 @@ mod args;
 mod commands;
 mod console;
 mod logging;
-mod nearest;
 mod network_file;
 mod output;
 mod settings;

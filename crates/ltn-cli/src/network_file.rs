@@ -10,9 +10,8 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
-use ltn::{Name, PortExpr};
+use ltn::{Name, PortExpr, nearest};
 
-use crate::nearest::nearest;
 use crate::trouble::Trouble;
 
 pub(crate) use entries::{ClientEntry, ServerEntry};

@@ -252,12 +252,15 @@ struct Plain<'a>(&'a Value);
 
 impl Serialize for Plain<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lone = |serializer: S, name: &str, value: &dyn Fn(&mut S::SerializeMap) -> Result<(), S::Error>| {
-            let mut map = serializer.serialize_map(Some(1))?;
-            map.serialize_key(name)?;
-            value(&mut map)?;
-            map.end()
-        };
+        let lone =
+            |serializer: S,
+             name: &str,
+             value: &dyn Fn(&mut S::SerializeMap) -> Result<(), S::Error>| {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_key(name)?;
+                value(&mut map)?;
+                map.end()
+            };
         match self.0 {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(yes) => serializer.serialize_bool(*yes),

@@ -10,7 +10,7 @@ pub use error::{ConnectError, StartError, TalkError};
 pub use ltn_proto::{
     Address, CloseReason, CommandSpec, Confirmation, Content, Event, Limits, Line, Name, NoRoute,
     NodeId, NodePath, Outcome, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
-    RollCallOutcome, Snapshot, Target, TreeNode, Value, draw_tree, parse_line, sanitise,
+    RollCallOutcome, Snapshot, Target, TreeNode, Value, draw_tree, nearest, parse_line, sanitise,
     sanitise_line,
 };
 pub use node::{

@@ -191,7 +191,8 @@ impl Console {
             }
             Ok(Some(typed)) => {
                 let known = self.confirmations.remove(&line);
-                let confirmation = known.filter(|(_, since)| is_fresh(*since)).map(|(word, _)| word);
+                let confirmation =
+                    known.filter(|(_, since)| is_fresh(*since)).map(|(word, _)| word);
                 self.outstanding.push(line, run(self.node.clone(), typed, confirmation));
             }
         }

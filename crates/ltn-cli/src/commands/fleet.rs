@@ -44,11 +44,6 @@ impl Fleet {
         self.0.first().map(|member| &member.node)
     }
 
-    /// The longest name, in characters.
-    pub(crate) fn width(&self) -> usize {
-        self.0.iter().map(|member| member.name.chars().count()).max().unwrap_or(0)
-    }
-
     /// Stops everything, the lowest layers first. If the main server can still lead it, the roll
     /// call says how each node ended; whoever is left after it is stopped one by one.
     pub(crate) async fn stop(&self) -> Option<Vec<RollCallEntry>> {

@@ -1,7 +1,5 @@
 //! Roll calls: how every node ended when the whole network was told to do something.
 
-use std::fmt::Write as _;
-
 use ltn::{NodePath, RollCallEntry, RollCallOutcome, Value};
 
 use crate::trouble::Ending;
@@ -59,7 +57,11 @@ pub(crate) fn table(entries: &[RollCallEntry]) -> String {
     let mut sorted: Vec<&RollCallEntry> = entries.iter().collect();
     sorted.sort_by(|a, b| a.path.cmp(&b.path));
     let shown = |entry: &RollCallEntry| {
-        if entry.path == NodePath::root() { "/  (main server)".to_owned() } else { entry.path.to_string() }
+        if entry.path == NodePath::root() {
+            "/  (main server)".to_owned()
+        } else {
+            entry.path.to_string()
+        }
     };
     let width = sorted.iter().map(|entry| shown(entry).chars().count()).max().unwrap_or(0);
     let mut text = String::new();
@@ -68,8 +70,7 @@ pub(crate) fn table(entries: &[RollCallEntry]) -> String {
         let path = shown(entry);
         let outcome = entry.outcome.as_str();
         let detail = if entry.detail.is_empty() { "" } else { ": " };
-        // Writing to a string cannot fail.
-        drop(writeln!(text, "{path:<width$}  {kind}  {outcome}{detail}{}", entry.detail));
+        text += &format!("{path:<width$}  {kind}  {outcome}{detail}{}\n", entry.detail);
     }
     text + &summary(entries)
 }
@@ -128,10 +129,8 @@ mod tests {
 
     #[test]
     fn whoever_did_not_stop_shows() {
-        let some = result(vec![
-            value("/", "server", "stopping"),
-            value("/sub1", "server", "unreachable"),
-        ]);
+        let some =
+            result(vec![value("/", "server", "stopping"), value("/sub1", "server", "unreachable")]);
         let entries = of_value(&some).unwrap();
         assert_eq!(ending(&entries), Ending::Some);
         assert!(table(&entries).ends_with("one did not end as told"));

@@ -161,11 +161,7 @@ async fn keep_up(
 }
 
 /// Starts one instance of the file and keeps it up.
-async fn only(
-    file: &NetworkFile,
-    name: &str,
-    signals: &mut Signals,
-) -> Result<Ending, Trouble> {
+async fn only(file: &NetworkFile, name: &str, signals: &mut Signals) -> Result<Ending, Trouble> {
     let output = Output::words();
     let (builder, parent) = match file.entry(name)? {
         Entry::Server(entry) => (builder(entry), entry.parent.as_ref()),

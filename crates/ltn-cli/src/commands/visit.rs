@@ -88,8 +88,7 @@ impl Visitor {
     /// Runs a command. A dangerous one shows first what will happen to whom.
     pub(crate) async fn order(&self, order: &Order, asking: Asking) -> Result<Value, Trouble> {
         let trouble = |error| Trouble::talk(&order.shown, &order.command, &error);
-        let call =
-            self.node.call(order.target.clone(), &order.command, order.arguments.clone());
+        let call = self.node.call(order.target.clone(), &order.command, order.arguments.clone());
         let confirmation = match self.within(call).await.map_err(trouble)? {
             CallReply::Done(value) => return Ok(value),
             CallReply::Confirm(confirmation) => confirmation,

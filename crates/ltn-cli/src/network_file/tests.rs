@@ -15,9 +15,8 @@ fn names(file: &NetworkFile) -> Vec<&str> {
 #[test]
 fn the_seed_is_a_network_file() {
     let file = NetworkFile::parse(SEED).unwrap();
-    let wanted = [
-        "Mainserver", "sub1", "sub2", "lower_sub3", "client1", "client2", "client3", "client4",
-    ];
+    let wanted =
+        ["Mainserver", "sub1", "sub2", "lower_sub3", "client1", "client2", "client3", "client4"];
     assert_eq!(names(&file), wanted);
     assert_eq!(file.server("lower_sub3").unwrap().parent.as_ref().unwrap().name, "sub1");
     for server in &file.servers {
@@ -45,8 +44,7 @@ fn an_unknown_key_is_fatal_and_the_nearest_is_named() {
     assert_eq!(top.line, Some(2));
     assert!(top.what.contains("did you mean `server`?"), "{}", top.what);
 
-    let client =
-        wrong("open = true\n[[server]]\nname = 'a'\n[[client]]\nname = 'c'\nzebra = 1\n");
+    let client = wrong("open = true\n[[server]]\nname = 'a'\n[[client]]\nname = 'c'\nzebra = 1\n");
     assert_eq!(client.line, Some(6));
     assert!(client.what.contains("there are: name, parent, description"), "{}", client.what);
 }
@@ -96,9 +94,8 @@ fn there_is_exactly_one_main_server() {
 
 #[test]
 fn a_name_stands_once_in_the_file() {
-    let twice = wrong(
-        "open = true\n[[server]]\nname = 'a'\n[[client]]\nname = 'a'\nparent = 'a'\n",
-    );
+    let twice =
+        wrong("open = true\n[[server]]\nname = 'a'\n[[client]]\nname = 'a'\nparent = 'a'\n");
     assert_eq!(twice.line, Some(4));
     assert!(twice.what.contains("line 2"), "{}", twice.what);
 }

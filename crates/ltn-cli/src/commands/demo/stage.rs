@@ -49,13 +49,7 @@ impl Stage {
     }
 
     /// One thing happens.
-    pub(super) fn tell(
-        &self,
-        speaker: &str,
-        event: &str,
-        text: &str,
-        details: &[(&str, Value)],
-    ) {
+    pub(super) fn tell(&self, speaker: &str, event: &str, text: &str, details: &[(&str, Value)]) {
         if !self.output.is_json() {
             return self.output.line(speaker, WIDTH, text);
         }

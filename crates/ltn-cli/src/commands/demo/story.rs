@@ -62,11 +62,7 @@ pub(super) async fn servers_start(stage: &mut Stage) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn start(
-    stage: &mut Stage,
-    name: &str,
-    builder: ltn::NodeBuilder,
-) -> Result<Node, Trouble> {
+async fn start(stage: &mut Stage, name: &str, builder: ltn::NodeBuilder) -> Result<Node, Trouble> {
     let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
     stage.enter(name, node.clone());
     for line in whereabouts(&node) {
