@@ -7,12 +7,11 @@
 //! In JSON a value looks as one expects; what JSON lacks is an object with one key: bytes are
 //! `{"$bytes": "00ff…"}`, points in time `{"$time": seconds since 1970}`.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ltn::{RollCallEntry, TreeNode, Value, sanitise, sanitise_line};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Serialize, Serializer};
 
 use crate::trouble::{Ending, Trouble};
 
@@ -29,7 +28,6 @@ pub(crate) struct Output {
 /// How a piece of text stands out, where the terminal can show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
-    Plain,
     Title,
     Speaker,
 }
@@ -153,7 +151,7 @@ impl Output {
         match style {
             Style::Title if self.colour => format!("\x1b[1m{text}\x1b[0m"),
             Style::Speaker if self.colour => format!("\x1b[36m{text}\x1b[0m"),
-            Style::Plain | Style::Title | Style::Speaker => text.to_owned(),
+            Style::Title | Style::Speaker => text.to_owned(),
         }
     }
 }
@@ -232,8 +230,9 @@ fn json(fields: &Fields<'_>) -> String {
         if c.is_ascii() && c != '\u{7f}' || !sanitise_line(c.encode_utf8(&mut [0; 4])).is_empty() {
             safe.push(c);
         } else {
-            // Writing to a string cannot fail.
-            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| drop(write!(safe, "\\u{unit:04x}")));
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe += &format!("\\u{unit:04x}");
+            }
         }
     }
     safe
@@ -252,27 +251,14 @@ struct Plain<'a>(&'a Value);
 
 impl Serialize for Plain<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lone =
-            |serializer: S,
-             name: &str,
-             value: &dyn Fn(&mut S::SerializeMap) -> Result<(), S::Error>| {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_key(name)?;
-                value(&mut map)?;
-                map.end()
-            };
         match self.0 {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(yes) => serializer.serialize_bool(*yes),
             Value::Int(number) => serializer.serialize_i128(*number),
             Value::Float(number) => serializer.serialize_f64(*number),
             Value::Text(text) => serializer.serialize_str(text),
-            Value::Bytes(bytes) => {
-                lone(serializer, "$bytes", &|map| map.serialize_value(&hex(bytes)))
-            }
-            Value::Time(time) => {
-                lone(serializer, "$time", &|map| map.serialize_value(&time.as_secs_f64()))
-            }
+            Value::Bytes(bytes) => serializer.collect_map([("$bytes", hex(bytes))]),
+            Value::Time(time) => serializer.collect_map([("$time", time.as_secs_f64())]),
             Value::List(items) => serializer.collect_seq(items.iter().map(Plain)),
             Value::Map(items) => {
                 serializer.collect_map(items.iter().map(|(name, value)| (name, Plain(value))))
@@ -282,11 +268,7 @@ impl Serialize for Plain<'_> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
