@@ -1,6 +1,6 @@
 //! What happens to a node, in words for people who watch it.
 
-use ltn::{Content, Event, Message, Role};
+use ltn::{CloseReason, Content, Event, Message, Role};
 
 /// An event in words; `None` for what people need not see.
 pub(crate) fn of_event(event: &Event) -> Option<String> {
@@ -15,7 +15,7 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         }
         Event::Left { child, name, reason, .. } => {
             let called = name.as_ref().map_or_else(|| child.to_string(), ToString::to_string);
-            format!("{called} is gone: {reason}")
+            format!("{called} is gone: {}", why(*reason))
         }
         Event::TurnedAway { peer, why } => format!("turned away id:{}…: {why}", peer.short()),
         Event::Connected { parent_name, address, name, name_reason, .. } => {
@@ -24,9 +24,12 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             format!("connected with {parent_name} at {address}{called}{reason}")
         }
         Event::Disconnected { parent_name, reason, text, returning, .. } => {
-            let said = if text.is_empty() { String::new() } else { format!(" ({text})") };
+            let why = why(*reason);
+            // Most servers say in a text what the reason says already.
+            let news = !text.is_empty() && !text.contains(&reason.to_string());
+            let said = if news { format!(" ({text})") } else { String::new() };
             let next = if *returning { "; trying to come back" } else { "" };
-            format!("disconnected from {parent_name}: {reason}{said}{next}")
+            format!("disconnected from {parent_name}: {why}{said}{next}")
         }
         Event::Retrying { address, why, pause } => {
             format!("{address}: {why}; next attempt in {:.1} s", pause.as_secs_f64())
@@ -54,13 +57,24 @@ pub(crate) fn of_message(message: &Message) -> String {
     }
 }
 
+/// The reason as the end of a sentence about the node at the other end.
+fn why(reason: CloseReason) -> String {
+    match reason {
+        CloseReason::Leaving
+        | CloseReason::Moved
+        | CloseReason::Stopping
+        | CloseReason::Restarting => format!("it {reason}"),
+        _ => reason.to_string(),
+    }
+}
+
 const fn kind(role: Role) -> &'static str {
     if role.is_server() { "a server" } else { "a client" }
 }
 
 #[cfg(test)]
 mod tests {
-    use ltn::{CloseReason, Name, NodeId};
+    use ltn::{Name, NodeId};
 
     use super::*;
 
@@ -98,6 +112,21 @@ mod tests {
         };
         let wanted = "disconnected from sub1: connection lost; trying to come back";
         assert_eq!(of_event(&lost).unwrap(), wanted);
+    }
+
+    #[test]
+    fn what_the_server_said_is_told_only_if_it_adds_something() {
+        let stopped = |text: &str| Event::Disconnected {
+            parent: id(),
+            parent_name: Name::known("sub1").unwrap(),
+            reason: CloseReason::Stopping,
+            text: text.to_owned(),
+            returning: false,
+        };
+        let wanted = "disconnected from sub1: it is shutting down";
+        assert_eq!(of_event(&stopped("sub1 is shutting down")).unwrap(), wanted);
+        let with_text = of_event(&stopped("back on Monday")).unwrap();
+        assert_eq!(with_text, format!("{wanted} (back on Monday)"));
     }
 
     #[test]

@@ -20,8 +20,9 @@ pub(crate) async fn perform(args: &DemoArgs) -> Result<Ending, Trouble> {
     let output = Output::new(args.json);
     let mut stage = Stage::new(output);
     output.say(
-        "LocalThingsNetwork: a layered network in one process, on this machine only,\n\
-         over real sockets, encrypted. The cells are those of the notebook it began with.",
+        "LocalThingsNetwork, live: a main server, three sub-servers and four clients, on this\n\
+         machine only, over real sockets, encrypted. The cells are those of the notebook that it\n\
+         all began with; every step is checked.",
     );
     let played = play(&mut stage, args.keep).await;
     let leftover = stage.fleet().stop().await;
@@ -37,6 +38,7 @@ async fn play(stage: &mut Stage, keep: bool) -> Result<Ending, Trouble> {
     let start = Instant::now();
     story::servers_start(stage).await?;
     story::everybody_joins(stage).await?;
+    story::two_clients_talk(stage).await?;
     story::a_cycle_is_refused(stage).await?;
     story::the_network_is_listed(stage).await?;
     if keep {

@@ -38,13 +38,14 @@ impl Stage {
         self.fleet.add(name, node);
     }
 
-    /// The next step begins.
+    /// The next step begins: which cell of the notebook, or where between them.
     pub(super) fn scene(&mut self, cell: &'static str, title: &str) {
         self.cell = cell;
         self.output.say("");
-        self.output.title(&format!("cell {cell}: {title}"));
+        self.output.title(&format!("{cell}: {title}"));
         if self.output.is_json() {
-            self.tell("Mainserver", "scene", title, &[]);
+            let fields = [("cell", cell.into()), ("event", "scene".into()), ("text", title.into())];
+            self.output.tell(&fields, title);
         }
     }
 
@@ -102,7 +103,7 @@ impl Stage {
 
     /// The step did not happen as told.
     pub(super) fn wrong(&self, what: &str) -> Trouble {
-        Trouble::failed(format!("cell {} did not happen as told: {what}", self.cell))
+        Trouble::failed(format!("{} did not happen as told: {what}", self.cell))
     }
 
     /// Something that must be true.

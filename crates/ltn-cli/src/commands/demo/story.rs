@@ -1,8 +1,10 @@
 //! The story of the demonstration, one function per step.
 
+use std::time::Instant;
+
 use ltn::{
-    CallReply, Client, CloseReason, Event, MainServer, Node, PortExpr, RefusalKind, RollCallEntry,
-    RollCallOutcome, SubServer, TalkError, Target, TreeNode, Value,
+    CallReply, Client, CloseReason, Content, Event, MainServer, Node, PortExpr, RefusalKind,
+    RollCallEntry, RollCallOutcome, SubServer, TalkError, Target, TreeNode, Value,
 };
 
 use crate::commands::chronicle;
@@ -15,13 +17,13 @@ use crate::trouble::Trouble;
 
 /// Who joins whom, in the order of the cells.
 const JOINS: [(&str, &str, &str); 7] = [
-    ("7", "sub1", "Mainserver"),
-    ("8", "sub2", "Mainserver"),
-    ("9", "lower_sub3", "sub1"),
-    ("10", "client1", "Mainserver"),
-    ("11", "client2", "Mainserver"),
-    ("12", "client3", "sub1"),
-    ("13", "client4", "lower_sub3"),
+    ("cell 7", "sub1", "Mainserver"),
+    ("cell 8", "sub2", "Mainserver"),
+    ("cell 9", "lower_sub3", "sub1"),
+    ("cell 10", "client1", "Mainserver"),
+    ("cell 11", "client2", "Mainserver"),
+    ("cell 12", "client3", "sub1"),
+    ("cell 13", "client4", "lower_sub3"),
 ];
 
 /// The whole network: path, servers and clients directly below.
@@ -48,7 +50,7 @@ const REDUCED: [(&str, usize, usize); 6] = [
 
 /// Cells 2 to 6: one main server and three sub-servers.
 pub(super) async fn servers_start(stage: &mut Stage) -> Result<(), Trouble> {
-    stage.scene("2–6", "a main server and three sub-servers start");
+    stage.scene("cells 2–6", "a main server and three sub-servers start");
     let main = MainServer::builder()
         .open()
         .description("Main control node")
@@ -102,15 +104,19 @@ async fn join(stage: &Stage, name: &str, server: &str) -> Result<(), Trouble> {
             _ => None,
         })
         .await?;
-    stage.tell(name, "connected", &format!("connected with {address}"), &[]);
+    stage.tell(
+        name,
+        "connected",
+        &connected(&address, joined.data_port),
+        &[
+            ("address", address.as_str().into()),
+            ("data_port", joined.data_port.map(i64::from).into()),
+        ],
+    );
     stage.tell(server, "registered", &registered, &[("name", name.into())]);
     for text in &joined.welcome {
         let said = [("from", server.into()), ("message", text.as_str().into())];
         stage.tell(name, "welcome", &format!("{server}> {text}"), &said);
-    }
-    if let Some(port) = joined.data_port {
-        let text = format!("data socket connected to Maindata at port {port}");
-        stage.tell(name, "data-socket", &text, &[("port", i64::from(port).into())]);
     }
     let welcomed = |part: &str| joined.welcome.iter().any(|text| text.contains(part));
     stage.check(joined.name.as_deref() == Some(name), "it got another name")?;
@@ -123,9 +129,41 @@ async fn join(stage: &Stage, name: &str, server: &str) -> Result<(), Trouble> {
     stage.check(joined.data_port == wanted, "the data socket is not connected")
 }
 
+fn connected(address: &ltn::Address, data_port: Option<u16>) -> String {
+    match data_port {
+        None => format!("connected with {address}"),
+        Some(port) => format!("connected with {address}, and with Maindata at port {port}"),
+    }
+}
+
+/// What the notebook only describes: those at the far ends of the network talk to each other.
+pub(super) async fn two_clients_talk(stage: &mut Stage) -> Result<(), Trouble> {
+    stage.scene("before cell 14", "client4 and client1 talk, with three servers between them");
+    let (near, far) = (stage.node("client1")?, stage.node("client4")?);
+    let mut inbox = near.messages().ok_or_else(|| stage.wrong("client1 has no inbox"))?;
+    let text = "Hello from three layers down!";
+    stage.tell("client4", "message", &format!("to /client1: {text}"), &[("to", "/client1".into())]);
+    let sent = far.send("/client1", text).await;
+    sent.map_err(|error| stage.wrong(&error.to_string()))?;
+    let message = stage.soon("no message came", inbox.recv()).await?;
+    let message = message.ok_or_else(|| stage.wrong("no message came"))?;
+    let shown = chronicle::of_message(&message);
+    stage.tell("client1", "received", &shown, &[("message", text.into())]);
+    stage.check(message.from == far.id(), "the sender is another one")?;
+    stage.check(message.content == Content::Text(text.to_owned()), "the text is another one")?;
+
+    let start = Instant::now();
+    let reply = near.request("/sub1/lower_sub3/client4", "PING", Value::Null).await;
+    let took = start.elapsed().as_secs_f64() * 1_000.0;
+    reply.map_err(|error| stage.wrong(&error.to_string()))?;
+    let text = format!("/sub1/lower_sub3/client4 answers a PING in {took:.2} ms");
+    stage.tell("client1", "ping", &text, &[("round_trip_ms", took.into())]);
+    Ok(())
+}
+
 /// Cells 14 and 15: the command that cost `lower_sub3` its parent in the notebook.
 pub(super) async fn a_cycle_is_refused(stage: &mut Stage) -> Result<(), Trouble> {
-    stage.scene("14–15", "client4 wants lower_sub3 to be its own higher server");
+    stage.scene("cells 14–15", "client4 wants lower_sub3 to be its own higher server");
     let (client, server) = (stage.node("client4")?, stage.node("lower_sub3")?);
     let sub1 = stage.node("sub1")?.id();
     let own = stage.address("lower_sub3")?;
@@ -141,7 +179,8 @@ pub(super) async fn a_cycle_is_refused(stage: &mut Stage) -> Result<(), Trouble>
     };
     let reason = [("reason", refusal.text.as_str().into())];
     stage.tell("lower_sub3", "refused", &format!("refused: {}", refusal.text), &reason);
-    stage.check(refusal.kind == RefusalKind::Cycle, "it was refused for another reason")?;
+    let meant = matches!(refusal.kind, RefusalKind::Cycle | RefusalKind::OwnAddress);
+    stage.check(meant, "it was refused for another reason")?;
     let after = parent(stage, &server).await?;
     stage.check(before == Some(sub1), "lower_sub3 was not below sub1 before")?;
     stage.check(after == before, "lower_sub3 lost its parent")?;
@@ -160,7 +199,7 @@ async fn parent(stage: &Stage, node: &Node) -> Result<Option<ltn::NodeId>, Troub
 
 /// Cell 16: the whole network, drawn for a client.
 pub(super) async fn the_network_is_listed(stage: &mut Stage) -> Result<(), Trouble> {
-    stage.scene("16", "client1 lists the network");
+    stage.scene("cell 16", "client1 lists the network");
     list(stage, &WHOLE).await
 }
 
@@ -200,7 +239,7 @@ fn is_tree(nodes: &[TreeNode], wanted: &[(&str, usize, usize)]) -> bool {
 
 /// Cell 17: one server stops alone, and those around it learn it.
 pub(super) async fn one_server_stops(stage: &mut Stage) -> Result<(), Trouble> {
-    stage.scene("17", "lower_sub3 shuts down alone");
+    stage.scene("cell 17", "lower_sub3 shuts down alone");
     let (server, client) = (stage.node("lower_sub3")?, stage.node("client4")?);
     let (mut above, mut below) = (stage.node("sub1")?.events(), client.events());
     stage.tell("lower_sub3", "stopping", "shutting down", &[]);
@@ -230,7 +269,7 @@ fn stopping_server(event: Event) -> Option<String> {
 
 /// Cells 18 and 19: the whole network stops, after a confirmation, and everybody is accounted for.
 pub(super) async fn the_network_stops(stage: &mut Stage) -> Result<(), Trouble> {
-    stage.scene("18", "client1 wants the whole network to stop");
+    stage.scene("cell 18", "client1 wants the whole network to stop");
     let client = stage.node("client1")?;
     let to = [("to", "Mainserver".into())];
     stage.tell("client1", "command", "s.shutdownnetwork()", &to);
@@ -238,13 +277,14 @@ pub(super) async fn the_network_stops(stage: &mut Stage) -> Result<(), Trouble> 
     let Ok(CallReply::Confirm(word)) = reply else {
         return Err(stage.wrong(&format!("no confirmation was asked for: {reply:?}")));
     };
-    stage.tell("Mainserver", "confirm", &word.text, &[("targets", word.targets.len().into())]);
+    let asked = format!("{}; to confirm, say it again within 30 s", word.text);
+    stage.tell("Mainserver", "confirm", &asked, &[("targets", word.targets.len().into())]);
     for name in ["Mainserver", "sub1", "sub2"] {
         let named = word.targets.contains(&stage.node(name)?.id());
         stage.check(named, &format!("{name} is not among those to be stopped"))?;
     }
 
-    stage.scene("19", "client1 confirms");
+    stage.scene("cell 19", "client1 confirms");
     let mut clients = Vec::new();
     for name in ["client1", "client2", "client3"] {
         clients.push((name, stage.node(name)?.events()));
