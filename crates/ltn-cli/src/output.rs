@@ -156,15 +156,22 @@ impl Output {
     }
 }
 
-/// A value for people: its own text where it brings one, else all of it.
+/// A value for people: its own text where it brings one, else all of it, a map with one line for
+/// each of its entries.
 pub(crate) fn readable(value: &Value) -> String {
     match value {
         Value::Null => "done".to_owned(),
         Value::Text(text) => text.clone(),
-        other => match other.get("text") {
+        Value::Map(entries) if entries.is_empty() => "nothing".to_owned(),
+        Value::Map(entries) => match entries.get("text") {
             Some(Value::Text(text)) => text.clone(),
-            _ => other.to_string(),
+            _ => {
+                let width = entries.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+                let line = |(name, value): (&String, &Value)| format!("{name:<width$}  {value}");
+                entries.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
         },
+        other => other.to_string(),
     }
 }
 
@@ -297,6 +304,8 @@ mod tests {
     fn a_value_is_read_by_its_own_text_where_it_brings_one() {
         let result = Value::map([("text", Value::from("two\nlines")), ("n", Value::Int(1))]);
         assert_eq!(readable(&result), "two\nlines");
+        let plain = Value::map([("name", Value::from("sub1")), ("n", Value::Int(1))]);
+        assert_eq!(readable(&plain), "n     1\nname  sub1");
         assert_eq!(readable(&Value::Int(7)), "7");
         assert_eq!(readable(&Value::Null), "done");
     }

@@ -68,7 +68,14 @@ impl Trouble {
 
     /// A node that did not join.
     pub(crate) fn join(name: &str, error: &ConnectError) -> Self {
-        let trouble = Self::failed(format!("{name} could not join: {error}"));
+        let mut trouble = Self::enter(error);
+        trouble.what = format!("{name} could not join: {}", trouble.what);
+        trouble
+    }
+
+    /// A network that could not be entered.
+    pub(crate) fn enter(error: &ConnectError) -> Self {
+        let trouble = Self::failed(error.to_string());
         match error {
             ConnectError::NoServer(_) | ConnectError::Timeout(_) => {
                 trouble.hint("is it running? start one with `ltn main --open`")
@@ -111,7 +118,10 @@ fn talk_hint(error: &TalkError) -> Option<String> {
         TalkError::NoRoute(_) => "`ltn tree` shows who is there",
         TalkError::Refused(no) => match no.kind {
             RefusalKind::BadTarget => "`ltn tree` shows who is there; name a node by its path",
-            RefusalKind::NotOffered => "`ltn run TARGET 's.help()'` lists what a server can do",
+            RefusalKind::NotOffered => {
+                "`s.help()` lists the commands of a server, the requestables SERVERDATA and \
+                 CLIENTDATA what a node can be asked for"
+            }
             RefusalKind::Busy => "it has too much to do; try again in a moment",
             _ => return None,
         },

@@ -23,6 +23,9 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             let reason = name_reason.as_ref().map_or(String::new(), |why| format!(" ({why})"));
             format!("connected with {parent_name} at {address}{called}{reason}")
         }
+        Event::Disconnected { parent_name, reason: CloseReason::Leaving, .. } => {
+            format!("left {parent_name}")
+        }
         Event::Disconnected { parent_name, reason, text, returning, .. } => {
             let why = why(*reason);
             // Most servers say in a text what the reason says already.
@@ -34,8 +37,10 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::Retrying { address, why, pause } => {
             format!("{address}: {why}; next attempt in {:.1} s", pause.as_secs_f64())
         }
-        Event::Placed { path, rooted: true } => format!("is {path} in the network"),
-        Event::Placed { path, rooted: false } => format!("is {path}, cut off from the main server"),
+        Event::Placed { path, rooted: true } => format!("this node is {path}"),
+        Event::Placed { path, rooted: false } => {
+            format!("this node is {path}, cut off from the main server")
+        }
         Event::Ordered { text, .. } => text.clone(),
         Event::Stopped { restart: true } => "is restarting".to_owned(),
         _ => return None,

@@ -16,8 +16,7 @@ pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
     let builder = with_ports(MainServer::builder().open(), ports);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
     let watch = Watch::new(&node);
-    introduce(output, "Mainserver", &node);
-    output.say("Mainserver operational");
+    output.say(&format!("Mainserver {}", whereabouts(&node)));
     Ok(stay(&node, watch, &mut signals, output).await)
 }
 
@@ -32,21 +31,11 @@ pub(crate) fn with_ports(mut builder: NodeBuilder, ports: Ports) -> NodeBuilder 
     builder
 }
 
-/// Where a server is reached.
-pub(crate) fn introduce(output: Output, name: &str, node: &Node) {
-    for line in whereabouts(node) {
-        output.say(&format!("{name} {line}"));
+/// Where a server is reached: "is running at …"; a node that nobody can reach "has started".
+pub(crate) fn whereabouts(node: &Node) -> String {
+    let Some(address) = node.address() else { return "has started".to_owned() };
+    match node.data_address().and_then(|data| data.socket_addr()) {
+        None => format!("is running at {address}"),
+        Some(data) => format!("is running at {address}, with Maindata at port {}", data.port()),
     }
-}
-
-/// "is running at …", "Maindata at …".
-pub(crate) fn whereabouts(node: &Node) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(address) = node.address() {
-        lines.push(format!("is running at {address}"));
-    }
-    if let Some(port) = node.data_address().and_then(|address| address.socket_addr()) {
-        lines.push(format!("has Maindata at port {}", port.port()));
-    }
-    lines
 }

@@ -3,7 +3,7 @@
 use ltn::{Address, Node, SubServer};
 
 use crate::args::SubArgs;
-use crate::commands::main_server::{introduce, with_ports};
+use crate::commands::main_server::{whereabouts, with_ports};
 use crate::commands::watch::{News, Signals, Watch, show, stay, stop};
 use crate::output::Output;
 use crate::settings::{self, OpenMode, Ports};
@@ -19,8 +19,7 @@ pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
     let builder = with_ports(SubServer::builder(name.as_str()).open(), ports);
     let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let watch = Watch::new(&node);
-    introduce(output, name.as_str(), &node);
-    output.say(&format!("Subserver '{name}' operational"));
+    output.say(&format!("{name} {}", whereabouts(&node)));
     join_and_stay(&node, &to, watch, &mut signals).await
 }
 
@@ -32,7 +31,7 @@ pub(crate) async fn join_and_stay(
     signals: &mut Signals,
 ) -> Result<Ending, Trouble> {
     let output = Output::words();
-    output.say(&format!("connecting to {to}"));
+    output.happened(&format!("connecting to {to}"));
     let joining = node.connect_until_it_works(to);
     tokio::pin!(joining);
     loop {

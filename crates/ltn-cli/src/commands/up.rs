@@ -1,6 +1,8 @@
 //! `ltn up`: the network of a file, or one instance of it.
 
-use ltn::{Address, Client, MainServer, Node, NodeBuilder, SubServer};
+use std::time::Duration;
+
+use ltn::{Address, Client, CloseReason, Event, MainServer, Node, NodeBuilder, SubServer};
 use tokio::sync::mpsc;
 
 use crate::args::UpArgs;
@@ -16,6 +18,10 @@ use crate::trouble::{Ending, Trouble};
 
 /// Things that happened and are not shown yet.
 const NEWS_MAX: usize = 1_024;
+/// The main server hears of everybody within this time, or the first drawing is incomplete.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the main server's map is looked at until then.
+const GLANCE: Duration = Duration::from_millis(2);
 
 pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
     let file = NetworkFile::read(&args.file)?;
@@ -45,7 +51,7 @@ async fn start_all(file: &NetworkFile, fleet: &mut Fleet, output: Output) -> Res
         let started = builder(entry).start().await;
         let node = started.map_err(|error| Trouble::start(name, &error))?;
         fleet.add(name, node.clone());
-        output.line(name, width, &whereabouts(&node).join(", "));
+        output.line(name, width, &whereabouts(&node));
         if let Some(parent) = &entry.parent {
             join(fleet, &node, name, &parent.name, |text| output.line(name, width, text)).await?;
         }
@@ -87,11 +93,35 @@ async fn join(
     Ok(())
 }
 
-/// The tree as the main server sees it; a listing that fails does not stop the network.
+/// The tree as the main server sees it. It hears of the lower layers a moment after they joined;
+/// what it has not heard of by the end of that moment is simply not drawn yet.
 async fn draw(fleet: &Fleet, output: Output) {
     let Some(main) = fleet.main() else { return };
-    if let Ok(snapshot) = main.snapshot().await {
-        output.tree(&snapshot.tree, true);
+    let mut tree = Vec::new();
+    let complete = async {
+        while tree.len() < fleet.members().len() {
+            tokio::time::sleep(GLANCE).await;
+            // A listing that fails does not stop the network.
+            let Ok(snapshot) = main.snapshot().await else { return };
+            tree = snapshot.tree;
+        }
+    };
+    let drawn_in_time = tokio::time::timeout(PATIENCE, complete).await.is_ok();
+    output.tree(&tree, drawn_in_time);
+}
+
+/// Is this worth a line? What the nodes of one file do with each other when they start and stop is
+/// told by the roll call.
+fn is_worth_telling(fleet: &Fleet, news: &News) -> bool {
+    let orderly =
+        |reason: &CloseReason| matches!(reason, CloseReason::Stopping | CloseReason::Leaving);
+    match news {
+        News::Event(Event::Placed { .. }) => false,
+        News::Event(Event::Disconnected { reason, .. }) => !orderly(reason),
+        News::Event(Event::Left { name: Some(name), reason, .. }) => {
+            !orderly(reason) || fleet.node(name.as_str()).is_none()
+        }
+        _ => true,
     }
 }
 
@@ -136,7 +166,9 @@ async fn keep_up(
                 if let News::RollCall(entries) = &news {
                     ending = roll_call::ending(entries);
                 }
-                show(output, Some(&name), &news);
+                if is_worth_telling(fleet, &news) {
+                    show(output, Some(&name), &news);
+                }
             }
             () = signals.next() => {
                 output.say("stopping, the lowest layers first");
@@ -173,16 +205,11 @@ async fn only(file: &NetworkFile, name: &str, signals: &mut Signals) -> Result<E
     let to = parent.map(|parent| address_of(file, &parent.name, output)).transpose()?;
     let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
     let watch = Watch::new(&node);
-    output.say(&format!("{name} {}", started(&node)));
+    output.say(&format!("{name} {}", whereabouts(&node)));
     match to {
         Some(to) => join_and_stay(&node, &to, watch, signals).await,
         None => Ok(stay(&node, watch, signals, output).await),
     }
-}
-
-fn started(node: &Node) -> String {
-    let places = whereabouts(node);
-    if places.is_empty() { "has started".to_owned() } else { places.join(", ") }
 }
 
 /// Where the parent is, by the file alone.

@@ -63,7 +63,7 @@ async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
             let output = Output::new(args.json);
             return Ok(Visitor { node, output, timeout: visit.timeout });
         }
-        Ok(Err(error)) => Trouble::join("this visit", &error).nothing_done(),
+        Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
         Err(_) => Trouble::failed(format!("no answer from {} in time", visit.to)).nothing_done(),
     };
     node.shutdown().await;
@@ -122,13 +122,13 @@ impl Visitor {
         let mut named = Vec::new();
         for id in targets.iter().take(TARGETS_SHOWN) {
             named.push(match self.within(self.node.locate(*id)).await {
-                Ok(found) => format!("{} (id:{}…)", found.path, id.short()),
-                Err(_) => id.to_string(),
+                Ok(found) => format!("  {} (id:{}…)", found.path, id.short()),
+                Err(_) => format!("  {id}"),
             });
         }
         match targets.len().saturating_sub(TARGETS_SHOWN) {
-            0 => format!("Targets: {}", named.join(", ")),
-            more => format!("Targets: {} and {more} more", named.join(", ")),
+            0 => named.join("\n"),
+            more => format!("{}\n  and {more} more", named.join("\n")),
         }
     }
 }

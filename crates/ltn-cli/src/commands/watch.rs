@@ -1,5 +1,7 @@
 //! Nodes that stay: watching what happens to them, and the wishes of the system to stop.
 
+use std::time::Duration;
+
 use ltn::{Event, Message, Node, RollCallEntry};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -55,9 +57,17 @@ impl Signals {
 /// What one node lives through.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    node: Node,
     events: broadcast::Receiver<Event>,
     messages: Option<mpsc::Receiver<Message>>,
+    /// A message whose sender is being looked for.
+    from_somewhere: Option<Message>,
+    /// Has it lost its server? Then it is no news that it has no way to the root.
+    parted: bool,
 }
+
+/// A message is not held back longer than this to find out where its sender is.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// Something that happened to a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,20 +87,58 @@ pub(crate) enum News {
 impl Watch {
     /// Watches from now on, and takes the node's queue of messages.
     pub(crate) fn new(node: &Node) -> Self {
-        Self { events: node.events(), messages: node.messages() }
+        let (events, messages) = (node.events(), node.messages());
+        Self { node: node.clone(), events, messages, from_somewhere: None, parted: false }
     }
 
-    /// What happens next.
+    /// What happens next. May be given up and called again: nothing is lost.
     pub(crate) async fn next(&mut self) -> News {
-        tokio::select! {
-            biased;
-            event = self.events.recv() => match event {
-                Ok(Event::RollCall { entries, .. }) => News::RollCall(entries),
-                Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => News::Over,
-                Ok(event) => News::Event(event),
-                Err(RecvError::Lagged(missed)) => News::Missed(missed),
-            },
-            message = next_message(&mut self.messages) => News::Message(message),
+        while self.from_somewhere.is_none() {
+            tokio::select! {
+                biased;
+                event = self.events.recv() => {
+                    if let Some(news) = self.news_of(event) {
+                        return news;
+                    }
+                }
+                message = next_message(&mut self.messages) => match message.sender {
+                    Some(_) => return News::Message(message),
+                    None => self.from_somewhere = Some(message),
+                }
+            }
+        }
+        self.place().await
+    }
+
+    fn news_of(&mut self, event: Result<Event, RecvError>) -> Option<News> {
+        match &event {
+            Ok(Event::Disconnected { .. }) => self.parted = true,
+            Ok(Event::Connected { .. }) => self.parted = false,
+            Ok(Event::Placed { rooted: false, .. }) if self.parted => return None,
+            _ => (),
+        }
+        Some(match event {
+            Ok(Event::RollCall { entries, .. }) => News::RollCall(entries),
+            Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => News::Over,
+            Ok(event) => News::Event(event),
+            Err(RecvError::Lagged(missed)) => News::Missed(missed),
+        })
+    }
+
+    /// Finds out where the sender of a message is, if that can be done quickly: people know each
+    /// other by their places, not by their ids.
+    async fn place(&mut self) -> News {
+        let from = self.from_somewhere.as_ref().map(|message| message.from);
+        let place = match from {
+            Some(from) => tokio::time::timeout(LOOK_UP, self.node.locate(from)).await,
+            None => return std::future::pending().await,
+        };
+        match self.from_somewhere.take() {
+            Some(message) => {
+                let sender = place.ok().and_then(Result::ok).map(|found| found.path);
+                News::Message(Message { sender, ..message })
+            }
+            None => std::future::pending().await,
         }
     }
 }

@@ -67,9 +67,9 @@ pub(super) async fn servers_start(stage: &mut Stage) -> Result<(), Trouble> {
 async fn start(stage: &mut Stage, name: &str, builder: ltn::NodeBuilder) -> Result<Node, Trouble> {
     let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
     stage.enter(name, node.clone());
-    for line in whereabouts(&node) {
-        stage.tell(name, "started", &line, &[]);
-    }
+    let text = |address: Option<ltn::Address>| address.map(|address| address.to_string()).into();
+    let places = [("address", text(node.address())), ("data_address", text(node.data_address()))];
+    stage.tell(name, "started", &whereabouts(&node), &places);
     Ok(node)
 }
 
@@ -147,9 +147,11 @@ pub(super) async fn two_clients_talk(stage: &mut Stage) -> Result<(), Trouble> {
     sent.map_err(|error| stage.wrong(&error.to_string()))?;
     let message = stage.soon("no message came", inbox.recv()).await?;
     let message = message.ok_or_else(|| stage.wrong("no message came"))?;
-    let shown = chronicle::of_message(&message);
-    stage.tell("client1", "received", &shown, &[("message", text.into())]);
     stage.check(message.from == far.id(), "the sender is another one")?;
+    let sender =
+        near.locate(message.from).await.map_err(|error| stage.wrong(&error.to_string()))?;
+    let shown = format!("{}> {text}", sender.path);
+    stage.tell("client1", "received", &shown, &[("message", text.into())]);
     stage.check(message.content == Content::Text(text.to_owned()), "the text is another one")?;
 
     let start = Instant::now();
