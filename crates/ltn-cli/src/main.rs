@@ -1,2 +1,63 @@
-//! x
-fn main(){}
+//! The program `ltn`: words in, text out, exit codes.
+//!
+//! What was typed is read by `args.rs`, understood by `settings.rs` and `network_file.rs`, done by
+//! `commands/` through the library's public face, and told by `output.rs`. This file puts them in a
+//! row and is the only one that knows exit codes:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | all of it was done |
+//! | 1 | some of it was done, or it was tried and failed |
+//! | 2 | nothing was done: refused, no way there, or asked for in the wrong way |
+//! | 3 | nobody can tell |
+
+mod args;
+mod commands;
+mod console;
+mod logging;
+mod network_file;
+mod output;
+mod settings;
+mod trouble;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use args::Args;
+use output::Output;
+use trouble::{Ending, Trouble};
+
+/// What still runs at the end gets this long.
+const LAST_MOMENT: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let output = Output::new(args.verb.wants_json());
+    let ending = run(args).unwrap_or_else(|trouble| {
+        output.trouble(&trouble);
+        trouble.ending
+    });
+    exit_code(ending)
+}
+
+fn run(args: Args) -> Result<Ending, Trouble> {
+    logging::start(args.verbose, args.log.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Trouble::failed(format!("the program cannot run here: {error}")))?;
+    let ending = runtime.block_on(commands::perform(args.verb));
+    runtime.shutdown_timeout(LAST_MOMENT);
+    ending
+}
+
+fn exit_code(ending: Ending) -> ExitCode {
+    ExitCode::from(match ending {
+        Ending::All => 0,
+        Ending::Some => 1,
+        Ending::Nothing => 2,
+        Ending::Unknown => 3,
+    })
+}

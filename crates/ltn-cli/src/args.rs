@@ -1,0 +1,295 @@
+//! What was typed: the words and flags of the program, without any effect.
+//!
+//! This room knows spellings only. What they mean, and whether they make sense together, is decided
+//! in `settings.rs`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+/// A layered network of your own machines.
+///
+/// A main server is the root, sub-servers hang below it, clients join anywhere, and everybody can
+/// message, ask and command everybody else along the tree.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ltn",
+    version,
+    after_help = "New here? `ltn demo` shows everything in a second, on this machine only.",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    /// Tell what happens inside, on stderr (-v states, -vv details, -vvv every frame).
+    #[arg(short, long, action = ArgAction::Count, global = true, display_order = 900)]
+    pub(crate) verbose: u8,
+
+    /// Write what happens inside to this file.
+    #[arg(long, value_name = "FILE", global = true, display_order = 901)]
+    pub(crate) log: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What the program shall do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Play a whole network on this machine and show what it can do.
+    #[command(after_help = "Example:\n  ltn demo --keep      then, in a second terminal:\n  \
+                            ltn tree --open --to 4000")]
+    Demo(DemoArgs),
+    /// Start the network that a file describes, and keep it up.
+    #[command(after_help = "Examples:\n  ltn up examples/layered.toml\n  \
+                            ltn up examples/layered.toml --only sub1")]
+    Up(UpArgs),
+    /// Start a main server: the root of a network.
+    #[command(after_help = "Example:\n  ltn main --open --port '>4000' --data-port '<3999'")]
+    Main(MainArgs),
+    /// Start a sub-server below another server.
+    #[command(after_help = "Example:\n  ltn sub hall --to 4000 --open")]
+    Sub(SubArgs),
+    /// Join a server and talk: lines in, lines out.
+    #[command(after_help = "\
+What you can type:
+  hello                     a message to the server
+  s.info()                  a command to the server (`s.help()` lists them)
+  @/sub1/client3 hello      a message to any node, by its path or name
+  @/sub1 s.info()           a command to any node
+
+Example:
+  ltn client lamp --to 4000 --open")]
+    Client(ClientArgs),
+    /// Draw the network: every server and client.
+    #[command(after_help = "Example:\n  ltn tree --open --to 4000")]
+    Tree(TreeArgs),
+    /// Send a text to a node and wait until it has it.
+    #[command(after_help = "Example:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000")]
+    Send(SendArgs),
+    /// Ask a node for a value that it offers.
+    #[command(after_help = "Example:\n  ltn ask /sub1 SERVERDATA --open --to 4000")]
+    Ask(AskArgs),
+    /// Run a command at a server.
+    #[command(after_help = "\
+Examples:
+  ltn run / 's.listnetwork()' --open --to 4000
+  ltn run / s.shutdownserver sub1 --open --to 4000")]
+    Run(RunArgs),
+    /// Measure the round trip to a node.
+    #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
+    Ping(PingArgs),
+    /// Stop the whole network, the lowest layers first, and say how each node ended.
+    #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
+    Shutdown(ShutdownArgs),
+}
+
+impl Verb {
+    /// Was JSON asked for?
+    pub(crate) const fn wants_json(&self) -> bool {
+        match self {
+            Self::Demo(args) => args.json,
+            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) => false,
+            Self::Tree(args) => args.visit.json,
+            Self::Send(args) => args.visit.json,
+            Self::Ask(args) => args.visit.json,
+            Self::Run(args) => args.visit.json,
+            Self::Ping(args) => args.visit.json,
+            Self::Shutdown(args) => args.visit.json,
+        }
+    }
+}
+
+/// `ltn demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Leave the network up after the listing (cell 16), until Ctrl-C.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// One JSON object per line instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ltn up`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    /// The network file (TOML).
+    pub(crate) file: PathBuf,
+    /// Start only this server or client of the file.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+}
+
+/// The mode, for the verbs that start or join something.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModeArgs {
+    /// The open mode: this machine only, encrypted, everybody is admin.
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+/// The ports of a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PortArgs {
+    /// The port: 4000, '>4000' (or the next free one above), '4000,4010', 0 (any).
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) port: Option<String>,
+    /// The port of `Maindata`, for bulk data: 3999, '<3999' (or the next free one below).
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) data_port: Option<String>,
+}
+
+/// `ltn main`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MainArgs {
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+    #[command(flatten)]
+    pub(crate) ports: PortArgs,
+}
+
+/// `ltn sub`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SubArgs {
+    /// What it shall be called.
+    pub(crate) name: String,
+    /// The higher server: 4000, 127.0.0.1:4000 or localhost:4000.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+    #[command(flatten)]
+    pub(crate) ports: PortArgs,
+}
+
+/// `ltn client`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClientArgs {
+    /// What it shall be called.
+    pub(crate) name: String,
+    /// The server to join: 4000, 127.0.0.1:4000 or localhost:4000.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+}
+
+/// What all short visits share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VisitArgs {
+    /// Any server of the network: 4000, 127.0.0.1:4000 or localhost:4000.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long to wait for an answer (seconds).
+    #[arg(long, value_name = "SECS", default_value = "30")]
+    pub(crate) timeout: String,
+}
+
+/// `ltn tree`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TreeArgs {
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn send`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SendArgs {
+    /// Whom: a path (/sub1/client3), a name or an id.
+    pub(crate) target: String,
+    /// What.
+    pub(crate) text: String,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn ask`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AskArgs {
+    /// Whom: a path (/sub1/client3), a name or an id.
+    pub(crate) target: String,
+    /// For what: the name of a requestable (PING, SERVERDATA, CLIENTDATA or one's own).
+    pub(crate) name: String,
+    /// What to send along.
+    pub(crate) argument: Option<String>,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Where: a path (/sub1), a name or an id.
+    pub(crate) target: String,
+    /// The command: 's.info()' as one word, or its name followed by its arguments.
+    pub(crate) command: String,
+    /// The arguments, where the command stands without brackets.
+    #[arg(value_name = "ARG")]
+    pub(crate) arguments: Vec<String>,
+    /// Do not ask before a dangerous command.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn ping`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PingArgs {
+    /// Whom: a path (/sub1/client3), a name or an id.
+    pub(crate) target: String,
+    /// How often.
+    #[arg(long, value_name = "N", default_value = "3",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) count: u32,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn shutdown`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShutdownArgs {
+    /// Do not ask first.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_behind_what_they_belong_to() {
+        let args = Args::try_parse_from(["ltn", "tree", "--to", "4000", "--open", "-vv"]).unwrap();
+        assert_eq!(args.verbose, 2);
+        let Verb::Tree(tree) = args.verb else { panic!("tree was typed") };
+        assert!(tree.visit.mode.open && !tree.visit.json);
+    }
+
+    #[test]
+    fn a_command_takes_its_arguments_as_words() {
+        let words = ["ltn", "run", "/", "s.shutdownserver", "sub1", "sub2", "--to", "1", "--yes"];
+        let Verb::Run(run) = Args::try_parse_from(words).unwrap().verb else { panic!("run") };
+        assert_eq!((run.command.as_str(), run.arguments.len()), ("s.shutdownserver", 2));
+        assert!(run.yes);
+    }
+
+    #[test]
+    fn a_ping_happens_at_least_once() {
+        let zero = ["ltn", "ping", "/", "--to", "1", "--count", "0"];
+        assert!(Args::try_parse_from(zero).is_err());
+    }
+}

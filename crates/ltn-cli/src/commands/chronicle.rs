@@ -1,0 +1,148 @@
+//! What happens to a node, in words for people who watch it.
+
+use ltn::{CloseReason, Content, Event, Message, Role};
+
+/// An event in words; `None` for what people need not see.
+pub(crate) fn of_event(event: &Event) -> Option<String> {
+    let text = match event {
+        Event::Joined { role: Role::Session, .. } | Event::Left { role: Role::Session, .. } => {
+            return None;
+        }
+        Event::Joined { child, role, name, name_reason } => {
+            let called = name.as_ref().map_or_else(|| child.to_string(), ToString::to_string);
+            let reason = name_reason.as_ref().map_or(String::new(), |why| format!(" ({why})"));
+            format!("{called} joined as {}{reason}", kind(*role))
+        }
+        Event::Left { child, name, reason, .. } => {
+            let called = name.as_ref().map_or_else(|| child.to_string(), ToString::to_string);
+            format!("{called} is gone: {}", why(*reason))
+        }
+        Event::TurnedAway { peer, why } => format!("turned away id:{}…: {why}", peer.short()),
+        Event::Connected { parent_name, address, name, name_reason, .. } => {
+            let called = name.as_ref().map_or(String::new(), |name| format!(" as '{name}'"));
+            let reason = name_reason.as_ref().map_or(String::new(), |why| format!(" ({why})"));
+            format!("connected with {parent_name} at {address}{called}{reason}")
+        }
+        Event::Disconnected { parent_name, reason: CloseReason::Leaving, .. } => {
+            format!("left {parent_name}")
+        }
+        Event::Disconnected { parent_name, reason, text, returning, .. } => {
+            let why = why(*reason);
+            // Most servers say in a text what the reason says already.
+            let news = !text.is_empty() && !text.contains(&reason.to_string());
+            let said = if news { format!(" ({text})") } else { String::new() };
+            let next = if *returning { "; trying to come back" } else { "" };
+            format!("disconnected from {parent_name}: {why}{said}{next}")
+        }
+        Event::Retrying { address, why, pause } => {
+            format!("{address}: {why}; next attempt in {:.1} s", pause.as_secs_f64())
+        }
+        Event::Placed { path, rooted: true } => format!("this node is {path}"),
+        Event::Placed { path, rooted: false } => {
+            format!("this node is {path}, cut off from the main server")
+        }
+        Event::Ordered { text, .. } => text.clone(),
+        Event::Stopped { restart: true } => "is restarting".to_owned(),
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// A message in words, as a console shows it.
+pub(crate) fn of_message(message: &Message) -> String {
+    let sender = match &message.sender {
+        Some(path) if path.layer() == 0 => "Mainserver".to_owned(),
+        Some(path) => path.to_string(),
+        None => format!("id:{}…", message.from.short()),
+    };
+    match &message.content {
+        Content::Text(text) => format!("{sender}> {text}"),
+        Content::Value(value) => format!("{sender}> {value}"),
+        Content::Bytes(bytes) => format!("{sender}> {} bytes", bytes.len()),
+    }
+}
+
+/// The reason as the end of a sentence about the node at the other end.
+fn why(reason: CloseReason) -> String {
+    match reason {
+        CloseReason::Leaving
+        | CloseReason::Moved
+        | CloseReason::Stopping
+        | CloseReason::Restarting => format!("it {reason}"),
+        _ => reason.to_string(),
+    }
+}
+
+const fn kind(role: Role) -> &'static str {
+    if role.is_server() { "a server" } else { "a client" }
+}
+
+#[cfg(test)]
+mod tests {
+    use ltn::{Name, NodeId};
+
+    use super::*;
+
+    fn id() -> NodeId {
+        NodeId::of_public_key(b"somebody")
+    }
+
+    #[test]
+    fn sessions_come_and_go_without_a_word() {
+        let joined =
+            Event::Joined { child: id(), role: Role::Session, name: None, name_reason: None };
+        assert_eq!(of_event(&joined), None);
+    }
+
+    #[test]
+    fn a_joining_client_is_told_with_the_reason_of_its_name() {
+        let joined = Event::Joined {
+            child: id(),
+            role: Role::Client,
+            name: Name::known("unnamed_abcde").ok(),
+            name_reason: Some("the name `lamp` is taken".to_owned()),
+        };
+        let wanted = "unnamed_abcde joined as a client (the name `lamp` is taken)";
+        assert_eq!(of_event(&joined).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_lost_server_is_told_with_what_happens_next() {
+        let lost = Event::Disconnected {
+            parent: id(),
+            parent_name: Name::known("sub1").unwrap(),
+            reason: CloseReason::Lost,
+            text: String::new(),
+            returning: true,
+        };
+        let wanted = "disconnected from sub1: connection lost; trying to come back";
+        assert_eq!(of_event(&lost).unwrap(), wanted);
+    }
+
+    #[test]
+    fn what_the_server_said_is_told_only_if_it_adds_something() {
+        let stopped = |text: &str| Event::Disconnected {
+            parent: id(),
+            parent_name: Name::known("sub1").unwrap(),
+            reason: CloseReason::Stopping,
+            text: text.to_owned(),
+            returning: false,
+        };
+        let wanted = "disconnected from sub1: it is shutting down";
+        assert_eq!(of_event(&stopped("sub1 is shutting down")).unwrap(), wanted);
+        let with_text = of_event(&stopped("back on Monday")).unwrap();
+        assert_eq!(with_text, format!("{wanted} (back on Monday)"));
+    }
+
+    #[test]
+    fn a_message_names_its_sender() {
+        let message = |sender: Option<&str>| Message {
+            from: id(),
+            sender: sender.map(|path| path.parse().unwrap()),
+            content: Content::Text("hi".to_owned()),
+        };
+        assert_eq!(of_message(&message(Some("/"))), "Mainserver> hi");
+        assert_eq!(of_message(&message(Some("/sub1/c"))), "/sub1/c> hi");
+        assert_eq!(of_message(&message(None)), format!("id:{}…> hi", id().short()));
+    }
+}

@@ -1,0 +1,234 @@
+//! `ltn client`: a person, or a script, at a console of the network.
+//!
+//! Lines go out as they are typed; their answers are shown in the order of the lines, and what
+//! arrives meanwhile stands between them. One loop does all the printing.
+
+mod outstanding;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use ltn::{Address, CallReply, Client, CloseReason, Confirmation, Event, Line, Node, TalkError};
+use tokio::sync::mpsc;
+
+use crate::args::ClientArgs;
+use crate::commands::roll_call;
+use crate::commands::watch::{News, Signals, Watch, show};
+use crate::console::{self, Typed};
+use crate::output::{Output, readable};
+use crate::settings::{self, OpenMode};
+use crate::trouble::{Ending, Trouble};
+use outstanding::Outstanding;
+
+/// A confirmation is good for this long; the other side counts too.
+const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
+/// So many lines may wait for their answers; further ones stay unread until one has come.
+const OUTSTANDING_MAX: usize = 64;
+
+pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
+    OpenMode::asked_for(&args.mode, &format!("ltn client {} --to {}", args.name, args.to))?;
+    let name = settings::name(&args.name)?;
+    let to = settings::address(&args.to)?;
+    let signals = Signals::listen()?;
+    let started = Client::builder(name.as_str()).open().start().await;
+    let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
+    let ending = join_and_talk(&node, name.as_str(), &to, signals).await;
+    node.shutdown().await;
+    ending
+}
+
+async fn join_and_talk(
+    node: &Node,
+    name: &str,
+    to: &Address,
+    signals: Signals,
+) -> Result<Ending, Trouble> {
+    let output = Output::words();
+    let watch = Watch::new(node);
+    let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
+    for text in &joined.welcome {
+        output.happened(&format!("{}> {text}", joined.server_name));
+    }
+    if let Some(reason) = &joined.name_reason {
+        output.happened(&format!("{}> {reason}", joined.server_name));
+    }
+    let console = Console {
+        node: node.clone(),
+        output,
+        outstanding: Outstanding::default(),
+        held: None,
+        confirmations: HashMap::new(),
+        connected: true,
+    };
+    Ok(console.converse(watch, signals, outstanding::typed_lines()).await)
+}
+
+/// One conversation.
+#[derive(Debug)]
+struct Console {
+    node: Node,
+    output: Output,
+    outstanding: Outstanding<Answered>,
+    /// A line that waits for the answer to its twin: only then is it clear whether it confirms.
+    held: Option<String>,
+    /// What dangerous lines wait for, by the line.
+    confirmations: HashMap<String, (Confirmation, Instant)>,
+    connected: bool,
+}
+
+/// How a line ended.
+#[derive(Debug)]
+enum Answered {
+    /// Nothing to say: a text was delivered.
+    Quietly,
+    /// With this to say.
+    Text(String),
+    /// It is dangerous and wants to be said again.
+    Confirm(String, Confirmation),
+    /// Not as it was meant.
+    Trouble(Trouble),
+}
+
+impl Console {
+    async fn converse(
+        mut self,
+        mut watch: Watch,
+        mut signals: Signals,
+        mut lines: mpsc::Receiver<String>,
+    ) -> Ending {
+        let mut reading = true;
+        loop {
+            let may_read =
+                reading && self.held.is_none() && self.outstanding.len() < OUTSTANDING_MAX;
+            if !reading && self.held.is_none() && self.outstanding.is_empty() {
+                return if self.connected { Ending::All } else { Ending::Some };
+            }
+            tokio::select! {
+                news = watch.next() => {
+                    if let Some(ending) = self.hear(&news) {
+                        self.finish().await;
+                        return ending;
+                    }
+                }
+                answered = self.outstanding.next() => self.show(answered),
+                line = lines.recv(), if may_read => match line {
+                    Some(line) => self.take(line),
+                    None => reading = false,
+                },
+                () = signals.next() => return Ending::All,
+            }
+        }
+    }
+
+    /// Shows what happened, and says if that was the end.
+    fn hear(&mut self, news: &News) -> Option<Ending> {
+        // The welcome texts have told it the first time.
+        if let News::Event(Event::Connected { .. }) = news
+            && self.connected
+        {
+            return None;
+        }
+        show(self.output, None, news);
+        match news {
+            News::Over => Some(Ending::Some),
+            News::Event(Event::Connected { .. }) => {
+                self.connected = true;
+                None
+            }
+            News::Event(Event::Disconnected { returning, reason, .. }) => {
+                self.connected = false;
+                let told = matches!(reason, CloseReason::Stopping);
+                (!returning).then_some(if told { Ending::All } else { Ending::Some })
+            }
+            _ => None,
+        }
+    }
+
+    /// Shows what is still to come: without a server every line ends at once.
+    async fn finish(&mut self) {
+        self.held = None;
+        while !self.outstanding.is_empty() {
+            let answered = self.outstanding.next().await;
+            self.show(answered);
+        }
+    }
+
+    fn show(&mut self, (line, answered): (String, Answered)) {
+        match answered {
+            Answered::Quietly => (),
+            Answered::Text(text) => self.output.say(&text),
+            Answered::Trouble(trouble) => self.output.say(&describe(&trouble)),
+            Answered::Confirm(text, confirmation) => {
+                self.output.say(&text);
+                self.output.say("Nothing is done yet: repeat the line within 30 s to confirm it");
+                self.confirmations.retain(|_, (_, since)| is_fresh(*since));
+                self.confirmations.insert(line, (confirmation, Instant::now()));
+            }
+        }
+        if let Some(held) = self.held.take() {
+            self.take(held);
+        }
+    }
+
+    /// Starts what a line asks for.
+    fn take(&mut self, line: String) {
+        let line = line.trim_end().to_owned();
+        match console::read(&line) {
+            Ok(None) => (),
+            Err(trouble) => self.output.say(&describe(&trouble)),
+            Ok(Some(Typed { line: Line::Text(text), target, shown })) => {
+                let node = self.node.clone();
+                self.outstanding.push(line, async move {
+                    match node.send(target, text).await {
+                        Ok(()) => Answered::Quietly,
+                        Err(error) => trouble(&shown, "the text", &error),
+                    }
+                });
+            }
+            Ok(Some(typed)) if self.outstanding.contains(&line) => {
+                debug_assert!(matches!(typed.line, Line::Command { .. }), "texts were taken above");
+                self.held = Some(line);
+            }
+            Ok(Some(typed)) => {
+                let known = self.confirmations.remove(&line);
+                let confirmation =
+                    known.filter(|(_, since)| is_fresh(*since)).map(|(word, _)| word);
+                self.outstanding.push(line, run(self.node.clone(), typed, confirmation));
+            }
+        }
+    }
+}
+
+/// Runs a command, or says its second word.
+async fn run(node: Node, typed: Typed, confirmation: Option<Confirmation>) -> Answered {
+    let Typed { target, shown, line: Line::Command { name, arguments } } = typed else {
+        return Answered::Quietly;
+    };
+    let reply = match &confirmation {
+        None => node.call(target, &name, arguments).await,
+        Some(word) => node.confirm(target, &name, arguments, word).await.map(CallReply::Done),
+    };
+    match reply {
+        Ok(CallReply::Confirm(word)) => Answered::Confirm(word.text.clone(), word),
+        Ok(CallReply::Done(value)) => Answered::Text(match roll_call::of_value(&value) {
+            Some(entries) => roll_call::table(&entries),
+            None => readable(&value),
+        }),
+        Err(error) => trouble(&shown, &name, &error),
+    }
+}
+
+fn trouble(shown: &str, deed: &str, error: &TalkError) -> Answered {
+    Answered::Trouble(Trouble::talk(shown, deed, error))
+}
+
+fn describe(trouble: &Trouble) -> String {
+    match &trouble.hint {
+        Some(hint) => format!("! {}\n  {hint}", trouble.what),
+        None => format!("! {}", trouble.what),
+    }
+}
+
+fn is_fresh(since: Instant) -> bool {
+    since.elapsed() < CONFIRMATION_LIFETIME
+}

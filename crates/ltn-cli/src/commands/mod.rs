@@ -1,0 +1,39 @@
+//! The verbs of the program, one file each. They act through the public face of the library alone
+//! and speak through `output.rs` alone; how they end, `main.rs` turns into an exit code.
+
+mod ask;
+mod chronicle;
+mod client;
+mod demo;
+mod fleet;
+mod main_server;
+mod ping;
+mod roll_call;
+mod run;
+mod send;
+mod shutdown;
+mod sub;
+mod tree;
+mod up;
+mod visit;
+mod watch;
+
+use crate::args::Verb;
+use crate::trouble::{Ending, Trouble};
+
+/// Does what was typed.
+pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
+    match verb {
+        Verb::Demo(args) => demo::perform(&args).await,
+        Verb::Up(args) => up::perform(&args).await,
+        Verb::Main(args) => main_server::perform(&args).await,
+        Verb::Sub(args) => sub::perform(&args).await,
+        Verb::Client(args) => client::perform(&args).await,
+        Verb::Tree(args) => tree::perform(&args).await,
+        Verb::Send(args) => send::perform(&args).await,
+        Verb::Ask(args) => ask::perform(&args).await,
+        Verb::Run(args) => run::perform(&args).await,
+        Verb::Ping(args) => ping::perform(&args).await,
+        Verb::Shutdown(args) => shutdown::perform(&args).await,
+    }
+}

@@ -1,0 +1,148 @@
+//! Roll calls: how every node ended when the whole network was told to do something.
+
+use ltn::{NodePath, RollCallEntry, RollCallOutcome, Value};
+
+use crate::trouble::Ending;
+
+const OUTCOMES: [RollCallOutcome; 7] = [
+    RollCallOutcome::Stopped,
+    RollCallOutcome::Restarting,
+    RollCallOutcome::Stopping,
+    RollCallOutcome::Told,
+    RollCallOutcome::Refused,
+    RollCallOutcome::Unreachable,
+    RollCallOutcome::Unknown,
+];
+
+/// The roll call in a command's result, if it has one that can be read.
+pub(crate) fn of_value(result: &Value) -> Option<Vec<RollCallEntry>> {
+    result.get("roll_call")?.as_list()?.iter().map(entry).collect()
+}
+
+fn entry(value: &Value) -> Option<RollCallEntry> {
+    let text = |key: &str| value.get(key).and_then(Value::as_text);
+    let outcome = text("outcome")?;
+    Some(RollCallEntry {
+        id: text("id")?.parse().ok()?,
+        path: text("path")?.parse().ok()?,
+        is_server: text("role")? == "server",
+        outcome: OUTCOMES.into_iter().find(|known| known.as_str() == outcome)?,
+        detail: text("detail").unwrap_or_default().to_owned(),
+    })
+}
+
+/// Did it go well for everybody, for some, or for nobody?
+pub(crate) fn ending(entries: &[RollCallEntry]) -> Ending {
+    let well = entries.iter().filter(|entry| went_well(entry.outcome)).count();
+    match well {
+        0 if entries.is_empty() => Ending::Unknown,
+        0 => Ending::Nothing,
+        _ if well == entries.len() => Ending::All,
+        _ => Ending::Some,
+    }
+}
+
+const fn went_well(outcome: RollCallOutcome) -> bool {
+    matches!(
+        outcome,
+        RollCallOutcome::Stopped
+            | RollCallOutcome::Restarting
+            | RollCallOutcome::Stopping
+            | RollCallOutcome::Told
+    )
+}
+
+/// The roll call as a table, the main server first, and a line that counts.
+pub(crate) fn table(entries: &[RollCallEntry]) -> String {
+    let mut sorted: Vec<&RollCallEntry> = entries.iter().collect();
+    sorted.sort_by(|a, b| a.path.cmp(&b.path));
+    let shown = |entry: &RollCallEntry| {
+        if entry.path == NodePath::root() {
+            "/  (main server)".to_owned()
+        } else {
+            entry.path.to_string()
+        }
+    };
+    let width = sorted.iter().map(|entry| shown(entry).chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in &sorted {
+        let kind = if entry.is_server { "server" } else { "client" };
+        let path = shown(entry);
+        let outcome = entry.outcome.as_str();
+        let detail = if entry.detail.is_empty() { "" } else { ": " };
+        text += &format!("{path:<width$}  {kind}  {outcome}{detail}{}\n", entry.detail);
+    }
+    text + &summary(entries)
+}
+
+fn summary(entries: &[RollCallEntry]) -> String {
+    let servers = entries.iter().filter(|entry| entry.is_server).count();
+    let clients = entries.len() - servers;
+    let lost = entries.iter().filter(|entry| !went_well(entry.outcome)).count();
+    let end = match lost {
+        0 => "all ended as told".to_owned(),
+        1 => "one did not end as told".to_owned(),
+        _ => format!("{lost} did not end as told"),
+    };
+    format!("{} and {}: {end}", count(servers, "server"), count(clients, "client"))
+}
+
+/// "1 server", "2 servers".
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use ltn::NodeId;
+
+    use super::*;
+
+    fn value(path: &str, role: &str, outcome: &str) -> Value {
+        let id = NodeId::of_public_key(path.as_bytes()).to_string();
+        Value::map([
+            ("path", Value::from(path)),
+            ("id", Value::from(id)),
+            ("role", Value::from(role)),
+            ("outcome", Value::from(outcome)),
+            ("detail", Value::from("")),
+        ])
+    }
+
+    fn result(entries: Vec<Value>) -> Value {
+        Value::map([("text", Value::from("…")), ("roll_call", Value::List(entries))])
+    }
+
+    #[test]
+    fn a_result_is_read_and_drawn_with_the_main_server_first() {
+        let entries = of_value(&result(vec![
+            value("/sub1", "server", "stopped"),
+            value("/sub1/client3", "client", "told"),
+            value("/", "server", "stopping"),
+        ]))
+        .unwrap();
+        assert_eq!(ending(&entries), Ending::All);
+        let wanted = "/  (main server)  server  stopping\n/sub1             server  stopped\n\
+                      /sub1/client3     client  told\n2 servers and 1 client: all ended as told";
+        assert_eq!(table(&entries), wanted);
+    }
+
+    #[test]
+    fn whoever_did_not_stop_shows() {
+        let some =
+            result(vec![value("/", "server", "stopping"), value("/sub1", "server", "unreachable")]);
+        let entries = of_value(&some).unwrap();
+        assert_eq!(ending(&entries), Ending::Some);
+        assert!(table(&entries).ends_with("one did not end as told"));
+        let none = of_value(&result(vec![value("/", "server", "refused")])).unwrap();
+        assert_eq!(ending(&none), Ending::Nothing);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_roll_call() {
+        assert_eq!(of_value(&Value::Null), None);
+        assert_eq!(of_value(&result(vec![value("/", "server", "dancing")])), None);
+        assert_eq!(of_value(&result(vec![Value::Int(1)])), None);
+        assert_eq!(ending(&[]), Ending::Unknown);
+    }
+}

@@ -1,0 +1,58 @@
+//! `ltn sub`: a server below another one, as a process of its own.
+
+use ltn::{Address, Node, SubServer};
+
+use crate::args::SubArgs;
+use crate::commands::main_server::{whereabouts, with_ports};
+use crate::commands::watch::{News, Signals, Watch, show, stay, stop};
+use crate::output::Output;
+use crate::settings::{self, OpenMode, Ports};
+use crate::trouble::{Ending, Trouble};
+
+pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
+    OpenMode::asked_for(&args.mode, &format!("ltn sub {} --to {}", args.name, args.to))?;
+    let name = settings::name(&args.name)?;
+    let to = settings::address(&args.to)?;
+    let ports = Ports::new(&args.ports)?;
+    let output = Output::words();
+    let mut signals = Signals::listen()?;
+    let builder = with_ports(SubServer::builder(name.as_str()).open(), ports);
+    let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;
+    let watch = Watch::new(&node);
+    output.say(&format!("{name} {}", whereabouts(&node)));
+    join_and_stay(&node, &to, watch, &mut signals).await
+}
+
+/// Joins, however long that takes, and stays.
+pub(crate) async fn join_and_stay(
+    node: &Node,
+    to: &Address,
+    mut watch: Watch,
+    signals: &mut Signals,
+) -> Result<Ending, Trouble> {
+    let output = Output::words();
+    output.happened(&format!("connecting to {to}"));
+    let joining = node.connect_until_it_works(to);
+    tokio::pin!(joining);
+    loop {
+        tokio::select! {
+            joined = &mut joining => {
+                if let Err(error) = joined {
+                    node.shutdown().await;
+                    return Err(Trouble::join("this node", &error));
+                }
+                return Ok(stay(node, watch, signals, output).await);
+            }
+            news = watch.next() => {
+                show(output, None, &news);
+                if news == News::Over {
+                    return Ok(Ending::All);
+                }
+            }
+            () = signals.next() => {
+                output.happened("stopping");
+                return Ok(stop(node, signals, output).await);
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Short visits: what the verbs share that join a running network, say one thing and leave.
+//!
+//! A visit is a session of the library: no list shows it and it takes nobody's place.
+
+use std::time::Duration;
+
+use ltn::{CallReply, Confirmation, Node, NodeId, Session, TalkError, Target, Value};
+
+use crate::args::VisitArgs;
+use crate::output::Output;
+use crate::settings::Visit;
+use crate::trouble::{Ending, Trouble};
+
+/// A session that has joined.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    pub(crate) node: Node,
+    pub(crate) output: Output,
+    timeout: Duration,
+}
+
+/// A command that somebody wants to be run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Order {
+    pub(crate) target: Target,
+    /// The target as it was typed.
+    pub(crate) shown: String,
+    pub(crate) command: String,
+    pub(crate) arguments: Vec<Value>,
+}
+
+/// Whether a dangerous command is asked about first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// Ask the person at the terminal.
+    First,
+    /// `--yes` was given: show what will happen, and go on.
+    Skipped,
+}
+
+/// So many targets of a dangerous command are named; of further ones, how many.
+const TARGETS_SHOWN: usize = 20;
+
+/// Joins, does `body`, leaves. `verb` is the command line without flags, for advice.
+pub(crate) async fn visiting(
+    args: &VisitArgs,
+    verb: &str,
+    body: impl AsyncFnOnce(&Visitor) -> Result<Ending, Trouble>,
+) -> Result<Ending, Trouble> {
+    let visitor = enter(args, verb).await?;
+    let ending = body(&visitor).await;
+    visitor.node.shutdown().await;
+    ending
+}
+
+async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
+    let visit = Visit::new(args, verb)?;
+    let start = Session::builder().open().start().await;
+    let node = start.map_err(|error| Trouble::start("this visit", &error).nothing_done())?;
+    let joined = tokio::time::timeout(visit.timeout, node.connect(&visit.to)).await;
+    let trouble = match joined {
+        Ok(Ok(_)) => {
+            let output = Output::new(args.json);
+            return Ok(Visitor { node, output, timeout: visit.timeout });
+        }
+        Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
+        Err(_) => Trouble::failed(format!("no answer from {} in time", visit.to)).nothing_done(),
+    };
+    node.shutdown().await;
+    Err(trouble)
+}
+
+impl Visitor {
+    /// The longest wait for one answer.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Waits for the end of something, no longer than was said.
+    pub(crate) async fn within<T>(
+        &self,
+        talk: impl Future<Output = Result<T, TalkError>>,
+    ) -> Result<T, TalkError> {
+        let late = || TalkError::Unknown(format!("no answer in {} s", self.timeout.as_secs_f64()));
+        tokio::time::timeout(self.timeout, talk).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Runs a command. A dangerous one shows first what will happen to whom.
+    pub(crate) async fn order(&self, order: &Order, asking: Asking) -> Result<Value, Trouble> {
+        let trouble = |error| Trouble::talk(&order.shown, &order.command, &error);
+        let call = self.node.call(order.target.clone(), &order.command, order.arguments.clone());
+        let confirmation = match self.within(call).await.map_err(trouble)? {
+            CallReply::Done(value) => return Ok(value),
+            CallReply::Confirm(confirmation) => confirmation,
+        };
+        self.output.remark(&confirmation.text);
+        self.output.remark(&self.name_all(&confirmation.targets).await);
+        self.consent(asking)?;
+        self.commit(order, &confirmation).await.map_err(trouble)
+    }
+
+    async fn commit(&self, order: &Order, confirmation: &Confirmation) -> Result<Value, TalkError> {
+        let arguments = order.arguments.clone();
+        let target = order.target.clone();
+        self.within(self.node.confirm(target, &order.command, arguments, confirmation)).await
+    }
+
+    fn consent(&self, asking: Asking) -> Result<(), Trouble> {
+        if asking == Asking::Skipped {
+            return Ok(());
+        }
+        match self.output.ask("Do it?") {
+            Some(true) => Ok(()),
+            Some(false) => Err(Trouble::usage("not confirmed, so nothing was done")),
+            None => Err(Trouble::usage("nobody is here to confirm it, so nothing was done")
+                .hint("add --yes to do it without being asked")),
+        }
+    }
+
+    /// The targets by path and id, as far as they can be found.
+    async fn name_all(&self, targets: &[NodeId]) -> String {
+        let mut named = Vec::new();
+        for id in targets.iter().take(TARGETS_SHOWN) {
+            named.push(match self.within(self.node.locate(*id)).await {
+                Ok(found) => format!("  {} (id:{}…)", found.path, id.short()),
+                Err(_) => format!("  {id}"),
+            });
+        }
+        match targets.len().saturating_sub(TARGETS_SHOWN) {
+            0 => named.join("\n"),
+            more => format!("{}\n  and {more} more", named.join("\n")),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Nodes that stay: watching what happens to them, and the wishes of the system to stop.
+
+use std::time::Duration;
+
+use ltn::{Event, Message, Node, RollCallEntry};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::commands::{chronicle, roll_call};
+use crate::output::Output;
+use crate::trouble::{Ending, Trouble};
+
+/// Ctrl-C and its relatives. Made before anybody is told that the program is up, so that none is
+/// missed.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    pub(crate) fn listen() -> Result<Self, Trouble> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let no = |error| Trouble::failed(format!("Ctrl-C cannot be listened for: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(no)?,
+            terminate: signal(SignalKind::terminate()).map_err(no)?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> Result<Self, Trouble> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next wish to stop.
+    #[cfg(unix)]
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) async fn next(&mut self) {
+        // Where it cannot be listened for, the system ends the program by itself.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What one node lives through.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    node: Node,
+    events: broadcast::Receiver<Event>,
+    messages: Option<mpsc::Receiver<Message>>,
+    /// A message whose sender is being looked for.
+    from_somewhere: Option<Message>,
+    /// Has it lost its server? Then it is no news that it has no way to the root.
+    parted: bool,
+}
+
+/// A message is not held back longer than this to find out where its sender is.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+/// Something that happened to a node.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum News {
+    /// Anything but the following.
+    Event(Event),
+    /// Somebody sent something.
+    Message(Message),
+    /// The end of a network, as its main server saw it.
+    RollCall(Vec<RollCallEntry>),
+    /// So many events came too fast to be seen.
+    Missed(u64),
+    /// The node has stopped; nothing follows.
+    Over,
+}
+
+impl Watch {
+    /// Watches from now on, and takes the node's queue of messages.
+    pub(crate) fn new(node: &Node) -> Self {
+        let (events, messages) = (node.events(), node.messages());
+        Self { node: node.clone(), events, messages, from_somewhere: None, parted: false }
+    }
+
+    /// What happens next. May be given up and called again: nothing is lost.
+    pub(crate) async fn next(&mut self) -> News {
+        while self.from_somewhere.is_none() {
+            tokio::select! {
+                biased;
+                event = self.events.recv() => {
+                    if let Some(news) = self.news_of(event) {
+                        return news;
+                    }
+                }
+                message = next_message(&mut self.messages) => match message.sender {
+                    Some(_) => return News::Message(message),
+                    None => self.from_somewhere = Some(message),
+                }
+            }
+        }
+        self.place().await
+    }
+
+    fn news_of(&mut self, event: Result<Event, RecvError>) -> Option<News> {
+        match &event {
+            Ok(Event::Disconnected { .. }) => self.parted = true,
+            Ok(Event::Connected { .. }) => self.parted = false,
+            Ok(Event::Placed { rooted: false, .. }) if self.parted => return None,
+            _ => (),
+        }
+        Some(match event {
+            Ok(Event::RollCall { entries, .. }) => News::RollCall(entries),
+            Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => News::Over,
+            Ok(event) => News::Event(event),
+            Err(RecvError::Lagged(missed)) => News::Missed(missed),
+        })
+    }
+
+    /// Finds out where the sender of a message is, if that can be done quickly: people know each
+    /// other by their places, not by their ids.
+    async fn place(&mut self) -> News {
+        let from = self.from_somewhere.as_ref().map(|message| message.from);
+        let place = match from {
+            Some(from) => tokio::time::timeout(LOOK_UP, self.node.locate(from)).await,
+            None => return std::future::pending().await,
+        };
+        match self.from_somewhere.take() {
+            Some(message) => {
+                let sender = place.ok().and_then(Result::ok).map(|found| found.path);
+                News::Message(Message { sender, ..message })
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Waits for ever once the queue has ended: the events tell why it did.
+async fn next_message(messages: &mut Option<mpsc::Receiver<Message>>) -> Message {
+    if let Some(receiver) = messages {
+        if let Some(message) = receiver.recv().await {
+            return message;
+        }
+        *messages = None;
+    }
+    std::future::pending().await
+}
+
+/// Shows what happened; `speaker` is the instance it happened to, where there are several.
+pub(crate) fn show(output: Output, speaker: Option<&str>, news: &News) {
+    let text = match news {
+        News::Event(event) => chronicle::of_event(event),
+        News::Message(message) => Some(chronicle::of_message(message)),
+        News::Missed(number) => Some(format!("({number} events were missed)")),
+        News::Over => Some("has stopped".to_owned()),
+        News::RollCall(entries) => return output.roll_call(entries, &roll_call::table(entries)),
+    };
+    match (text, speaker) {
+        (None, _) => (),
+        (Some(text), None) => output.happened(&text),
+        (Some(text), Some(speaker)) => output.happened(&format!("{speaker}: {text}")),
+    }
+}
+
+/// Shows what happens to a server until it stops or is wished to. Stops it cleanly then.
+pub(crate) async fn stay(
+    node: &Node,
+    mut watch: Watch,
+    signals: &mut Signals,
+    output: Output,
+) -> Ending {
+    loop {
+        tokio::select! {
+            news = watch.next() => {
+                show(output, None, &news);
+                if news == News::Over {
+                    return Ending::All;
+                }
+            }
+            () = signals.next() => {
+                output.happened("stopping");
+                return stop(node, signals, output).await;
+            }
+        }
+    }
+}
+
+/// Stops a node; a second wish does not wait for it.
+pub(crate) async fn stop(node: &Node, signals: &mut Signals, output: Output) -> Ending {
+    tokio::select! {
+        () = node.shutdown() => {
+            output.happened("has stopped");
+            Ending::All
+        }
+        () = signals.next() => {
+            output.remark("stopped at once, without waiting for the others to be told");
+            Ending::Unknown
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What was meant: the words of the command line, checked and turned into types that can only be
+//! right.
+//!
+//! This room knows modes, addresses, ports and times. It starts nothing and prints nothing.
+
+use std::time::Duration;
+
+use ltn::{Address, Name, PortExpr};
+
+use crate::args::{ModeArgs, PortArgs, VisitArgs};
+use crate::trouble::Trouble;
+
+/// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OpenMode;
+
+/// The listening ports of a server; what is not given is left to the library.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Ports {
+    pub(crate) main: Option<PortExpr>,
+    pub(crate) data: Option<PortExpr>,
+}
+
+/// How a short visit is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Visit {
+    pub(crate) to: Address,
+    pub(crate) timeout: Duration,
+}
+
+/// The longest time that somebody can sensibly wait for an answer.
+const TIMEOUT_SECONDS_MAX: f64 = 86_400.0;
+
+impl OpenMode {
+    /// The open mode if it was asked for; `retry` is the command line to try instead.
+    pub(crate) fn asked_for(mode: &ModeArgs, retry: &str) -> Result<Self, Trouble> {
+        if mode.open {
+            return Ok(Self);
+        }
+        Err(Trouble::usage(
+            "say which network this is: one with members needs `ltn init`, which comes later",
+        )
+        .hint(format!("for a network on this machine alone add --open: `{retry} --open`")))
+    }
+}
+
+impl Ports {
+    pub(crate) fn new(args: &PortArgs) -> Result<Self, Trouble> {
+        let read = |flag: &str, text: &Option<String>| {
+            let parse = |text: &String| port(text).map_err(|why| usage_of(flag, why));
+            text.as_ref().map(parse).transpose()
+        };
+        Ok(Self { main: read("--port", &args.port)?, data: read("--data-port", &args.data_port)? })
+    }
+}
+
+impl Visit {
+    /// `retry` is the command line that failed, without flags.
+    pub(crate) fn new(args: &VisitArgs, retry: &str) -> Result<Self, Trouble> {
+        OpenMode::asked_for(&args.mode, &format!("{retry} --to {}", args.to))?;
+        Ok(Self { to: address(&args.to)?, timeout: timeout(&args.timeout)? })
+    }
+}
+
+fn usage_of(flag: &str, why: String) -> Trouble {
+    Trouble::usage(format!("{flag}: {why}"))
+}
+
+/// A port expression, as on the command line and in a network file.
+pub(crate) fn port(text: &str) -> Result<PortExpr, String> {
+    text.parse().map_err(|bad: ltn::BadPortExpr| bad.to_string())
+}
+
+/// An address of this machine: `4000`, `127.0.0.1:4000`, `localhost:4000` or `[::1]:4000`.
+pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
+    let text = text.trim();
+    let whole = if text.bytes().all(|b| b.is_ascii_digit()) {
+        format!("127.0.0.1:{text}")
+    } else {
+        text.to_owned()
+    };
+    let address = Address::new(&whole);
+    let Some(socket) = address.socket_addr().filter(|socket| socket.port() != 0) else {
+        return Err(Trouble::usage(format!(
+            "`{text}` is no address: write 4000, 127.0.0.1:4000 or localhost:4000"
+        )));
+    };
+    if !socket.ip().is_loopback() {
+        return Err(Trouble::usage(format!(
+            "the open mode does not leave this machine, and {address} is another one"
+        ))
+        .hint("a network over several machines needs `ltn init`, which comes later"));
+    }
+    Ok(address)
+}
+
+/// A name that a node may want.
+pub(crate) fn name(text: &str) -> Result<Name, Trouble> {
+    Name::wanted(text).map_err(|why| Trouble::usage(format!("the name `{text}`: {why}")))
+}
+
+fn timeout(text: &str) -> Result<Duration, Trouble> {
+    let seconds = text.parse::<f64>().ok().filter(|s| *s > 0.0 && *s <= TIMEOUT_SECONDS_MAX);
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| {
+        Trouble::usage(format!("--timeout {text}: a number of seconds, above 0, at most a day"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_short() {
+        for text in ["4000", "127.0.0.1:4000", "localhost:4000", " 4000 ", "LOCALHOST:4000"] {
+            assert_eq!(address(text).unwrap(), Address::new("127.0.0.1:4000"), "{text}");
+        }
+        assert_eq!(address("[::1]:4000").unwrap().as_str(), "[::1]:4000");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in ["", "0", "65536", "localhost", "127.0.0.1", "somewhere:4000", "4000;rm"] {
+            assert!(address(text).unwrap_err().what.contains("is no address"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_open_mode_stays_on_this_machine() {
+        for text in ["192.168.178.140:4000", "0.0.0.0:4000", "8.8.8.8:4000"] {
+            assert!(address(text).unwrap_err().what.contains("does not leave"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_mode_has_to_be_said() {
+        let trouble = OpenMode::asked_for(&ModeArgs { open: false }, "ltn main").unwrap_err();
+        assert!(trouble.what.contains("ltn init"));
+        assert!(trouble.hint.unwrap().contains("ltn main --open"));
+        assert!(OpenMode::asked_for(&ModeArgs { open: true }, "ltn main").is_ok());
+    }
+
+    #[test]
+    fn a_timeout_is_a_sensible_number_of_seconds() {
+        assert_eq!(timeout("1.5").unwrap(), Duration::from_millis(1_500));
+        for text in ["0", "-1", "NaN", "inf", "soon", "1e9"] {
+            assert!(timeout(text).is_err(), "{text}");
+        }
+    }
+}

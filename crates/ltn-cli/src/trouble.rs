@@ -1,0 +1,169 @@
+//! How a verb of the program ends: well, in part, not at all, or nobody knows.
+//!
+//! This room knows words for people and what was certainly done. Which exit code that is, only
+//! `main.rs` knows.
+
+use std::fmt;
+
+use ltn::{ConnectError, RefusalKind, StartError, TalkError};
+
+/// How a verb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// All of it was done.
+    All,
+    /// Only some of it was done, or it was tried and failed.
+    Some,
+    /// Nothing was done: refused, no way there, or asked for in the wrong way.
+    Nothing,
+    /// Nobody can tell whether it was done.
+    Unknown,
+}
+
+/// A verb that did not end well: what happened, and what to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) ending: Ending,
+    /// What happened, to whom.
+    pub(crate) what: String,
+    /// What to try, where there is something.
+    pub(crate) hint: Option<String>,
+}
+
+impl Trouble {
+    /// The words on the command line or in a file make no sense.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self { ending: Ending::Nothing, what: what.into(), hint: None }
+    }
+
+    /// It was tried and did not work.
+    pub(crate) fn failed(what: impl Into<String>) -> Self {
+        Self { ending: Ending::Some, what: what.into(), hint: None }
+    }
+
+    /// With an idea of what to try.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// As certain as that nothing was done.
+    pub(crate) const fn nothing_done(mut self) -> Self {
+        self.ending = Ending::Nothing;
+        self
+    }
+
+    /// A node that did not start.
+    pub(crate) fn start(name: &str, error: &StartError) -> Self {
+        let trouble = Self::failed(format!("{name} did not start: {error}"));
+        match error {
+            StartError::PortInUse { .. } => trouble
+                .hint("another program has it; choose another port, or '>4000' for the next free"),
+            StartError::BadName { .. } | StartError::NoMode | StartError::NotLoopback(_) => {
+                trouble.nothing_done()
+            }
+            _ => trouble,
+        }
+    }
+
+    /// A node that did not join.
+    pub(crate) fn join(name: &str, error: &ConnectError) -> Self {
+        let mut trouble = Self::enter(error);
+        trouble.what = format!("{name} could not join: {}", trouble.what);
+        trouble
+    }
+
+    /// A network that could not be entered.
+    pub(crate) fn enter(error: &ConnectError) -> Self {
+        let trouble = Self::failed(error.to_string());
+        match error {
+            ConnectError::NoServer(_) | ConnectError::Timeout(_) => {
+                trouble.hint("is it running? start one with `ltn main --open`")
+            }
+            ConnectError::NotLtn(_) => {
+                trouble.hint("is that the port of a server, and does it run with --open?")
+            }
+            _ => trouble,
+        }
+    }
+
+    /// Something said to `target` that did not end well. `deed` says what was wanted.
+    pub(crate) fn talk(target: &str, deed: &str, error: &TalkError) -> Self {
+        let (ending, what) = match error {
+            TalkError::BadTarget(bad) => (Ending::Nothing, bad.to_string()),
+            TalkError::Refused(no) => {
+                (Ending::Nothing, format!("{target} refused: {no}. Certainly not done: {deed}"))
+            }
+            TalkError::NoRoute(no) => {
+                (Ending::Nothing, format!("no way to {target}: {no}. Certainly not done: {deed}"))
+            }
+            TalkError::Failed(why) => {
+                (Ending::Some, format!("{target} tried and failed: {why} ({deed})"))
+            }
+            TalkError::Unknown(why) => (
+                Ending::Unknown,
+                format!("no word from {target}: {why}. It may or may not be done: {deed}"),
+            ),
+            TalkError::Stopped => {
+                (Ending::Unknown, format!("this node stopped before {target} answered ({deed})"))
+            }
+            other => (Ending::Unknown, format!("{target}: {other} ({deed})")),
+        };
+        Self { ending, what, hint: talk_hint(error) }
+    }
+}
+
+fn talk_hint(error: &TalkError) -> Option<String> {
+    let hint = match error {
+        TalkError::NoRoute(_) => "`ltn tree` shows who is there",
+        TalkError::Refused(no) => match no.kind {
+            RefusalKind::BadTarget => "`ltn tree` shows who is there; name a node by its path",
+            RefusalKind::NotOffered => {
+                "`s.help()` lists the commands of a server, the requestables SERVERDATA and \
+                 CLIENTDATA what a node can be asked for"
+            }
+            RefusalKind::Busy => "it has too much to do; try again in a moment",
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+#[cfg(test)]
+mod tests {
+    use ltn::{NoRoute, Refusal};
+
+    use super::*;
+
+    #[test]
+    fn what_is_certain_decides_the_ending() {
+        let refused = TalkError::Refused(Refusal::new(RefusalKind::Cycle, "a cycle"));
+        let trouble = Trouble::talk("/sub1", "s.sethigherserver", &refused);
+        assert_eq!(trouble.ending, Ending::Nothing);
+        assert!(trouble.what.contains("/sub1") && trouble.what.contains("Certainly not done"));
+
+        let lost = TalkError::Unknown("the branch was lost".to_owned());
+        assert_eq!(Trouble::talk("/sub1", "s.restart", &lost).ending, Ending::Unknown);
+        let failed = TalkError::Failed("no paper".to_owned());
+        assert_eq!(Trouble::talk("/printer", "print", &failed).ending, Ending::Some);
+    }
+
+    #[test]
+    fn a_missing_node_comes_with_an_idea() {
+        let lost = NoRoute { at: "/".to_owned(), text: "no such node".to_owned() };
+        let trouble = Trouble::talk("/gone", "a text", &TalkError::NoRoute(lost));
+        assert_eq!(trouble.ending, Ending::Nothing);
+        assert!(trouble.hint.unwrap().contains("ltn tree"));
+        let nobody = ConnectError::NoServer("127.0.0.1:4000".to_owned());
+        assert!(Trouble::join("lamp", &nobody).hint.unwrap().contains("ltn main --open"));
+    }
+}
