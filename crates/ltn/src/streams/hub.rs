@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::DataStream;
 use super::hop::{self, HOP_TIMEOUT, Opening, Purpose};
 use crate::dial::dial_data;
-use crate::driver::Ask;
+use crate::driver::{Ask, StreamWish};
 use crate::error::StreamError;
 use crate::link::LinkContext;
 use crate::tls::DataConnection;
@@ -427,7 +427,8 @@ impl Streams {
     ) -> Result<StreamHop, StreamError> {
         let (reply, hop) = oneshot::channel();
         let Opening { source, destination, .. } = *opening;
-        let ask = Ask::StreamHop { from, source, destination, reply };
+        let of = Box::new(StreamWish { from, source, destination });
+        let ask = Ask::StreamHop { of, reply };
         self.0.asks.send(ask).await.map_err(|_| StreamError::Stopped)?;
         hop.await.map_err(|_| StreamError::Stopped)?.map_err(StreamError::NoRoute)
     }
