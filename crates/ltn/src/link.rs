@@ -168,3 +168,8 @@ impl LinkHandle {
         &self.open.close_when_dropped.0
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use ltn_proto::{Address, Direction, Limits};
 use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::carrier::{Acceptor, Carried};
 use crate::link::LinkContext;
@@ -23,6 +23,9 @@ use crate::wake::Wake;
 
 /// A TLS handshake that takes longer is given up.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// When all places for handshakes are taken, newcomers wait in the backlog until one ends or the
+/// oldest has had this long. An honest handshake takes a small part of it.
+const FAIR_TIME: Duration = Duration::from_secs(1);
 /// The pause after an error of accepting; it doubles up to [`ACCEPT_PAUSE_MAX`]. Most such errors
 /// are a lack of file descriptors, which only time can cure.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
@@ -103,6 +106,7 @@ impl Door {
         tracing::info!(address = %self.address, serves = ?self.serves, "listening");
         let mut pause = ACCEPT_PAUSE_MIN;
         loop {
+            let makes_room_at = self.pending.makes_room_at();
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
@@ -111,7 +115,9 @@ impl Door {
                         self.pending.remove(number);
                     }
                 }
-                accepted = acceptor.accept() => match accepted {
+                () = sleep_until(makes_room_at.unwrap_or_else(Instant::now)),
+                    if makes_room_at.is_some() => self.make_room(),
+                accepted = acceptor.accept(), if makes_room_at.is_none() => match accepted {
                     Ok(carried) => {
                         pause = ACCEPT_PAUSE_MIN;
                         self.welcome(carried);
@@ -140,17 +146,8 @@ impl Door {
 
     fn welcome(&mut self, carried: Carried) {
         let remote = carried.remote.clone();
-        let number = match self.pending.admit(carried.origin) {
-            Admission::Admitted { number, instead_of } => {
-                if let Some(oldest) = instead_of {
-                    self.turn_away(&oldest.remote, &"too many handshakes, and it was the oldest");
-                    oldest.task.abort();
-                }
-                number
-            }
-            Admission::TooManyOfAddress => {
-                return self.turn_away(&remote, &"too many handshakes of this address");
-            }
+        let Some(number) = self.pending.admit(carried.origin) else {
+            return turned_away(&self.address, &remote, &"too many handshakes of this address");
         };
         let (context, serves) = (self.context.clone(), self.serves);
         let (address, name) = (self.address.clone(), remote.clone());
@@ -163,8 +160,11 @@ impl Door {
         self.pending.insert(number, remote, task);
     }
 
-    fn turn_away(&self, remote: &str, why: &dyn std::fmt::Display) {
-        turned_away(&self.address, remote, why);
+    fn make_room(&mut self) {
+        if let Some(oldest) = self.pending.remove_oldest() {
+            oldest.task.abort();
+            turned_away(&self.address, &oldest.remote, &"its handshake takes others' time");
+        }
     }
 }
 
@@ -218,9 +218,6 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 }
 
 /// The handshakes under way, oldest first.
-///
-/// When all places are taken the oldest goes: it has had the most time, and an honest handshake
-/// takes a small part of it.
 #[derive(Debug)]
 struct Pending {
     by_number: BTreeMap<u64, UnderWay>,
@@ -234,15 +231,8 @@ struct Pending {
 #[derive(Debug)]
 struct UnderWay {
     remote: String,
+    since: Instant,
     task: AbortHandle,
-}
-
-#[derive(Debug)]
-enum Admission {
-    /// Take a place under this number.
-    Admitted { number: u64, instead_of: Option<UnderWay> },
-    /// This address has all the places that one address may have.
-    TooManyOfAddress,
 }
 
 impl Pending {
@@ -257,26 +247,29 @@ impl Pending {
         }
     }
 
-    fn admit(&mut self, origin: Option<IpAddr>) -> Admission {
+    /// If all places are taken: when the oldest handshake has to make room.
+    fn makes_room_at(&self) -> Option<Instant> {
+        let full = self.by_number.len() >= self.all_max;
+        self.by_number.values().next().filter(|_| full).map(|oldest| oldest.since + FAIR_TIME)
+    }
+
+    /// A number for one more handshake, unless this address has all that one may have.
+    fn admit(&mut self, origin: Option<IpAddr>) -> Option<u64> {
         let number = self.next_number;
         if let Some(origin) = origin {
             let count = self.per_origin.entry(origin).or_default();
             if *count >= self.per_origin_max {
-                return Admission::TooManyOfAddress;
+                return None;
             }
             *count += 1;
             self.origins.insert(number, origin);
         }
         self.next_number += 1;
-        let oldest = (self.by_number.len() >= self.all_max)
-            .then(|| self.by_number.first_key_value().map(|(oldest, _)| *oldest))
-            .flatten();
-        let instead_of = oldest.and_then(|oldest| self.remove(oldest));
-        Admission::Admitted { number, instead_of }
+        Some(number)
     }
 
     fn insert(&mut self, number: u64, remote: String, task: AbortHandle) {
-        self.by_number.insert(number, UnderWay { remote, task });
+        self.by_number.insert(number, UnderWay { remote, since: Instant::now(), task });
     }
 
     fn remove(&mut self, number: u64) -> Option<UnderWay> {
@@ -290,4 +283,12 @@ impl Pending {
         }
         self.by_number.remove(&number)
     }
+
+    fn remove_oldest(&mut self) -> Option<UnderWay> {
+        let oldest = *self.by_number.first_key_value()?.0;
+        self.remove(oldest)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,7 +194,7 @@ fn secured(
         .and_then(|chain| chain.first())
         .ok_or_else(|| TlsError::NoProof("no certificate".to_owned()))?;
     let peer = id_of(certificate).map_err(|error| TlsError::NoProof(error.to_string()))?;
-    Ok((kind, SecureStream { stream, peer, remote: remote.into() }))
+    Ok((kind, SecureStream { stream: Box::new(stream), peer, remote: remote.into() }))
 }
 
 fn id_of(certificate: &CertificateDer<'_>) -> Result<NodeId, Error> {
@@ -392,7 +392,8 @@ impl ClientCertVerifier for AnyKey {
 /// An encrypted connection to a node that proved who it is.
 #[derive(Debug)]
 pub(crate) struct SecureStream {
-    stream: TlsStream<Transport>,
+    /// Boxed because it is large and moves through a channel.
+    stream: Box<TlsStream<Transport>>,
     peer: NodeId,
     remote: Box<str>,
 }
@@ -454,3 +455,6 @@ impl AsyncWrite for SecureStream {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,6 @@ impl NodeState {
             self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
             return;
         }
-        self.drop_background_retry();
         self.connect(now, to, Wish::Op { op, persist });
     }
 
@@ -40,7 +39,9 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::OwnAddress, text));
         }
         let is_there = |a: &Option<Address>| a.as_ref().is_some_and(|a| a.same_listener(to));
-        if let Some(below) = self.tree.records().into_iter().find(|r| is_there(&r.address)) {
+        if let Some(below) = self.tree.records().into_iter().find(|r| is_there(&r.address))
+            && self.looks_for_cycles()
+        {
             return Err(self.below_me(below.id));
         }
         if let Some(attempt) = &self.uplink.attempt
@@ -64,36 +65,27 @@ impl NodeState {
 
     /// Starts an attempt; one that runs in the background gives way.
     pub(super) fn connect(&mut self, now: Moment, to: Address, wish: Wish) {
-        self.abandon_attempt(now);
+        let refusal = Refusal::new(RefusalKind::NotPossible, "another server was asked for");
+        self.give_up_search(now, &refusal);
         let dial = self.next_dial();
         self.uplink.attempt = Some(Attempt { dial, to: to.clone(), wish, link: None });
         self.outputs.push_back(Output::Dial { dial, to });
     }
 
-    /// Whoever asks for a server by hand ends the search for the old one.
-    fn drop_background_retry(&mut self) {
-        if let Some(retry) = self.uplink.retry.take()
-            && let Wish::Op { op, .. } = retry.wish
-        {
-            let text = "another server was asked for";
-            let refusal = Refusal::new(RefusalKind::NotPossible, text);
-            self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
-        }
-    }
-
-    /// Gives up the attempt under way.
-    pub(super) fn abandon_attempt(&mut self, now: Moment) {
-        let Some(attempt) = self.uplink.attempt.take() else { return };
-        if let Some(link) = attempt.link {
+    /// Looks for no server any more: neither now nor after a pause. Whoever wanted it is told this.
+    pub(super) fn give_up_search(&mut self, now: Moment, refusal: &Refusal) {
+        let retry = self.uplink.retry.take().map(|retry| retry.wish);
+        let attempt = self.uplink.attempt.take();
+        if let Some(link) = attempt.as_ref().and_then(|attempt| attempt.link) {
             self.close_link(now, link, CloseReason::Leaving, "not joining");
         }
-        let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
-        match attempt.wish {
-            Wish::Op { op, .. } => {
-                self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
+        for wish in retry.into_iter().chain(attempt.map(|attempt| attempt.wish)) {
+            let refused = Outcome::Refused(refusal.clone());
+            match wish {
+                Wish::Op { op, .. } => self.event(Event::Ended { op, outcome: refused }),
+                Wish::Command(inbound) => self.answer_with(now, inbound, refused),
+                Wish::Return => {}
             }
-            Wish::Command(inbound) => self.answer_with(now, inbound, Outcome::Refused(refusal)),
-            Wish::Return => {}
         }
     }
 
@@ -107,7 +99,7 @@ impl NodeState {
         if peer == self.config.id {
             let text = format!("{to} is the address of {} itself", self.name);
             self.attempt_failed(now, RefusalKind::OwnAddress, &text);
-        } else if self.tree.get(peer).is_some() && self.is_live(peer) {
+        } else if self.is_live(peer) && self.looks_for_cycles() {
             let refusal = self.below_me(peer);
             self.attempt_failed(now, refusal.kind, &refusal.text);
         } else if let Some(parent) = self.uplink.parent.as_ref().filter(|p| p.id == peer) {
@@ -176,7 +168,8 @@ impl NodeState {
         let Some(attempt) = self.uplink.attempt.clone().filter(|a| a.dial == state.dial) else {
             return Ok(());
         };
-        if welcome.place.ancestors.iter().any(|a| a.id == self.config.id) {
+        let is_above = welcome.place.ancestors.iter().any(|a| a.id == self.config.id);
+        if is_above && self.looks_for_cycles() {
             let text = "the tree would have a cycle: this node is above that server";
             self.attempt_failed(now, RefusalKind::Cycle, text);
             return Ok(());
@@ -193,7 +186,7 @@ impl NodeState {
         self.tell_everything(now);
         if let Some(old) = old {
             self.requests.relink(old.link, link);
-            self.close_link(now, old.link, CloseReason::Moved, "moved to another server");
+            self.drain_link(now, old.link);
         }
         let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
         if let Some(name) = &name {
@@ -318,11 +311,10 @@ impl NodeState {
 
     /// Leaves the parent for good and stops looking for one.
     pub(super) fn leave_parent(&mut self, now: Moment, text: &str) {
-        self.drop_background_retry();
+        self.give_up_search(now, &Refusal::new(RefusalKind::NotPossible, text));
         if let Some(parent) = &self.uplink.parent {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }
         self.uplink.home = None;
-        self.uplink.retry = None;
     }
 }

@@ -37,7 +37,7 @@ use crate::links::Links;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
-use crate::outcome::CloseReason;
+use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
@@ -260,7 +260,8 @@ impl NodeState {
             return;
         }
         self.stopping = Some(Stopping { restart, told: false });
-        self.abandon_attempt(now);
+        let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
+        self.give_up_search(now, &refusal);
         let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
         let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
         let text = format!("{} {reason}", self.name);
@@ -293,6 +294,19 @@ impl NodeState {
     /// Is there a way to the root?
     const fn is_rooted(&self) -> bool {
         self.config.role.is_root() || self.place.rooted
+    }
+
+    /// Does this build look for cycles? Only a deliberately broken one does not.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    const fn looks_for_cycles(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::NoCycleCheck)) {
+            return false;
+        }
+        true
     }
 
     /// Break this build on purpose, to see that the tests notice.

@@ -70,7 +70,7 @@ impl NodeState {
         let live = |r: &&&Record| r.stale_since.is_none();
         tree[at].servers = servers.iter().filter(live).count();
         tree[at].clients = clients.iter().filter(live).count();
-        let mut sessions = visits.len();
+        let mut sessions = visits.iter().filter(live).count();
         let path = tree[at].path.clone();
         for record in clients.into_iter().chain(servers) {
             let name = record.name.clone().unwrap_or_else(|| Name::unnamed(&record.id));
