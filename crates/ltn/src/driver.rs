@@ -201,8 +201,8 @@ impl Driver {
                 }
             }
             Wake::LinkClosed { link, why, text } => {
-                tracing::debug!(link = link.0, %why, text, "link closed");
-                if self.links.remove(&link).is_some() {
+                if let Some(handle) = self.links.remove(&link) {
+                    tracing::debug!(link = link.0, peer = %handle.peer(), %why, text, "link closed");
                     self.feed(Input::LinkClosed { link, why }).await;
                 }
             }
