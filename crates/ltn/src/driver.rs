@@ -19,7 +19,7 @@ use ltn_proto::{Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op,
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
 
-pub(crate) use ask::{Ask, End, Life};
+pub(crate) use ask::{Ask, End, Life, StreamWish, Waited};
 use joins::Joins;
 
 use crate::dial::dial_link;
@@ -201,8 +201,8 @@ impl Driver {
                 }
             }
             Wake::LinkClosed { link, why, text } => {
-                tracing::debug!(link = link.0, %why, text, "link closed");
-                if self.links.remove(&link).is_some() {
+                if let Some(handle) = self.links.remove(&link) {
+                    tracing::debug!(link = link.0, peer = %handle.peer(), %why, text, "link closed");
                     self.feed(Input::LinkClosed { link, why }).await;
                 }
             }
@@ -225,18 +225,26 @@ impl Driver {
 
     async fn on_ask(&mut self, ask: Ask) {
         match ask {
-            Ask::Op { op, room: _room } => self.feed(Input::Op(op)).await,
-            Ask::Wait { id, op, end: End::Outcome(end), room: _room } => {
-                if matches!(op, Op::Disconnect { .. }) {
-                    self.joins.forget_uplink();
-                }
-                self.waiting.insert(id, end);
-                self.feed(Input::Op(op)).await;
+            Ask::Cast { to, content, room: _room } => {
+                self.feed(Input::Op(Op::Cast { to, content })).await;
             }
-            Ask::Wait { id, op, end: End::Joined { to, persist, end }, .. } => {
-                if self.joins.begin(id, to, persist, end) {
-                    self.feed(Input::Op(op)).await;
+            Ask::Op(op) => self.feed(Input::Op(*op)).await,
+            Ask::Wait(waited) => {
+                let Waited { id, op, end, room: _room } = *waited;
+                match end {
+                    End::Outcome(end) => {
+                        if matches!(op, Op::Disconnect { .. }) {
+                            self.joins.forget_uplink();
+                        }
+                        self.waiting.insert(id, end);
+                    }
+                    End::Joined { to, persist, end } => {
+                        if !self.joins.begin(id, to, persist, end) {
+                            return;
+                        }
+                    }
                 }
+                self.feed(Input::Op(op)).await;
             }
             Ask::Snapshot(reply) => {
                 let mut picture = self.mind.snapshot(self.now);
@@ -244,11 +252,12 @@ impl Driver {
                 // Whoever does not wait any more does not need the picture.
                 let _ = reply.send(picture);
             }
-            Ask::StreamHop { from, source, destination, reply } => {
+            Ask::StreamHop { of, reply } => {
+                let hop = self.mind.stream_hop(of.from, of.source, of.destination);
                 // As above.
-                let _ = reply.send(self.mind.stream_hop(from, source, destination));
+                let _ = reply.send(hop);
             }
-            Ask::Offer { name, offer, reply } => self.on_offer(name, offer, reply).await,
+            Ask::Offer { name, offer, reply } => self.on_offer(name, *offer, reply).await,
             Ask::Withdraw { name, reply } => {
                 self.handlers.withdraw(&name);
                 self.feed(Input::Op(Op::Withdraw { name })).await;

@@ -198,7 +198,10 @@ mod tests {
             return answer;
         }
         match asks.recv().await {
-            Some(Ask::Op { op: Op::Answer { inbound: InboundId(7), answer }, .. }) => answer,
+            Some(Ask::Op(op)) => match *op {
+                Op::Answer { inbound: InboundId(7), answer } => answer,
+                other => panic!("no answer: {other:?}"),
+            },
             other => panic!("no answer: {other:?}"),
         }
     }

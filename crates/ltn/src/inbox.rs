@@ -3,7 +3,7 @@
 //! Two marks, because the two kinds of messages promise different things. A *send* promises that
 //! the program will see it, so it is refused as busy when [`WAITING_MESSAGES_MAX`] wait already. A
 //! *cast* promises nothing, but a program that reads steadily must not lose any because it was not
-//! scheduled for a moment: at three million a second, 20 ms are 60,000 messages. So casts are
+//! scheduled for a moment: at two million a second, 60 ms are 120,000 messages. So casts are
 //! taken up to [`WAITING_CASTS_MAX`], as long as all that waits stays below [`WAITING_BYTES_MAX`]:
 //! four times what a link may have queued, and room for sixteen of the largest messages.
 
@@ -19,7 +19,7 @@ use crate::words::Message;
 /// Messages that wait before a further send is refused.
 pub(crate) const WAITING_MESSAGES_MAX: usize = 1_024;
 /// Messages that wait before a further cast is dropped.
-pub(crate) const WAITING_CASTS_MAX: usize = 65_536;
+pub(crate) const WAITING_CASTS_MAX: usize = 131_072;
 /// Bytes of messages that wait before anything further is refused or dropped.
 pub(crate) const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// From this many waiting messages on, bytes are copied out of the buffer they arrived in, which

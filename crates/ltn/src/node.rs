@@ -16,7 +16,7 @@ use ltn_proto::{
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
-use crate::driver::{Ask, End, Life};
+use crate::driver::{Ask, End, Life, Waited};
 use crate::error::{ConnectError, StreamError, TalkError};
 use crate::handlers::Offer;
 use crate::listing;
@@ -149,9 +149,9 @@ impl Node {
         let id = self.next_op();
         let (end, ended) = oneshot::channel();
         let op = Op::Connect { op: id, to: to.clone(), persist };
-        let ask =
-            Ask::Wait { id, op, end: End::Joined { to: to.clone(), persist, end }, room: None };
-        self.ask(ask).await.map_err(|_| ConnectError::Stopped)?;
+        let end = End::Joined { to: to.clone(), persist, end };
+        let ask = Waited { id, op, end, room: None };
+        self.ask(Ask::Wait(Box::new(ask))).await.map_err(|_| ConnectError::Stopped)?;
         let mut joined = ended.await.map_err(|_| ConnectError::Stopped)??;
         if joined.data_port.is_some() && !self.has_data_connection(joined.server).await {
             joined.data_port = None;
@@ -191,7 +191,7 @@ impl Node {
     ) -> Result<(), TalkError> {
         let (to, Body(content)) = (to.into_target()?, content.into());
         let room = self.room_for(&content).await?;
-        self.ask(Ask::Op { op: Op::Cast { to, content }, room }).await
+        self.ask(Ask::Cast { to, content, room }).await
     }
 
     /// Asks a requestable and waits for the value, 5 s at most.
@@ -319,7 +319,7 @@ impl Node {
             return Err(TalkError::Refused(Refusal::new(RefusalKind::BadArguments, text)));
         }
         let (reply, offered) = oneshot::channel();
-        self.ask(Ask::Offer { name: name.to_owned(), offer, reply }).await?;
+        self.ask(Ask::Offer { name: name.to_owned(), offer: Box::new(offer), reply }).await?;
         offered.await.map_err(|_| TalkError::Stopped)?.map_err(TalkError::Refused)
     }
 
@@ -411,7 +411,8 @@ impl Node {
     ) -> Result<Outcome, TalkError> {
         let id = self.next_op();
         let (end, ended) = oneshot::channel();
-        self.ask(Ask::Wait { id, op: op(id), end: End::Outcome(end), room }).await?;
+        let ask = Waited { id, op: op(id), end: End::Outcome(end), room };
+        self.ask(Ask::Wait(Box::new(ask))).await?;
         ended.await.map_err(|_| TalkError::Stopped)
     }
 

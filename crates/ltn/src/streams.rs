@@ -10,6 +10,7 @@ mod hop;
 mod hub;
 #[cfg(test)]
 mod tests;
+mod tickets;
 
 use std::io;
 use std::pin::Pin;

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ltn_proto::limits::{RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
@@ -21,8 +21,9 @@ use tokio::time::timeout;
 
 use super::DataStream;
 use super::hop::{self, HOP_TIMEOUT, Opening, Purpose};
+use super::tickets::{Ticket, Tickets, Uplink, locked};
 use crate::dial::dial_data;
-use crate::driver::Ask;
+use crate::driver::{Ask, StreamWish};
 use crate::error::StreamError;
 use crate::link::LinkContext;
 use crate::tls::DataConnection;
@@ -33,8 +34,6 @@ const SPLICES_MAX: usize = 256;
 const SPLICE_BYTES: usize = 64 * 1024;
 /// Streams that wait for the program to take them.
 const WAITING_STREAMS_MAX: usize = 64;
-/// Tickets of one child, and of one parent.
-const TICKETS_MAX: usize = 64;
 /// Connections that one child may have parked.
 const PARKED_MAX: usize = 4;
 /// How long an opener waits for the far end's word: the hops in between wait for each other.
@@ -67,26 +66,6 @@ struct State {
     /// Keeps one connection parked at the parent.
     keeper: Option<tokio::task::AbortHandle>,
 }
-
-/// The way to the parent's data port.
-#[derive(Debug)]
-struct Uplink {
-    parent: NodeId,
-    address: Address,
-    tickets: Mutex<Tickets>,
-    /// Rings when there are more tickets.
-    came: Notify,
-    /// Rings when the parent wants a connection to be parked.
-    wanted: Notify,
-}
-
-/// Tickets that can be used once, oldest first. Both ends forget the oldest when there are more
-/// than [`TICKETS_MAX`], so they agree on which are good.
-#[derive(Debug, Default)]
-struct Tickets(VecDeque<Ticket>);
-
-/// A one-use ticket for a data connection.
-type Ticket = [u8; 16];
 
 /// What a child may do and has done.
 #[derive(Debug, Default)]
@@ -212,13 +191,7 @@ impl Streams {
                 Arc::clone(uplink)
             }
             None => {
-                let uplink = Arc::new(Uplink {
-                    parent,
-                    address: at_port(&address, port),
-                    tickets: Mutex::default(),
-                    came: Notify::new(),
-                    wanted: Notify::new(),
-                });
+                let uplink = Arc::new(Uplink::new(parent, at_port(&address, port)));
                 if port.is_some() {
                     uplink.wanted.notify_one();
                 }
@@ -427,7 +400,8 @@ impl Streams {
     ) -> Result<StreamHop, StreamError> {
         let (reply, hop) = oneshot::channel();
         let Opening { source, destination, .. } = *opening;
-        let ask = Ask::StreamHop { from, source, destination, reply };
+        let of = Box::new(StreamWish { from, source, destination });
+        let ask = Ask::StreamHop { of, reply };
         self.0.asks.send(ask).await.map_err(|_| StreamError::Stopped)?;
         hop.await.map_err(|_| StreamError::Stopped)?.map_err(StreamError::NoRoute)
     }
@@ -439,43 +413,6 @@ enum Carried<'a> {
     Here(mpsc::Permit<'a, DataStream>),
     /// It was passed on and has ended.
     On,
-}
-
-impl Uplink {
-    /// The oldest ticket, as soon as there is one.
-    async fn ticket(&self) -> Ticket {
-        loop {
-            let came = self.came.notified();
-            tokio::pin!(came);
-            // Listen before looking, so that none is missed in between.
-            came.as_mut().enable();
-            let ticket = locked(&self.tickets).0.pop_front();
-            match ticket {
-                Some(ticket) => return ticket,
-                None => came.await,
-            }
-        }
-    }
-}
-
-impl Tickets {
-    fn add(&mut self, ticket: Ticket) {
-        if self.0.len() == TICKETS_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(ticket);
-    }
-
-    /// Was it good? It is not any more.
-    fn used(&mut self, ticket: Ticket) -> bool {
-        let found = self.0.iter().position(|known| *known == ticket);
-        found.and_then(|at| self.0.remove(at)).is_some()
-    }
-}
-
-/// What these locks guard is whole between any two statements, also after a panic.
-fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn spawn(

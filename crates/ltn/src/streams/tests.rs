@@ -58,11 +58,12 @@ async fn body() -> Body {
                     driven.opened(peer, ticket, stream);
                 }
                 Some(ask) = asks.recv() => match ask {
-                    Ask::StreamHop { destination, reply, .. } => {
+                    Ask::StreamHop { of, reply } => {
                         let nobody = NoRoute { at: "/".to_owned(), text: "nobody".to_owned() };
-                        reply.send(ways.get(&destination).copied().ok_or(nobody)).unwrap();
+                        reply.send(ways.get(&of.destination).copied().ok_or(nobody)).unwrap();
                     }
-                    Ask::Op { op: Op::TicketUsed { child }, .. } => {
+                    Ask::Op(op) => {
+                        let Op::TicketUsed { child } = *op else { panic!("{op:?}") };
                         given += 1;
                         let tickets = vec![[given; 16]];
                         driven.notice(&Event::DataTicketIssued { child, tickets });
