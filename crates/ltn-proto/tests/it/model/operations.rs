@@ -14,15 +14,16 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const LONG_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl World {
-    /// One random operation of one random node.
-    pub(crate) fn operate(&mut self) {
+    /// One random operation of one random node; in calm times only talk.
+    pub(crate) fn operate(&mut self, calm: bool) {
         let able: Vec<HostId> = self.network.hosts().filter(|host| self.can_ask(*host)).collect();
         let Some(host) = self.random.pick(&able).copied() else { return };
-        if self.is_homeless(host) && self.random.percent(60) {
+        if !calm && self.is_homeless(host) && self.random.percent(60) {
             self.join_somebody(host);
             return;
         }
-        match self.random.below(1_000) {
+        let talk = 915;
+        match self.random.below(if calm { talk } else { 1_000 }) {
             0..240 => self.say(host, WordKind::Send),
             240..380 => self.say(host, WordKind::Cast),
             380..620 => self.say(host, WordKind::Request),

@@ -49,12 +49,13 @@ pub(crate) const FAULTS: [&str; 8] = [
 pub(crate) const OUTCOMES: [&str; 7] =
     ["delivered", "reply", "failed", "confirm", "refused", "no-route", "unknown"];
 /// What was found to hold, where it was not trivial.
-pub(crate) const CHECKS: [&str; 7] = [
+pub(crate) const CHECKS: [&str; 8] = [
     "forged source refused",
     "late answer dropped",
     "handler entered",
     "seed run twice",
     "fragment came back",
+    "judged without excuse",
     "place compared",
     "answer traced",
 ];

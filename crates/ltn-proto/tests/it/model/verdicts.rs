@@ -115,8 +115,11 @@ fn judge_outcome(books: &mut Books, case: &Case<'_>, totals: &mut Totals) {
         }
         _ => {}
     }
-    judge_calm(books, case, entered, reply, &text);
     let start = case.record.started - SETTLED;
+    if books.is_calm(start, case.at) {
+        Totals::count(&mut totals.checks, "judged without excuse", 1);
+        judge_calm(books, case, entered, reply, &text);
+    }
     for entry in entries {
         let elsewhere = case.word.meant.is_some_and(|meant| meant != entry.host);
         if elsewhere && books.is_calm(start, entry.at) {
@@ -133,10 +136,7 @@ fn judge_calm(
     reply: Option<(Reply, Moment)>,
     text: &str,
 ) {
-    let Case { word, record, at, .. } = case;
-    if !books.is_calm(record.started - SETTLED, *at) {
-        return;
-    }
+    let Case { word, record, .. } = case;
     let Some(due) = record.due else { return };
     let answered_in_time = match reply {
         Some((Reply::Never, _)) => false,

@@ -21,6 +21,10 @@ use super::{settled, trouble, verdicts};
 const OPERATIONS: usize = 200;
 /// Faults in one run.
 const FAULTS: usize = 5;
+/// Operations in one round, at most.
+const ROUND: usize = 20;
+/// A round of talk has this much calm before and after it.
+const CALM: Duration = Duration::from_secs(6);
 /// A healed network comes to rest within this time.
 const SETTLING: Duration = Duration::from_secs(240);
 /// A cycle may stand no longer than this: the lease.
@@ -123,20 +127,38 @@ impl World {
         self.network.tell(host, Op::OfferCommand { spec: probe() });
     }
 
+    /// Rounds of talk in a calm network, rounds of trouble, in any order.
     fn live(&mut self) {
-        let spread = OPERATIONS / FAULTS;
-        for number in 0..OPERATIONS {
-            let pause = self.random.time(Duration::ZERO, Duration::from_millis(700));
-            self.network.run_for(pause);
-            self.watch_cycles();
-            self.confirm_some();
-            self.operate();
-            if number % spread == spread / 2 {
-                trouble::fault(self);
+        let mut faults = FAULTS;
+        let mut left = OPERATIONS;
+        while left > 0 {
+            let round = (1 + self.random.below(ROUND)).min(left);
+            left -= round;
+            let calm = self.random.percent(40);
+            if calm {
+                self.network.run_for(CALM);
             }
-            if self.liar.is_some() && self.random.percent(5) {
-                trouble::lie(self);
+            for _ in 0..round {
+                let longest = Duration::from_millis(if calm { 150 } else { 900 });
+                let pause = self.random.time(Duration::ZERO, longest);
+                self.network.run_for(pause);
+                self.watch_cycles();
+                self.confirm_some();
+                self.operate(calm);
+                if self.liar.is_some() && self.random.percent(30) {
+                    trouble::lie(self);
+                }
             }
+            if calm {
+                self.network.run_for(CALM);
+            } else if faults > 0 {
+                faults -= usize::from(trouble::fault(self));
+            }
+        }
+        while faults > 0 {
+            faults -= usize::from(trouble::fault(self));
+            self.network.run_for(Duration::from_secs(2));
+            self.operate(false);
         }
         self.network.run_for(Duration::from_secs(3));
     }
