@@ -61,9 +61,7 @@ impl NodeState {
         }
         let Some(known) = self.links.get(link) else { return false };
         match known.phase {
-            Phase::Child => {
-                self.tree.branch_of(source) == Some(known.peer) && self.is_live(source)
-            }
+            Phase::Child => self.tree.branch_of(source) == Some(known.peer) && self.is_live(source),
             Phase::Parent => source != self.config.id && !self.is_live(source),
             _ => false,
         }

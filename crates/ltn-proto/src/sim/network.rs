@@ -53,7 +53,7 @@ pub(super) enum Happening {
     /// A lane between two hosts is whole again.
     Heal { from: HostId, to: HostId },
     /// Lines have their usual speed again.
-    Calm { latency: Latency },
+    Calm,
 }
 
 /// A frame on its way between two hosts, as observers see it.
@@ -91,6 +91,9 @@ pub struct Network {
     pub(super) now: Moment,
     pub(super) random: Random,
     pub(super) latency: Latency,
+    /// The time on the way while lines are slow.
+    pub(super) slow: Option<Latency>,
+    pub(super) slow_until: Moment,
     pub(super) hosts: Vec<Host>,
     pub(super) wires: BTreeMap<WireId, Wire>,
     pub(super) cuts: BTreeSet<(HostId, HostId)>,
@@ -120,6 +123,8 @@ impl Network {
             now: Moment::ZERO,
             random: Random::new(seed),
             latency: Latency::default(),
+            slow: None,
+            slow_until: Moment::ZERO,
             hosts: Vec::new(),
             wires: BTreeMap::new(),
             cuts: BTreeSet::new(),
@@ -250,7 +255,7 @@ impl Network {
             Happening::Start { host } => self.start_again(host),
             Happening::Resume { host } => self.resume(host),
             Happening::Heal { from, to } => self.heal(from, to),
-            Happening::Calm { latency } => self.latency = latency,
+            Happening::Calm => self.calm(),
         }
     }
 
@@ -269,7 +274,7 @@ impl Network {
             | Happening::Start { .. }
             | Happening::Resume { .. }
             | Happening::Heal { .. }
-            | Happening::Calm { .. } => return Some(happening),
+            | Happening::Calm => return Some(happening),
         };
         match &mut self.hosts[host.0].paused {
             Some(waiting) => {

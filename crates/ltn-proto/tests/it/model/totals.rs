@@ -14,7 +14,7 @@ pub(crate) struct Totals {
 }
 
 /// The operations that the random runs are made of.
-pub(crate) const OPERATIONS: [&str; 18] = [
+pub(crate) const OPERATIONS: [&str; 19] = [
     "send",
     "cast",
     "request",
@@ -26,6 +26,7 @@ pub(crate) const OPERATIONS: [&str; 18] = [
     "withdraw",
     "join",
     "move",
+    "crossing-move",
     "move-below-itself",
     "set-higher-server",
     "disconnect",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ltn_proto::sim::{HostId, Network, OpRecord};
-use ltn_proto::{Moment, NodeId, Outcome, Value};
+use ltn_proto::{Moment, NodeId, Outcome, Target, Value};
 
 use super::books::{Books, Reply, Word, WordKind};
 use super::totals::Totals;
@@ -120,7 +120,9 @@ fn judge_outcome(books: &mut Books, case: &Case<'_>, totals: &mut Totals) {
         Totals::count(&mut totals.checks, "judged without excuse", 1);
         judge_calm(books, case, entered, reply, &text);
     }
-    for entry in entries {
+    // Messages may go by a remembered place and then reach whoever was there; commands never do.
+    let certain = case.word.kind == WordKind::Call || !matches!(case.word.to, Target::Path(_));
+    for entry in entries.into_iter().filter(|_| certain) {
         let elsewhere = case.word.meant.is_some_and(|meant| meant != entry.host);
         if elsewhere && books.is_calm(start, entry.at) {
             books.accuse(ViolationKind::WrongTarget, text.clone());
