@@ -30,6 +30,8 @@ pub(crate) enum Phase {
     ExpectWelcome(ExpectWelcome),
     /// To above: we are registered there.
     Parent,
+    /// To a former parent: it was told that we moved, and what it sent before still counts.
+    Draining,
     /// Nothing is expected any more.
     Closing,
 }
@@ -197,6 +199,16 @@ impl Links {
         }
     }
 
+    /// The parent was left for another one; until `due` what it still sends is taken.
+    pub(crate) fn drain(&mut self, id: LinkId, said: (CloseReason, String), due: Moment) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.phase = Phase::Draining;
+            link.said = Some(said);
+            link.due = Some(due);
+            self.pending += 1;
+        }
+    }
+
     /// The link is gone.
     pub(crate) fn close(&mut self, id: LinkId) {
         self.retire(id);
@@ -213,6 +225,11 @@ impl Links {
         if self.children.get(&link.peer) == Some(&id) {
             self.children.remove(&link.peer);
         }
+    }
+
+    /// Is it the link of a former parent?
+    pub(crate) fn is_draining(&self, id: LinkId) -> bool {
+        self.links.get(&id).is_some_and(|link| matches!(link.phase, Phase::Draining))
     }
 
     /// The link of a registered child.

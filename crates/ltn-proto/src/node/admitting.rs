@@ -241,10 +241,8 @@ impl NodeState {
             self.edge_is_over(now, peer, hello.attempt, true);
         }
         self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
-        if self.config.data_port.is_some() && hello.role.is_listed() {
-            self.issue_tickets(peer, TICKETS_AT_FIRST);
-        }
         if hello.role.is_listed() {
+            self.issue_tickets(peer, TICKETS_AT_FIRST);
             self.event(Event::Joined { child: peer, role: hello.role, name, name_reason });
         }
     }
@@ -279,11 +277,11 @@ impl NodeState {
 
     /// The root's decision on an edge.
     pub(super) fn grant_edge(&mut self, now: Moment, wish: Wish) -> Result<(), Refusal> {
+        let looks_for_cycles = self.looks_for_cycles();
         let Some(edges) = &mut self.edges else {
             return Err(Refusal::new(RefusalKind::NoRoot, format!("{} is no root", self.name)));
         };
-        #[cfg(feature = "sim")]
-        if self.mutant == Some(crate::sim::Mutant::NoCycleCheck) {
+        if !looks_for_cycles {
             return Ok(());
         }
         let tree = &self.tree;

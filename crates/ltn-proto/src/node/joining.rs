@@ -39,7 +39,9 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::OwnAddress, text));
         }
         let is_there = |a: &Option<Address>| a.as_ref().is_some_and(|a| a.same_listener(to));
-        if let Some(below) = self.tree.records().into_iter().find(|r| is_there(&r.address)) {
+        if let Some(below) = self.tree.records().into_iter().find(|r| is_there(&r.address))
+            && self.looks_for_cycles()
+        {
             return Err(self.below_me(below.id));
         }
         if let Some(attempt) = &self.uplink.attempt
@@ -97,7 +99,7 @@ impl NodeState {
         if peer == self.config.id {
             let text = format!("{to} is the address of {} itself", self.name);
             self.attempt_failed(now, RefusalKind::OwnAddress, &text);
-        } else if self.tree.get(peer).is_some() && self.is_live(peer) {
+        } else if self.is_live(peer) && self.looks_for_cycles() {
             let refusal = self.below_me(peer);
             self.attempt_failed(now, refusal.kind, &refusal.text);
         } else if let Some(parent) = self.uplink.parent.as_ref().filter(|p| p.id == peer) {
@@ -166,7 +168,8 @@ impl NodeState {
         let Some(attempt) = self.uplink.attempt.clone().filter(|a| a.dial == state.dial) else {
             return Ok(());
         };
-        if welcome.place.ancestors.iter().any(|a| a.id == self.config.id) {
+        let is_above = welcome.place.ancestors.iter().any(|a| a.id == self.config.id);
+        if is_above && self.looks_for_cycles() {
             let text = "the tree would have a cycle: this node is above that server";
             self.attempt_failed(now, RefusalKind::Cycle, text);
             return Ok(());
@@ -183,7 +186,7 @@ impl NodeState {
         self.tell_everything(now);
         if let Some(old) = old {
             self.requests.relink(old.link, link);
-            self.close_link(now, old.link, CloseReason::Moved, "moved to another server");
+            self.drain_link(now, old.link);
         }
         let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
         if let Some(name) = &name {

@@ -13,6 +13,9 @@ use crate::moment::Moment;
 use crate::outcome::{CloseReason, RefusalKind};
 use crate::text::sanitise_line;
 
+/// How long a former parent has to send what was on its way.
+const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(2);
+
 impl NodeState {
     pub(super) fn on_link_opened(
         &mut self,
@@ -62,7 +65,7 @@ impl NodeState {
     pub(super) fn on_frame(&mut self, now: Moment, link: LinkId, frame: Frame) {
         let Some(known) = self.links.get_mut(link) else { return };
         known.heard = now;
-        if known.is_registered() {
+        if known.is_registered() || matches!(known.phase, Phase::Draining) {
             if frame.header.kind.is_routed() {
                 self.on_routed(now, link, frame);
             } else if let Err(misbehaved) = self.on_link_frame(now, link, &frame) {
@@ -103,7 +106,7 @@ impl NodeState {
                 Err(Misbehaved("speaks before it was let in".to_owned()))
             }
             // What comes on a link that is about to be closed does not count any more.
-            Some(Phase::Closing | Phase::Child | Phase::Parent) | None => Ok(()),
+            Some(Phase::Closing | Phase::Draining | Phase::Child | Phase::Parent) | None => Ok(()),
         }
     }
 
@@ -133,6 +136,8 @@ impl NodeState {
                 let body::Tree { changes } = body::read(&frame.payload)?;
                 self.on_tree(now, link, changes);
             }
+            // A former parent does not know yet that it is one.
+            Kind::PLACE | Kind::TICKET if self.links.is_draining(link) => {}
             kind @ (Kind::HELLO
             | Kind::WELCOME
             | Kind::REGISTER
@@ -194,6 +199,9 @@ impl NodeState {
         text: &str,
     ) {
         let Some(known) = self.links.get_mut(link) else { return };
+        if matches!(known.phase, Phase::Draining) {
+            self.outputs.push_back(Output::Close { link, reason });
+        }
         let first_word = known.said.is_none();
         if first_word {
             known.said = Some((reason, text.to_owned()));
@@ -204,12 +212,25 @@ impl NodeState {
         self.link_is_over(now, link, reason, text);
     }
 
+    /// Leaves a former parent: it is told so, and what is on its way from there still counts.
+    pub(super) fn drain_link(&mut self, now: Moment, link: LinkId) {
+        let text = "moved to another server".to_owned();
+        let close = Close { reason: CloseReason::Moved, refusal: None, text: text.clone() };
+        self.say(link, Kind::CLOSE, body::write(&close));
+        let due = now + DRAIN_TIME;
+        self.links.drain(link, (CloseReason::Moved, text), due);
+        self.link_deadlines.set(link, due);
+    }
+
     /// What a link meant to this node ends here, whoever ended it. The link itself may take a
     /// moment longer to go.
     fn link_is_over(&mut self, now: Moment, link: LinkId, reason: CloseReason, text: &str) {
         let Some(known) = self.links.get(link) else { return };
         let (peer, phase) = (known.peer, known.phase.clone());
         self.links.retire(link);
+        if matches!(phase, Phase::Draining) {
+            return;
+        }
         if self.uplink.is_attempt_link(link) {
             self.on_attempt_over(now, reason, text);
             return;
@@ -293,6 +314,10 @@ impl NodeState {
     fn on_registration_due(&mut self, now: Moment, link: LinkId) {
         match self.links.get(link).map(|l| l.phase.clone()) {
             Some(Phase::Probing(admission)) => self.on_probe_due(now, link, admission),
+            Some(Phase::Draining) => {
+                self.links.retire(link);
+                self.outputs.push_back(Output::Close { link, reason: CloseReason::Moved });
+            }
             Some(Phase::ExpectWelcome(_)) => {
                 self.close_link(now, link, CloseReason::Silent, "no welcome in time");
             }

@@ -296,6 +296,19 @@ impl NodeState {
         self.config.role.is_root() || self.place.rooted
     }
 
+    /// Does this build look for cycles? Only a deliberately broken one does not.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    const fn looks_for_cycles(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::NoCycleCheck)) {
+            return false;
+        }
+        true
+    }
+
     /// Break this build on purpose, to see that the tests notice.
     #[cfg(feature = "sim")]
     pub const fn set_mutant(&mut self, mutant: crate::sim::Mutant) {

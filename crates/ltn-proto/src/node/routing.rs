@@ -53,7 +53,7 @@ impl NodeState {
     }
 
     /// May this node be the source of what comes by this link? A child speaks for its own subtree
-    /// only, and what comes from above was not said by anybody below.
+    /// only; whoever is above speaks for all that is below it, which includes all that we have.
     fn may_speak(&self, link: LinkId, source: NodeId) -> bool {
         #[cfg(feature = "sim")]
         if self.mutant == Some(crate::sim::Mutant::NoOriginCheck) {
@@ -62,7 +62,7 @@ impl NodeState {
         let Some(known) = self.links.get(link) else { return false };
         match known.phase {
             Phase::Child => self.tree.branch_of(source) == Some(known.peer) && self.is_live(source),
-            Phase::Parent => source != self.config.id && !self.is_live(source),
+            Phase::Parent | Phase::Draining => source != self.config.id,
             _ => false,
         }
     }
