@@ -7,6 +7,7 @@
 //!
 //! This room keeps the moves under way. It is told the committed parents by its caller.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::NodeId;
@@ -140,8 +141,8 @@ impl Edges {
             }
             let pending = self.pending.get(&at).into_iter().flat_map(|p| p.parents.iter().copied());
             for above in pending.chain(committed(at)) {
-                if !below.contains_key(&above) {
-                    below.insert(above, at);
+                if let Entry::Vacant(unseen) = below.entry(above) {
+                    unseen.insert(at);
                     open.push(above);
                 }
             }

@@ -27,7 +27,8 @@ impl Default for Latency {
 
 impl Network {
     pub(super) fn draw_latency(&mut self) -> Duration {
-        let time = self.random.time(self.latency.shortest, self.latency.longest);
+        let latency = self.slow.unwrap_or(self.latency);
+        let time = self.random.time(latency.shortest, latency.longest);
         if self.random.percent(2) { time * 4 } else { time }
     }
 
@@ -38,10 +39,17 @@ impl Network {
 
     /// Every line is slow for so long.
     pub fn slow_down(&mut self, latency: Latency, time: Duration) {
-        let usual = self.latency;
-        self.latency = latency;
+        self.slow = Some(latency);
+        self.slow_until = self.slow_until.max(self.now + time);
         self.note(HostId(0), What::Fault("slow lines"));
-        self.after(time, Happening::Calm { latency: usual });
+        self.after(time, Happening::Calm);
+    }
+
+    /// Lines have their usual speed again, unless they were slowed down anew.
+    pub(super) fn calm(&mut self) {
+        if self.slow_until <= self.now {
+            self.slow = None;
+        }
     }
 
     /// Breaks every connection between the two: both ends learn it.
@@ -101,7 +109,7 @@ impl Network {
                 self.resume(host);
             }
         }
-        self.latency = Latency::default();
+        self.slow = None;
     }
 
     /// Is the way from the one to the other cut?

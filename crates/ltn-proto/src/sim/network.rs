@@ -13,11 +13,10 @@ use crate::name::Name;
 use crate::node::{NodeConfig, NodeState};
 use crate::outcome::CloseReason;
 use crate::role::Role;
-use crate::snapshot::Snapshot;
 
 use super::faults::Latency;
 use super::history::{History, OpRecord, Record, What};
-use super::host::{Home, Host};
+use super::host::Host;
 use super::mutant::Mutant;
 use super::program::Manners;
 use super::random::Random;
@@ -53,7 +52,7 @@ pub(super) enum Happening {
     /// A lane between two hosts is whole again.
     Heal { from: HostId, to: HostId },
     /// Lines have their usual speed again.
-    Calm { latency: Latency },
+    Calm,
 }
 
 /// A frame on its way between two hosts, as observers see it.
@@ -91,6 +90,9 @@ pub struct Network {
     pub(super) now: Moment,
     pub(super) random: Random,
     pub(super) latency: Latency,
+    /// The time on the way while lines are slow.
+    pub(super) slow: Option<Latency>,
+    pub(super) slow_until: Moment,
     pub(super) hosts: Vec<Host>,
     pub(super) wires: BTreeMap<WireId, Wire>,
     pub(super) cuts: BTreeSet<(HostId, HostId)>,
@@ -120,6 +122,8 @@ impl Network {
             now: Moment::ZERO,
             random: Random::new(seed),
             latency: Latency::default(),
+            slow: None,
+            slow_until: Moment::ZERO,
             hosts: Vec::new(),
             wires: BTreeMap::new(),
             cuts: BTreeSet::new(),
@@ -250,7 +254,7 @@ impl Network {
             Happening::Start { host } => self.start_again(host),
             Happening::Resume { host } => self.resume(host),
             Happening::Heal { from, to } => self.heal(from, to),
-            Happening::Calm { latency } => self.latency = latency,
+            Happening::Calm => self.calm(),
         }
     }
 
@@ -269,7 +273,7 @@ impl Network {
             | Happening::Start { .. }
             | Happening::Resume { .. }
             | Happening::Heal { .. }
-            | Happening::Calm { .. } => return Some(happening),
+            | Happening::Calm => return Some(happening),
         };
         match &mut self.hosts[host.0].paused {
             Some(waiting) => {
@@ -416,93 +420,5 @@ impl Network {
         if let Some(sink) = &mut self.trace {
             sink(line);
         }
-    }
-
-    /// The simulated time.
-    #[must_use]
-    pub const fn now(&self) -> Moment {
-        self.now
-    }
-
-    /// All hosts.
-    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
-        (0..self.hosts.len()).map(HostId)
-    }
-
-    /// What the node on this host was made of.
-    #[must_use]
-    pub fn config(&self, host: HostId) -> &NodeConfig {
-        &self.hosts[host.0].config
-    }
-
-    /// The id of the node on this host.
-    #[must_use]
-    pub fn id(&self, host: HostId) -> NodeId {
-        self.hosts[host.0].config.id
-    }
-
-    /// The role of the node on this host.
-    #[must_use]
-    pub fn role(&self, host: HostId) -> Role {
-        self.hosts[host.0].config.role
-    }
-
-    /// Where the node on this host listens, or would if it did.
-    #[must_use]
-    pub fn address(&self, host: HostId) -> Address {
-        Address::new(&format!("sim:{}", host.0))
-    }
-
-    /// The host of the node with this id.
-    #[must_use]
-    pub fn host_of(&self, id: NodeId) -> Option<HostId> {
-        self.hosts.iter().position(|machine| machine.config.id == id).map(HostId)
-    }
-
-    /// The host that listens, or would listen, at this address.
-    #[must_use]
-    pub fn host_at(&self, address: &Address) -> Option<HostId> {
-        let at = |machine: &Host| machine.config.address.as_ref() == Some(address);
-        self.hosts.iter().position(at).map(HostId)
-    }
-
-    /// Does the process run (paused or not)?
-    #[must_use]
-    pub fn is_up(&self, host: HostId) -> bool {
-        self.hosts[host.0].mind.is_some()
-    }
-
-    /// Is the process paused?
-    #[must_use]
-    pub fn is_paused(&self, host: HostId) -> bool {
-        self.hosts[host.0].paused.is_some()
-    }
-
-    /// How often the process was started.
-    #[must_use]
-    pub fn run_of(&self, host: HostId) -> u32 {
-        self.hosts[host.0].run
-    }
-
-    /// Where the node is, by what its program was told.
-    #[must_use]
-    pub fn home(&self, host: HostId) -> &Home {
-        &self.hosts[host.0].home
-    }
-
-    /// What the node knows now.
-    ///
-    /// # Panics
-    /// If the process does not run.
-    #[must_use]
-    pub fn snapshot(&self, host: HostId) -> Snapshot {
-        let mind = self.hosts[host.0].mind.as_ref();
-        mind.expect("only a running node has a picture of itself").snapshot(self.now)
-    }
-
-    /// All that happened.
-    #[must_use]
-    pub const fn history(&self) -> &History {
-        &self.history
     }
 }

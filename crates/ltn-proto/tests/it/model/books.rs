@@ -9,6 +9,7 @@ use std::time::Duration;
 use ltn_proto::sim::{HostId, Network, Observer, Passage, Record, What};
 use ltn_proto::{Content, Event, Frame, Kind, Moment, NodeId, OpId, Target, Value};
 
+use super::truth::Truth;
 use super::violation::{Violation, ViolationKind};
 
 /// What kind of word it was.
@@ -197,6 +198,9 @@ impl Observer for Keeper {
     fn happened(&mut self, network: &Network, record: &Record) {
         let mut books = self.0.borrow_mut();
         books.now = record.at;
+        if let What::Told(Event::Connected { parent, .. }) = &record.what {
+            look_for_cycle(&mut books, network, record.host, *parent);
+        }
         match &record.what {
             What::Told(event) => told(&mut books, network, record.host, event),
             What::Stopped => {
@@ -208,6 +212,16 @@ impl Observer for Keeper {
             }
             What::Asked(_) => {}
         }
+    }
+}
+
+/// The root allows no edge that could ever close a circle, so there is none for a single moment.
+fn look_for_cycle(books: &mut Books, network: &Network, host: HostId, parent: NodeId) {
+    let Some(parent) = network.host_of(parent) else { return };
+    let mut truth = Truth::of(network);
+    truth.parents.insert(host, parent);
+    if let Some(members) = truth.cycle() {
+        books.accuse(ViolationKind::Cycle, format!("{members:?} when {host:?} joined {parent:?}"));
     }
 }
 

@@ -14,15 +14,16 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const LONG_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl World {
-    /// One random operation of one random node.
-    pub(crate) fn operate(&mut self) {
+    /// One random operation of one random node; in calm times only talk.
+    pub(crate) fn operate(&mut self, calm: bool) {
         let able: Vec<HostId> = self.network.hosts().filter(|host| self.can_ask(*host)).collect();
         let Some(host) = self.random.pick(&able).copied() else { return };
-        if self.is_homeless(host) && self.random.percent(60) {
+        if !calm && self.is_homeless(host) && self.random.percent(60) {
             self.join_somebody(host);
             return;
         }
-        match self.random.below(1_000) {
+        let talk = 915;
+        match self.random.below(if calm { talk } else { 1_000 }) {
             0..240 => self.say(host, WordKind::Send),
             240..380 => self.say(host, WordKind::Cast),
             380..620 => self.say(host, WordKind::Request),
@@ -31,8 +32,9 @@ impl World {
             820..860 => self.list(host),
             860..890 => self.offer(host),
             890..915 => self.withdraw(host),
-            915..963 => self.move_elsewhere(host),
-            963..970 => self.move_below_itself(host),
+            915..955 => self.move_elsewhere(host),
+            955..963 => self.cross_moves(),
+            963..970 => self.move_below_itself(),
             970..978 => self.set_higher_server(host),
             978..985 => self.disconnect(host),
             985..988 => self.stop(host, false),
@@ -180,15 +182,44 @@ impl World {
         self.begin("move", host, |op| Op::Connect { op, to, persist: false });
     }
 
-    /// A server wants to go below itself or one of its own.
-    fn move_below_itself(&mut self, _: HostId) {
+    /// Two servers want to go below each other at the same time.
+    fn cross_moves(&mut self) {
         let truth = Truth::of(&self.network);
+        let subs = self.joined_subs(&truth);
+        let mut pairs = Vec::new();
+        for one in &subs {
+            let apart = |two: &&HostId| {
+                *one < **two && !truth.is_below(*one, **two) && !truth.is_below(**two, *one)
+            };
+            pairs.extend(subs.iter().filter(apart).map(|two| (*one, *two)));
+        }
+        let Some((one, two)) = self.random.pick(&pairs).copied() else { return };
+        let mut below = |above: HostId| {
+            let servers: Vec<HostId> =
+                subs.iter().copied().filter(|sub| truth.is_below(*sub, above)).collect();
+            self.random.pick(&servers).copied().unwrap_or(above)
+        };
+        let targets = [(one, below(two)), (two, below(one))];
+        for (mover, target) in targets {
+            let to = self.network.address(target);
+            self.begin("crossing-move", mover, |op| Op::Connect { op, to, persist: false });
+        }
+    }
+
+    /// The sub-servers that are joined to somebody and can be asked for something.
+    fn joined_subs(&self, truth: &Truth) -> Vec<HostId> {
         let is_sub = |host: &HostId| {
             self.network.role(*host) == Role::SubServer
                 && self.can_ask(*host)
                 && truth.parents.contains_key(host)
         };
-        let subs: Vec<HostId> = self.network.hosts().filter(is_sub).collect();
+        self.network.hosts().filter(is_sub).collect()
+    }
+
+    /// A server wants to go below itself or one of its own.
+    fn move_below_itself(&mut self) {
+        let truth = Truth::of(&self.network);
+        let subs = self.joined_subs(&truth);
         let mut pairs = Vec::new();
         for above in &subs {
             pairs.extend(subs.iter().filter(|s| truth.is_below(**s, *above)).map(|s| (*above, *s)));

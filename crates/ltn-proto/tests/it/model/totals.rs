@@ -14,7 +14,7 @@ pub(crate) struct Totals {
 }
 
 /// The operations that the random runs are made of.
-pub(crate) const OPERATIONS: [&str; 18] = [
+pub(crate) const OPERATIONS: [&str; 19] = [
     "send",
     "cast",
     "request",
@@ -26,6 +26,7 @@ pub(crate) const OPERATIONS: [&str; 18] = [
     "withdraw",
     "join",
     "move",
+    "crossing-move",
     "move-below-itself",
     "set-higher-server",
     "disconnect",
@@ -49,12 +50,13 @@ pub(crate) const FAULTS: [&str; 8] = [
 pub(crate) const OUTCOMES: [&str; 7] =
     ["delivered", "reply", "failed", "confirm", "refused", "no-route", "unknown"];
 /// What was found to hold, where it was not trivial.
-pub(crate) const CHECKS: [&str; 7] = [
+pub(crate) const CHECKS: [&str; 8] = [
     "forged source refused",
     "late answer dropped",
     "handler entered",
     "seed run twice",
     "fragment came back",
+    "judged without excuse",
     "place compared",
     "answer traced",
 ];

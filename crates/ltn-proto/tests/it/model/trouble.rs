@@ -11,14 +11,14 @@ use super::world::World;
 /// What a disturbance leaves on the wires is gone after this time.
 const AFTERMATH: Duration = Duration::from_secs(3);
 
-/// One random fault.
-pub(crate) fn fault(world: &mut World) {
+/// One random fault. Says whether there was anything left to go wrong.
+pub(crate) fn fault(world: &mut World) -> bool {
     let time = world.random.time(Duration::from_secs(1), Duration::from_secs(25));
     let wires = world.network.standing_wires();
     let wire = world.random.pick(&wires).copied();
     let up: Vec<HostId> = world.network.hosts().filter(|host| world.network.is_up(*host)).collect();
     let host = world.random.pick(&up).copied();
-    let (Some((child, parent)), Some(host)) = (wire, host) else { return };
+    let (Some((child, parent)), Some(host)) = (wire, host) else { return false };
     let word = match world.random.below(8) {
         0 => {
             world.network.break_wires(child, parent);
@@ -61,6 +61,7 @@ pub(crate) fn fault(world: &mut World) {
     Totals::count(&mut world.totals.faults, word, 1);
     let now = world.network.now();
     world.books.borrow_mut().disturb(now, now + time + AFTERMATH);
+    true
 }
 
 /// A host tells its parent something in another one's name.
@@ -70,7 +71,7 @@ pub(crate) fn lie(world: &mut World) {
     let Some(parent) = truth.parents.get(&liar).copied() else { return };
     // A server whose map is not up to date yet may rightly take a source for one below the liar.
     let now = world.network.now();
-    if !world.books.borrow().is_calm(now - Duration::from_secs(5), now) {
+    if !world.books.borrow().is_calm(now - Duration::from_secs(2), now) {
         return;
     }
     let foreign = |host: &HostId| !truth.is_below(*host, liar);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ltn_proto::sim::{HostId, Network, OpRecord};
-use ltn_proto::{Moment, NodeId, Outcome, Value};
+use ltn_proto::{Moment, NodeId, Outcome, Target, Value};
 
 use super::books::{Books, Reply, Word, WordKind};
 use super::totals::Totals;
@@ -115,9 +115,14 @@ fn judge_outcome(books: &mut Books, case: &Case<'_>, totals: &mut Totals) {
         }
         _ => {}
     }
-    judge_calm(books, case, entered, reply, &text);
     let start = case.record.started - SETTLED;
-    for entry in entries {
+    if books.is_calm(start, case.at) {
+        Totals::count(&mut totals.checks, "judged without excuse", 1);
+        judge_calm(books, case, entered, reply, &text);
+    }
+    // Messages may go by a remembered place and then reach whoever was there; commands never do.
+    let certain = case.word.kind == WordKind::Call || !matches!(case.word.to, Target::Path(_));
+    for entry in entries.into_iter().filter(|_| certain) {
         let elsewhere = case.word.meant.is_some_and(|meant| meant != entry.host);
         if elsewhere && books.is_calm(start, entry.at) {
             books.accuse(ViolationKind::WrongTarget, text.clone());
@@ -133,10 +138,7 @@ fn judge_calm(
     reply: Option<(Reply, Moment)>,
     text: &str,
 ) {
-    let Case { word, record, at, .. } = case;
-    if !books.is_calm(record.started - SETTLED, *at) {
-        return;
-    }
+    let Case { word, record, .. } = case;
     let Some(due) = record.due else { return };
     let answered_in_time = match reply {
         Some((Reply::Never, _)) => false,

@@ -7,24 +7,25 @@ use std::time::Duration;
 
 use ltn_proto::sim::{Asked, HostId, Mutant, Network, Random, Reaction};
 use ltn_proto::{
-    Answer, Arity, CommandSpec, Content, Moment, Op, OpId, Parameter, ParameterKind, Permission,
-    Refusal, RefusalKind, Role, Value,
+    Answer, Arity, CommandSpec, Content, Op, OpId, Parameter, ParameterKind, Permission, Refusal,
+    RefusalKind, Role, Value,
 };
 
 use super::books::{Books, Keeper, Reply, number_in, number_of};
 use super::totals::Totals;
-use super::truth::Truth;
-use super::violation::{Violation, ViolationKind};
+use super::violation::Violation;
 use super::{settled, trouble, verdicts};
 
 /// Operations in one run.
 const OPERATIONS: usize = 200;
 /// Faults in one run.
 const FAULTS: usize = 5;
+/// Operations in one round, at most.
+const ROUND: usize = 20;
+/// A round of talk has this much calm before and after it.
+const CALM: Duration = Duration::from_secs(6);
 /// A healed network comes to rest within this time.
 const SETTLING: Duration = Duration::from_secs(240);
-/// A cycle may stand no longer than this: the lease.
-const CYCLE_MAX: Duration = Duration::from_secs(10);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -46,7 +47,6 @@ pub(crate) struct World {
     pub(crate) liar: Option<HostId>,
     /// Commands that may have to be confirmed.
     pub(crate) dangerous: BTreeMap<OpId, (HostId, Op)>,
-    cycle_since: Option<Moment>,
 }
 
 /// Plays the run of this seed.
@@ -83,7 +83,6 @@ impl World {
             words: 0,
             liar: None,
             dangerous: BTreeMap::new(),
-            cycle_since: None,
         }
     }
 
@@ -123,20 +122,37 @@ impl World {
         self.network.tell(host, Op::OfferCommand { spec: probe() });
     }
 
+    /// Rounds of talk in a calm network, rounds of trouble, in any order.
     fn live(&mut self) {
-        let spread = OPERATIONS / FAULTS;
-        for number in 0..OPERATIONS {
-            let pause = self.random.time(Duration::ZERO, Duration::from_millis(700));
-            self.network.run_for(pause);
-            self.watch_cycles();
-            self.confirm_some();
-            self.operate();
-            if number % spread == spread / 2 {
-                trouble::fault(self);
+        let mut faults = FAULTS;
+        let mut left = OPERATIONS;
+        while left > 0 {
+            let round = (1 + self.random.below(ROUND)).min(left);
+            left -= round;
+            let calm = self.random.percent(40);
+            if calm {
+                self.network.run_for(CALM);
             }
-            if self.liar.is_some() && self.random.percent(5) {
-                trouble::lie(self);
+            for _ in 0..round {
+                let longest = Duration::from_millis(if calm { 150 } else { 900 });
+                let pause = self.random.time(Duration::ZERO, longest);
+                self.network.run_for(pause);
+                self.confirm_some();
+                self.operate(calm);
+                if self.liar.is_some() && self.random.percent(30) {
+                    trouble::lie(self);
+                }
             }
+            if calm {
+                self.network.run_for(CALM);
+            } else if faults > 0 {
+                faults -= usize::from(trouble::fault(self));
+            }
+        }
+        while faults > 0 {
+            faults -= usize::from(trouble::fault(self));
+            self.network.run_for(Duration::from_secs(2));
+            self.operate(false);
         }
         self.network.run_for(Duration::from_secs(3));
     }
@@ -148,7 +164,6 @@ impl World {
         let until = self.network.now() + SETTLING;
         while self.network.now() < until {
             self.network.run_for(Duration::from_secs(5));
-            self.watch_cycles();
             wrong = settled::look(&self.network, &mut self.totals);
             if wrong.is_empty() {
                 break;
@@ -161,22 +176,6 @@ impl World {
                 let checks = &mut self.totals.checks;
                 Totals::count(checks, "forged source refused", counters.forged_sources);
                 Totals::count(checks, "late answer dropped", counters.late_replies);
-            }
-        }
-    }
-
-    fn watch_cycles(&mut self) {
-        let now = self.network.now();
-        match Truth::of(&self.network).cycle() {
-            None => self.cycle_since = None,
-            Some(members) => {
-                let since = *self.cycle_since.get_or_insert(now);
-                if now.since(since) > CYCLE_MAX {
-                    let mut books = self.books.borrow_mut();
-                    books.now = now;
-                    books.accuse(ViolationKind::Cycle, format!("{members:?} since {since:?}"));
-                    self.cycle_since = None;
-                }
             }
         }
     }

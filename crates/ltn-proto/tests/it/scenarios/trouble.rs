@@ -160,6 +160,25 @@ fn what_was_passed_on_before_a_loss_is_unknown_and_what_comes_after_is_not_done(
 }
 
 #[test]
+fn whoever_leaves_while_coming_back_stays_away() {
+    let Demonstration { mut network, main, clients, .. } = demonstration();
+    let seeker = network.add(Role::Client, "seeker");
+    let to = network.address(main);
+    network.crash(main);
+    let seeking = network.begin(seeker, |op| ltn_proto::Op::Connect { op, to, persist: true });
+    network.run_for(SECOND);
+    assert_eq!(network.leave(seeker), Outcome::Reply(Value::Null));
+    assert!(matches!(network.finish(seeking), Outcome::Refused(_)), "the search is over");
+    assert_eq!(network.leave(clients[0]), Outcome::Reply(Value::Null));
+    network.restart(main, SECOND);
+    network.run_for(SECOND * 60);
+    for left in [seeker, clients[0]] {
+        assert_eq!(network.home(left).parent, None);
+    }
+    assert_eq!(network.home(clients[1]).parent, Some(network.id(main)), "others come back");
+}
+
+#[test]
 fn a_move_during_a_cut_leaves_everybody_somewhere() {
     let Demonstration { mut network, main, sub1, sub2, sub3, .. } = demonstration();
     network.cut_both_ways(main, sub2, SECOND * 30);
