@@ -3,15 +3,13 @@
 //! All of them are CBOR maps with small numbers as keys, so that a later version can add a key and
 //! an earlier one skips it. This room reads and writes; it decides nothing.
 
+mod words;
+
 use bytes::Bytes;
-use minicbor::decode::Error as DecodeError;
-use minicbor::encode::Error as EncodeError;
-use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Decode, Decoder, Encode};
 
 use crate::address::Address;
 use crate::id::NodeId;
-use crate::limits::DEPTH_MAX;
 use crate::name::Name;
 use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
 use crate::path::NodePath;
@@ -453,61 +451,3 @@ pub(crate) struct OrderNoted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(transparent)]
 pub(crate) struct Token(#[cbor(n(0), with = "minicbor::bytes")] pub(crate) [u8; 16]);
-
-impl<C> Encode<C> for NodeId {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.bytes(self.as_bytes())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for NodeId {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        let bytes = d.bytes()?;
-        let bytes = bytes.try_into().map_err(|_| DecodeError::message("an id has 32 bytes"))?;
-        Ok(Self::from_bytes(bytes))
-    }
-}
-
-impl<C> Encode<C> for Name {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.str(self.as_str())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Name {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        Self::known(d.str()?).map_err(|_| DecodeError::message("not a name"))
-    }
-}
-
-impl<C> Encode<C> for Address {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.str(self.as_str())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Address {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        Ok(Self::new(d.str()?))
-    }
-}
-
-impl<C> Encode<C> for NodePath {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.array(self.names().len() as u64)?;
-        for name in self.names() {
-            e.str(name.as_str())?;
-        }
-        Ok(())
-    }
-}
-
-impl<'b, C> Decode<'b, C> for NodePath {
-    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, DecodeError> {
-        let names: Vec<Name> = d.decode_with(ctx)?;
-        if names.len() > DEPTH_MAX {
-            return Err(DecodeError::message("a path with too many layers"));
-        }
-        Ok(Self::from_names(names))
-    }
-}

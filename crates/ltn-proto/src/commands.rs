@@ -159,9 +159,9 @@ impl CommandSpec {
         text + ")"
     }
 
-    /// The arguments as the declaration wants them, or what is wrong with them. What was left out is
-    /// left out; a number given as text, and the other way round, is turned into what is wanted if
-    /// it is written as numbers are printed.
+    /// The arguments as the declaration wants them, or what is wrong with them. What was left out
+    /// is left out; a number given as text, and the other way round, is turned into what is wanted
+    /// if it is written as numbers are printed.
     pub fn check(&self, arguments: Vec<Value>) -> Result<Arguments, String> {
         let (least, most) = self.counts();
         if arguments.len() < least || arguments.len() > most {

@@ -32,8 +32,8 @@ pub(crate) struct Confirmations {
 }
 
 /// Why a token does not work.
-pub(crate) const NOT_CONFIRMED: &str = "this confirmation is unknown, used, older than 30 s, or was given for something else; \
-     nothing was done";
+pub(crate) const NOT_CONFIRMED: &str = "this confirmation is unknown, used, older than 30 s, or \
+                                        was given for something else; nothing was done";
 
 impl Confirmations {
     /// Remembers what this token is for. An actor with too many open ones loses the oldest.

@@ -5,18 +5,19 @@
 use std::collections::BTreeMap;
 
 use crate::id::NodeId;
-use crate::limits::KNOWN_PLACES_MAX;
+use crate::limits::{KNOWN_PLACE_LIFETIME, KNOWN_PLACES_MAX};
+use crate::moment::Moment;
 use crate::path::NodePath;
 
 /// A bounded memory of places.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
-    by_path: BTreeMap<NodePath, NodeId>,
+    by_path: BTreeMap<NodePath, (NodeId, Moment)>,
     by_id: BTreeMap<NodeId, NodePath>,
 }
 
 impl Known {
-    pub(crate) fn remember(&mut self, id: NodeId, path: NodePath) {
+    pub(crate) fn remember(&mut self, id: NodeId, path: NodePath, now: Moment) {
         if self.by_id.len() >= KNOWN_PLACES_MAX && !self.by_id.contains_key(&id) {
             // Which one goes does not matter: it is found again by asking.
             if let Some((_, path)) = self.by_id.pop_first() {
@@ -24,7 +25,7 @@ impl Known {
             }
         }
         self.forget(id);
-        if let Some(earlier) = self.by_path.insert(path.clone(), id) {
+        if let Some((earlier, _)) = self.by_path.insert(path.clone(), (id, now)) {
             self.by_id.remove(&earlier);
         }
         self.by_id.insert(id, path);
@@ -40,8 +41,10 @@ impl Known {
         *self = Self::default();
     }
 
-    pub(crate) fn at(&self, path: &NodePath) -> Option<NodeId> {
-        self.by_path.get(path).copied()
+    /// Who was at this place when it was asked for last, and whether that was a moment ago.
+    pub(crate) fn at(&self, path: &NodePath, now: Moment) -> Option<(NodeId, bool)> {
+        let (id, when) = self.by_path.get(path)?;
+        Some((*id, now.since(*when) < KNOWN_PLACE_LIFETIME))
     }
 
     pub(crate) fn path_of(&self, id: NodeId) -> Option<&NodePath> {
@@ -60,10 +63,10 @@ mod tests {
             let mut bytes = [0; 32];
             bytes[..4].copy_from_slice(&n.to_be_bytes());
             let path: NodePath = format!("/n{}", n % 2_000).parse().unwrap();
-            known.remember(NodeId::from_bytes(bytes), path);
+            known.remember(NodeId::from_bytes(bytes), path, Moment::ZERO);
         }
         assert!(known.by_id.len() <= KNOWN_PLACES_MAX);
         assert_eq!(known.by_id.len(), known.by_path.len());
-        assert!(known.by_path.iter().all(|(path, id)| known.path_of(*id) == Some(path)));
+        assert!(known.by_path.iter().all(|(path, (id, _))| known.path_of(*id) == Some(path)));
     }
 }

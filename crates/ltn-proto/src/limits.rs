@@ -1,6 +1,7 @@
 //! Every maximum of the system: its unit, its reason, and whether a user may set it.
 //!
-//! What can be set is a field of [`Limits`]; what is part of the wire or of a promise is a constant.
+//! What can be set is a field of [`Limits`]; what is part of the wire or of a promise is a
+//! constant.
 
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub const CONFIRMATIONS_PER_ACTOR_MAX: usize = 4;
 pub const CONFIRMATIONS_MAX: usize = 64;
 /// The places of other nodes that a node remembers, beyond its own subtree.
 pub const KNOWN_PLACES_MAX: usize = 1_024;
+/// A remembered place is looked up anew after this time: by then somebody else may have it.
+pub const KNOWN_PLACE_LIFETIME: Duration = Duration::from_secs(2);
 /// The candidates that an error lists for a name that fits several nodes.
 pub const CANDIDATES_MAX: usize = 8;
 /// Messages that are being put together from frames at one time, and their bytes together.

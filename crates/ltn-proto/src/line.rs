@@ -67,8 +67,8 @@ pub enum BadLine {
 /// Reads a typed line: one that starts with `s.` and ends in `)` is a command, all others are text.
 ///
 /// Arguments stand between commas, bare or in quotes of either kind; within quotes `\` takes the
-/// next character as it is. A tuple in place of the arguments counts as them, because programs print
-/// addresses like that.
+/// next character as it is. A tuple in place of the arguments counts as them, because programs
+/// print addresses like that.
 ///
 /// ```
 /// use ltn_proto::{Line, Value, parse_line};
@@ -297,7 +297,8 @@ mod tests {
         is_error("s.x(a,)", "there is no argument before character 7: write '' for an empty one");
         is_error(
             "s.(x)",
-            "`s.(x)` starts like a command, but has no name of letters, digits and `_` before its `(`",
+            "`s.(x)` starts like a command, but has no name of letters, digits and `_` before \
+             its `(`",
         );
         assert!(matches!(parse_line("s.two words(x)"), Err(BadLine::NoName(_))));
     }

@@ -1,7 +1,8 @@
 //! Time as the mind sees it: an argument, counted from a zero that only the shell knows.
 //!
 //! There is no clock here. All decisions about leases and deadlines compare two [`Moment`]s that
-//! came in from outside, so a simulated second costs nothing and a wrong wall clock changes nothing.
+//! came in from outside, so a simulated second costs nothing and a wrong wall clock changes
+//! nothing.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;

@@ -49,8 +49,8 @@ pub fn shorten(text: &str, chars: usize) -> String {
     kept
 }
 
-/// How many columns of a terminal the text takes: marks take none, the letters of East Asia and most
-/// pictures two. Terminals differ in rare cases; a drawing is off by a column there.
+/// How many columns of a terminal the text takes: marks take none, the letters of East Asia and
+/// most pictures two. Terminals differ in rare cases; a drawing is off by a column there.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(|c| if is_combining_mark(c) { 0 } else { 1 + usize::from(is_wide(c)) }).sum()
 }

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ltn_proto::{Address, Limits, Name, NodeConfig, Permissions, Role};
+use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role};
 use tokio::sync::{mpsc, watch};
 
-use crate::carrier::Carriers;
+use crate::carrier::{Acceptor, Carriers, MemoryNet};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -40,6 +40,7 @@ pub struct NodeBuilder {
     ip: IpAddr,
     newcomers: Permissions,
     limits: Limits,
+    memory: Option<MemoryNet>,
 }
 
 /// Which kind of network a node belongs to. There is no default on purpose.
@@ -119,6 +120,7 @@ impl NodeBuilder {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             newcomers: Permissions::admin(),
             limits: Limits::default(),
+            memory: None,
         }
     }
 
@@ -179,7 +181,21 @@ impl NodeBuilder {
         self
     }
 
+    /// Lives in this net inside the process instead of on sockets: for tests, and for programs that
+    /// want a whole network in one process. A server is reached at `mem:` and its id then, and
+    /// ports do not matter; everything else, TLS included, is as it is over TCP.
+    #[must_use]
+    pub fn in_memory(mut self, net: &MemoryNet) -> Self {
+        self.memory = Some(net.clone());
+        self.data_port = None;
+        self
+    }
+
     /// Starts the node.
+    ///
+    /// # Errors
+    /// Says what is missing (a mode), what cannot be (a name, an address), or which ports were
+    /// tried in vain.
     pub async fn start(self) -> Result<Node, StartError> {
         if self.mode == Mode::NotSaid {
             return Err(StartError::NoMode);
@@ -190,12 +206,15 @@ impl NodeBuilder {
         let name = self.checked_name()?;
         let identity = Identity::throw_away().map_err(no_identity)?;
         let tls = Tls::open(&identity).map_err(no_identity)?;
-        let carriers = Carriers::tcp(&self.limits);
+        let carriers = match &self.memory {
+            Some(net) => Carriers::tcp(&self.limits).with_memory(net.clone()),
+            None => Carriers::tcp(&self.limits),
+        };
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
         let context = LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender);
 
-        let main = self.bind(&carriers, self.port.as_ref()).await?;
-        let data = self.bind(&carriers, self.data_port.as_ref()).await?;
+        let main = self.bind(&carriers, identity.id(), self.port.as_ref()).await?;
+        let data = self.bind(&carriers, identity.id(), self.data_port.as_ref()).await?;
         let main = main.map(|bound| Listener::start(bound, Serves::LinksAndData, context.clone()));
         let data = data.map(|bound| Listener::start(bound, Serves::DataOnly, context.clone()));
         let facts = Facts {
@@ -204,7 +223,8 @@ impl NodeBuilder {
             address: main.as_ref().map(|listener| listener.address().clone()),
             data_address: data.as_ref().map(|listener| listener.address().clone()),
         };
-        let config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
+        let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
+        config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         let listeners = main.into_iter().chain(data).collect();
         Ok(spawn(facts, config, context, listeners, wakes))
     }
@@ -220,9 +240,15 @@ impl NodeBuilder {
     async fn bind(
         &self,
         carriers: &Carriers,
+        id: NodeId,
         port: Option<&PortExpr>,
-    ) -> Result<Option<Box<dyn crate::carrier::Acceptor>>, StartError> {
+    ) -> Result<Option<Box<dyn Acceptor>>, StartError> {
         let Some(port) = port else { return Ok(None) };
+        if self.memory.is_some() {
+            let address = Address::new(&format!("mem:{}", id.short()));
+            let in_use = |source| StartError::PortInUse { tried: address.to_string(), source };
+            return carriers.listen(&address).await.map(Some).map_err(in_use);
+        }
         let bound = port::bind(carriers, self.ip, port).await;
         bound
             .map(Some)

@@ -202,7 +202,8 @@ impl Driver {
             }
             Wake::LinkClosed { link, why, text } => {
                 if let Some(handle) = self.links.remove(&link) {
-                    tracing::debug!(link = link.0, peer = %handle.peer(), %why, text, "link closed");
+                    let peer = handle.peer();
+                    tracing::debug!(link = link.0, %peer, %why, text, "link closed");
                     self.feed(Input::LinkClosed { link, why }).await;
                 }
             }

@@ -19,20 +19,19 @@
 //! }
 //! ```
 //!
-//! There is one kind of thing, a [`Node`]; [`MainServer`], [`SubServer`], [`Server`], [`Client`] and
-//! [`Session`] only say what it is configured to be. What one can say:
+//! There is one kind of thing, a [`Node`]; [`MainServer`], [`SubServer`], [`Server`], [`Client`]
+//! and [`Session`] only say what it is configured to be. What one can say:
 //!
-//! | verb | promise | ends as |
-//! |---|---|---|
-//! | [`Node::send`] | the target's program has taken the message | `Ok`, refused, no route, unknown |
-//! | [`Node::cast`] | none; in order and at most once | nothing |
-//! | [`Node::request`] | the handler is entered at most once | a value, failed, refused, no route, unknown |
-//! | [`Node::call`] | as a request; a dangerous command asks first | as a request, or a confirmation |
-//! | [`Node::open_stream`] | all bytes in order, or a failure at both ends | a [`DataStream`] |
+//! - [`Node::send`]: the target's program has taken the message; or refused, no route, unknown.
+//! - [`Node::cast`]: nobody answers; in order, and at most once.
+//! - [`Node::request`]: the handler is entered at most once, and a value comes back; or it failed,
+//!   refused, no route, unknown.
+//! - [`Node::call`]: the same for a command; a dangerous one asks for a confirmation first.
+//! - [`Node::open_stream`]: all bytes in order in a [`DataStream`], or a failure at both ends.
 //!
 //! *Refused* and *no route* mean certainly not done; whatever is uncertain is *unknown*. Whom one
-//! talks to is a [`Target`]: a path (`"/sub1/lamp"`), a place relative to the speaker (`"../lamp"`),
-//! a bare name, an id, [`Target::Parent`] or [`Target::Root`].
+//! talks to is a [`Target`]: a path (`"/sub1/lamp"`), a place relative to the speaker
+//! (`"../lamp"`), a bare name, an id, [`Target::Parent`] or [`Target::Root`].
 //!
 //! Below this crate, `ltn-proto` is the mind of a node, without any input or output; here are its
 //! body (one driver task per node, a reader and a writer per link) and its front door. Other crates
@@ -56,6 +55,7 @@ mod wake;
 mod words;
 
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
+pub use carrier::MemoryNet;
 pub use error::{ConnectError, StartError, StreamError, TalkError};
 pub use ltn_proto::{
     Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,

@@ -116,7 +116,7 @@ impl NodeState {
         let token = call.token.map(|token| token.0);
         match runner {
             Runner::BuiltIn => {
-                let run = super::builtin::Run { inbound, actor: from, arguments, token };
+                let run = super::running::Run { inbound, actor: from, arguments, token };
                 self.run_built_in(now, &call.command, run);
             }
             Runner::Program => {
@@ -334,7 +334,7 @@ impl NodeState {
             self.counters.late_replies += 1;
             return;
         };
-        self.known.remember(id, path);
+        self.known.remember(id, path, now);
         self.on_found(now, frame.header.id, id);
     }
 

@@ -25,7 +25,7 @@ enum Found {
     /// This one is meant.
     Node(NodeId),
     /// This one was at that place when it was asked for last.
-    Remembered(NodeId, NodePath),
+    Remembered { node: NodeId, path: NodePath, fresh: bool },
     /// Others have to be asked this.
     Ask(Resolve),
 }
@@ -90,11 +90,11 @@ impl NodeState {
         let Some(open) = self.requests.get(id) else { return };
         let is_command = open.question.as_ref().is_some_and(|q| q.kind == Kind::CALL);
         match self.look_up(now, &open.target) {
-            // A command goes to who is there now, not to who was there a while ago.
-            Ok(Found::Remembered(_, path)) if is_command => {
+            // A command goes to who is there now, not to who was there a moment ago.
+            Ok(Found::Remembered { path, fresh, .. }) if is_command || !fresh => {
                 self.search(now, id, &Resolve::Path(path));
             }
-            Ok(Found::Node(node) | Found::Remembered(node, _)) => self.on_found(now, id, node),
+            Ok(Found::Node(node) | Found::Remembered { node, .. }) => self.on_found(now, id, node),
             Ok(Found::Ask(resolve)) => self.search(now, id, &resolve),
             Err(outcome) => self.end_request(now, id, outcome),
         }
@@ -128,9 +128,9 @@ impl NodeState {
                 let Some(path) = target.absolute(&self.path()) else {
                     return Err(self.no_route(format!("{target} is above the main server")));
                 };
-                match (self.find_path(&path), self.known.at(&path)) {
+                match (self.find_path(&path), self.known.at(&path, now)) {
                     (Ok(id), _) => known(id),
-                    (Err(_), Some(id)) => Ok(Found::Remembered(id, path)),
+                    (Err(_), Some((node, fresh))) => Ok(Found::Remembered { node, path, fresh }),
                     (Err(why), None) if self.uplink.parent.is_none() => Err(self.no_route(why)),
                     (Err(_), None) => Ok(Found::Ask(Resolve::Path(path))),
                 }
@@ -206,7 +206,13 @@ impl NodeState {
     /// A message that nobody waits for.
     pub(super) fn cast(&mut self, now: Moment, to: Target, content: Content) {
         let node = match self.look_up(now, &to) {
-            Ok(Found::Node(node) | Found::Remembered(node, _)) => node,
+            Ok(Found::Node(node) | Found::Remembered { node, fresh: true, .. }) => node,
+            Ok(Found::Remembered { node, path, fresh: false }) => {
+                // Those that nobody waits for do not wait either: they go where the last ones
+                // went, and the next ones to where it is found to be.
+                self.look_again_for_casts(now, to, &Resolve::Path(path));
+                node
+            }
             Ok(Found::Ask(resolve)) => return self.cast_later(now, to, content, &resolve),
             Err(_) => {
                 self.counters.dropped += 1;
@@ -233,6 +239,12 @@ impl NodeState {
         }
     }
 
+    fn look_again_for_casts(&mut self, now: Moment, to: Target, resolve: &Resolve) {
+        if self.requests.search_for(&to).is_none() {
+            self.search_for_casts(now, to, Vec::new(), resolve);
+        }
+    }
+
     fn cast_later(&mut self, now: Moment, to: Target, content: Content, resolve: &Resolve) {
         if let Some(Open { origin: Origin::Casts(waiting), .. }) = self.requests.search_for(&to) {
             if waiting.len() < WAITING_CASTS_MAX {
@@ -242,9 +254,19 @@ impl NodeState {
             }
             return;
         }
+        self.search_for_casts(now, to, vec![content], resolve);
+    }
+
+    fn search_for_casts(
+        &mut self,
+        now: Moment,
+        to: Target,
+        waiting: Vec<Content>,
+        resolve: &Resolve,
+    ) {
         let id = self.random.number();
         let open = Open {
-            origin: Origin::Casts(vec![content]),
+            origin: Origin::Casts(waiting),
             target: to,
             question: Some(send(Content::Bytes(Bytes::new()))),
             stage: Stage::Resolving,

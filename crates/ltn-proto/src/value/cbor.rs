@@ -1,14 +1,14 @@
 //! The bytes of a value: CBOR in the deterministic form of RFC 8949, section 4.2.1.
 //!
 //! Every value has exactly one encoding, and nothing else is accepted: integers, lengths and floats
-//! in their shortest form, definite lengths, the keys of a map are texts and ascend by their encoded
-//! bytes (shorter ones first). Integers beyond 64 bits are byte strings under the tags 2 and 3. A
-//! point in time is tag 1001 (RFC 9581) over a map: key 1 holds the seconds since
+//! in their shortest form, definite lengths, the keys of a map are texts and ascend by their
+//! encoded bytes (shorter ones first). Integers beyond 64 bits are byte strings under the tags 2
+//! and 3. A point in time is tag 1001 (RFC 9581) over a map: key 1 holds the seconds since
 //! 1970-01-01T00:00:00Z, key -9 the nanoseconds, left out if they are 0. There are no other tags,
 //! and of the simple values only `false`, `true` and `null`.
 //!
-//! Decoding is for bytes of strangers: it never allocates by a declared length, and as lists and maps
-//! cost far more memory than bytes on the wire, one value holds a limited number of them.
+//! Decoding is for bytes of strangers: it never allocates by a declared length, and as lists and
+//! maps cost far more memory than bytes on the wire, one value holds a limited number of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

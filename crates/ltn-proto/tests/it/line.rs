@@ -19,8 +19,11 @@ proptest! {
     }
 
     #[test]
-    fn quoted_texts_come_through_as_they_are(texts in prop::collection::vec(any::<String>(), 0..5)) {
-        let quote = |text: &String| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    fn quoted_texts_come_through_as_they_are(
+        texts in prop::collection::vec(any::<String>(), 0..5),
+    ) {
+        let escape = |text: &String| text.replace('\\', "\\\\").replace('\'', "\\'");
+        let quote = |text: &String| format!("'{}'", escape(text));
         let line = format!("s.x({})", texts.iter().map(quote).collect::<Vec<_>>().join(", "));
         let arguments = texts.into_iter().map(Value::Text).collect();
         prop_assert_eq!(parse_line(&line), Ok(Line::Command { name: "s.x".to_owned(), arguments }));

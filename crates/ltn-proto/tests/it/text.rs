@@ -7,7 +7,10 @@ fn may_mislead(c: char) -> bool {
     let steers = c.is_control() && c != '\n' && c != '\t';
     let reorders =
         matches!(u32::from(c), 0x200e | 0x200f | 0x61c | 0x202a..=0x202e | 0x2066..=0x2069);
-    let hides = matches!(u32::from(c), 0xad | 0x200b..=0x200d | 0x2060..=0x2064 | 0xfeff | 0xe0000..=0xe007f);
+    let hides = matches!(
+        u32::from(c),
+        0xad | 0x200b..=0x200d | 0x2060..=0x2064 | 0xfeff | 0xe0000..=0xe007f
+    );
     let separates = matches!(c, '\u{2028}' | '\u{2029}');
     steers || reorders || hides || separates
 }

@@ -19,9 +19,23 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// Connections that wait to be accepted at one address.
 const BACKLOG: usize = 128;
 
-/// A net inside one process; clones are the same net.
+/// A net inside one process: nodes that were built with the same one reach each other without any
+/// socket. Clones are the same net.
+///
+/// ```
+/// use ltn::{Client, MainServer, MemoryNet};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let net = MemoryNet::default();
+/// let main = MainServer::builder().open().in_memory(&net).start().await?;
+/// let lamp = Client::builder("lamp").open().in_memory(&net).start().await?;
+/// lamp.connect(&main.address().ok_or("a server listens")?).await?;
+/// lamp.request("/", "PING", ()).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryNet {
+pub struct MemoryNet {
     listeners: Arc<Mutex<BTreeMap<Address, mpsc::Sender<DuplexStream>>>>,
 }
 

@@ -19,7 +19,7 @@ mod memory;
 mod tcp;
 mod transport;
 
-pub(crate) use memory::MemoryNet;
+pub use memory::MemoryNet;
 pub(crate) use transport::Transport;
 
 /// A future that a trait object can return.

@@ -2,9 +2,9 @@
 //!
 //! Up, a child dials its parent's data port with a ticket. Down, the parent takes a connection that
 //! the child parked there: from the start if the parent has a data socket (`Maindata`), else from
-//! the first time that one is needed, because most nodes never have a stream. Which way is next is asked of the mind through the driver; the bytes are
-//! passed on here with bounded buffers and never reach either. All state is behind one short lock
-//! that is never held across an await.
+//! the first time that one is needed, because most nodes never have a stream. Which way is next is
+//! asked of the mind through the driver; the bytes are passed on here with bounded buffers and
+//! never reach either. All state is behind one short lock that is never held across an await.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -141,7 +141,8 @@ impl Streams {
         let mut state = self.state();
         let good = state.children.get_mut(&peer).is_some_and(|child| child.tickets.used(ticket));
         if !good {
-            tracing::info!(%peer, remote = connection.remote(), "a data connection without a ticket");
+            let remote = connection.remote();
+            tracing::info!(%peer, remote, "a data connection without a ticket");
             return;
         }
         let streams = self.clone();

@@ -92,7 +92,10 @@ fn of_two_that_want_one_name_one_gets_it_and_the_other_learns_why() {
     assert_eq!(path(&network, first), "/lamp");
     let given = network.home(second).name.clone().expect("a client has a name");
     assert_eq!(given.as_str(), format!("unnamed_{}", network.id(second).short()));
-    let why = |event: &Event| matches!(event, Event::Connected { name_reason: Some(why), .. } if why.contains("Lamp"));
+    let why = |event: &Event| match event {
+        Event::Connected { name_reason: Some(why), .. } => why.contains("Lamp"),
+        _ => false,
+    };
     assert!(was_told(&network, second, why));
 }
 
