@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::id::NodeId;
 use crate::snapshot::TreeNode;
-use crate::text::{columns, sanitise_line};
+use crate::text::{columns, sanitise_line, span};
 
 /// What stands between two columns of a line.
 const GAP: &str = "  ";
@@ -154,28 +154,6 @@ fn count(number: usize, width: usize, word: &str) -> String {
 
 fn digits(number: usize) -> usize {
     number.to_string().len()
-}
-
-/// A span of time in its one or two largest units.
-fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| {
-        if small == 0 {
-            format!("{large} {large_unit}")
-        } else {
-            format!("{large} {large_unit} {small} {small_unit}")
-        }
-    };
-    if minutes == 0 {
-        format!("{seconds} s")
-    } else if hours == 0 {
-        two(minutes, "min", seconds % 60, "s")
-    } else if days == 0 {
-        two(hours, "h", minutes % 60, "min")
-    } else {
-        two(days, "d", hours % 24, "h")
-    }
 }
 
 #[cfg(test)]

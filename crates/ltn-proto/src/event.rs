@@ -227,6 +227,11 @@ pub enum Op {
         /// Its name.
         name: String,
     },
+    /// A ticket of this child was used for a data connection: it gets another one.
+    TicketUsed {
+        /// Whose.
+        child: NodeId,
+    },
     /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`.
     Stop {
         /// Come back at once?

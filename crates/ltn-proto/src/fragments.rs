@@ -110,6 +110,9 @@ impl Reassembly {
 
     /// A frame has arrived: the whole message if this completes one, `None` if more is to come.
     /// A frame that is no part passes as it is. The header of a whole is that of its last part.
+    ///
+    /// After an error the parts that are still on their way end in `OutOfOrder`, one by one: whoever
+    /// answers the first error stays silent at those.
     pub fn accept(&mut self, now: Moment, frame: Frame) -> Result<Option<Frame>, FragmentError> {
         if !frame.header.flags.has(Flags::FRAGMENT) {
             return Ok(Some(frame));

@@ -1,27 +1,89 @@
-//! The mind of LocalThingsNetwork (front page to be written with the node).
+//! The mind of LocalThingsNetwork: everything that a node knows and decides, without any I/O.
+//!
+//! A network is a tree of nodes: a main server at the root, sub-servers below it to any depth,
+//! clients anywhere. There is one kind of thing, the node; a [`Role`] only says which directions it
+//! has. [`NodeState`] is the mind of one node. It knows no sockets, no clock and no dice: what
+//! happens comes in as [`Input`], what has to be done comes out as [`Output`], and time is an
+//! argument. So a whole network runs in one thread of a test, and the same seed gives the same
+//! history.
+//!
+//! # The drive contract
+//!
+//! *One mutation, then a full drain, then the next mutation.*
+//!
+//! 1. Something happened: call [`NodeState::handle`] with the moment and the input.
+//! 2. Call [`NodeState::poll_output`] until it returns `None`, and carry out each output in order.
+//! 3. Ask [`NodeState::poll_timeout`] when [`Input::Timeout`] is due, and wait for whatever comes
+//!    first.
+//!
+//! ```
+//! use ltn_proto::{Input, Limits, Moment, NodeConfig, NodeId, NodeState, Op, Permissions, Role};
+//!
+//! let config = NodeConfig {
+//!     id: NodeId::of_public_key(b"the public key of this node"),
+//!     role: Role::MainServer,
+//!     name: None,
+//!     description: String::new(),
+//!     version: "1".to_owned(),
+//!     address: None,
+//!     data_port: None,
+//!     incarnation: 1,
+//!     starts: 1,
+//!     seed: [7; 32],
+//!     newcomers: Permissions::admin(),
+//!     limits: Limits::default(),
+//! };
+//! let mut main = NodeState::new(config, Moment::ZERO);
+//! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
+//! while let Some(output) = main.poll_output() {
+//!     println!("the shell carries out {output:?}");
+//! }
+//! assert_eq!(main.snapshot(Moment::ZERO).name.as_str(), "Mainserver");
+//! ```
+//!
+//! # Where to read next
+//!
+//! [`Input`], [`Op`], [`Output`] and [`Event`] are all that can happen. [`Outcome`] is how things
+//! end. [`frame`] is what is said on a link, [`limits`] every maximum. `node/` decides; the rooms
+//! beside it (the map, the links, the requests, …) keep and answer, and do not know one another.
 
 mod address;
+mod body;
 pub mod codec;
 mod commands;
+mod confirmations;
 mod drawing;
+mod edges;
 mod event;
+mod expiring;
 mod fragments;
 pub mod frame;
 mod id;
+mod inbound;
+mod known;
 pub mod limits;
 mod line;
+mod links;
 mod moment;
 mod name;
 mod node;
+mod offers;
 mod outcome;
 mod path;
 mod permissions;
+mod random;
+mod requests;
 mod role;
+mod rollcall;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod snapshot;
 mod text;
+mod tree;
+mod uplink;
 mod value;
 
-pub use address::Address;
+pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
@@ -33,7 +95,7 @@ pub use limits::Limits;
 pub use line::{BadLine, Line, parse_line};
 pub use moment::Moment;
 pub use name::{BadName, Name};
-pub use node::{NodeConfig, NodeState};
+pub use node::{NodeConfig, NodeState, StreamHop};
 pub use outcome::{
     CloseReason, Confirmation, NoRoute, Outcome, Refusal, RefusalKind, RollCallEntry,
     RollCallOutcome,

@@ -16,6 +16,8 @@ pub const HOPS_MAX: u8 = 32;
 pub const DEPTH_MAX: usize = 16;
 /// How deep a value may nest. Decoding recurses, and a stack is finite.
 pub const VALUE_NESTING_MAX: usize = 16;
+/// The lists and maps in one value. A map of one entry takes 600 bytes of memory for 3 on the wire.
+pub const VALUE_CONTAINERS_MAX: usize = 32 * 1024;
 /// A name, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
 /// A free text that a node tells of itself (description, version), in bytes.

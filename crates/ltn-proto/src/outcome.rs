@@ -120,9 +120,27 @@ pub enum RefusalKind {
     /// The peer said something that was not expected at this point.
     #[n(18)]
     Misbehaved,
-    /// A reason that this version does not know.
+    /// Nobody listens at this address.
     #[n(19)]
-    Other,
+    NoServer,
+    /// Nothing answered at this address in time.
+    #[n(20)]
+    NoAnswer,
+    /// The address cannot be used.
+    #[n(21)]
+    Unsuited,
+    /// What listens there is no server of this kind of network.
+    #[n(22)]
+    NotLtn,
+    /// It is the node's own address.
+    #[n(23)]
+    OwnAddress,
+    /// The connection broke before the answer came.
+    #[n(24)]
+    Lost,
+    /// An attempt of the same kind is under way.
+    #[n(25)]
+    AlreadyConnecting,
 }
 
 /// A certain "no".

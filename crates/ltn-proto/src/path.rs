@@ -9,6 +9,7 @@ use std::str::FromStr;
 use crate::id::{BadNodeId, NodeId};
 use crate::limits::DEPTH_MAX;
 use crate::name::{BadName, Name};
+use crate::text::quotable;
 
 /// The place of a node below the root; `/` is the root itself.
 ///
@@ -114,8 +115,7 @@ impl FromStr for NodePath {
     type Err = BadPath;
 
     fn from_str(text: &str) -> Result<Self, BadPath> {
-        let rest =
-            text.strip_prefix('/').ok_or_else(|| BadPath::NotAbsolute(shorten(text)))?;
+        let rest = text.strip_prefix('/').ok_or_else(|| BadPath::NotAbsolute(quotable(text)))?;
         let names = parse_names(rest, text)?;
         Ok(Self(names))
     }
@@ -129,18 +129,13 @@ fn parse_names(segments: &str, whole: &str) -> Result<Vec<Name>, BadPath> {
     let mut names = Vec::new();
     for segment in segments.split('/') {
         if names.len() == DEPTH_MAX {
-            return Err(BadPath::TooDeep(shorten(whole)));
+            return Err(BadPath::TooDeep(quotable(whole)));
         }
         let name = Name::known(segment)
-            .map_err(|source| BadPath::BadName { path: shorten(whole), source })?;
+            .map_err(|source| BadPath::BadName { path: quotable(whole), source })?;
         names.push(name);
     }
     Ok(names)
-}
-
-/// Bad input goes into error texts only in part: it may be a megabyte.
-fn shorten(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 /// Whom somebody means: a path, a place relative to the speaker, a bare name or an id.
@@ -198,7 +193,7 @@ impl FromStr for Target {
             return Err(BadPath::Empty);
         }
         if text.starts_with("id:") {
-            let bad = |source| BadPath::BadId { text: shorten(text), source };
+            let bad = |source| BadPath::BadId { text: quotable(text), source };
             return text.parse().map(Self::Id).map_err(bad);
         }
         if text.starts_with('/') {
@@ -207,7 +202,7 @@ impl FromStr for Target {
         if text == "." || text.starts_with("./") || text == ".." || text.starts_with("../") {
             return parse_relative(text);
         }
-        let bad = |source| BadPath::BadName { path: shorten(text), source };
+        let bad = |source| BadPath::BadName { path: quotable(text), source };
         Name::known(text).map(Self::Name).map_err(bad)
     }
 }
@@ -228,7 +223,7 @@ fn parse_relative(text: &str) -> Result<Target, BadPath> {
             break;
         }
         if up > DEPTH_MAX {
-            return Err(BadPath::TooDeep(shorten(text)));
+            return Err(BadPath::TooDeep(quotable(text)));
         }
     }
     Ok(Target::Relative { up, down: parse_names(rest, text)? })

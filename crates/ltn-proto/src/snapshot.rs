@@ -61,9 +61,9 @@ pub struct TreeNode {
     pub address: Option<Address>,
     /// For how long nothing was heard of it, if its branch is lost.
     pub stale_for: Option<Duration>,
-    /// How many servers are directly below it.
+    /// How many servers are directly below it and in reach.
     pub servers: usize,
-    /// How many clients are directly below it.
+    /// How many clients are directly below it and in reach.
     pub clients: usize,
 }
 

@@ -3,6 +3,8 @@
 //!
 //! This room knows characters. It does not know where a text comes from or where it will stand.
 
+use std::time::Duration;
+
 use unicode_normalization::char::is_combining_mark;
 
 /// The text without the characters that steer terminals or mislead readers: control characters
@@ -88,6 +90,28 @@ pub(crate) const fn is_unseen(c: char) -> bool {
         '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
         '\u{e0000}'..='\u{e0fff}' => true,
         _ => false,
+    }
+}
+
+/// A span of time in its one or two largest units.
+pub(crate) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| {
+        if small == 0 {
+            format!("{large} {large_unit}")
+        } else {
+            format!("{large} {large_unit} {small} {small_unit}")
+        }
+    };
+    if minutes == 0 {
+        format!("{seconds} s")
+    } else if hours == 0 {
+        two(minutes, "min", seconds % 60, "s")
+    } else if days == 0 {
+        two(hours, "h", minutes % 60, "min")
+    } else {
+        two(days, "d", hours % 24, "h")
     }
 }
 

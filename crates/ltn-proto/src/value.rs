@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use cbor::BadValue;
 
-use crate::limits::VALUE_NESTING_MAX;
+use crate::limits::VALUE_CONTAINERS_MAX;
 
 /// A value that every language at hand can read: what JSON has, and bytes, and points in time.
 ///
@@ -126,20 +126,23 @@ impl Value {
         self.as_map()?.get(name)
     }
 
-    /// Does it nest deeper than [`VALUE_NESTING_MAX`] lists and maps? Then nobody will decode it,
-    /// and whoever is about to send it should say so instead.
-    #[must_use]
-    pub fn nests_too_deep(&self) -> bool {
-        self.nests_deeper_than(VALUE_NESTING_MAX)
+    /// Will others decode it? Not with more lists and maps in one another than
+    /// [`VALUE_NESTING_MAX`](crate::limits::VALUE_NESTING_MAX), or more in all than
+    /// [`VALUE_CONTAINERS_MAX`]; whoever is about to send such a value should say so instead.
+    pub fn check(&self) -> Result<(), BadValue> {
+        let mut containers_left = VALUE_CONTAINERS_MAX;
+        self.check_inside(0, &mut containers_left)
     }
 
-    fn nests_deeper_than(&self, levels: usize) -> bool {
-        let deeper = |inner: &Self| inner.nests_deeper_than(levels - 1);
+    fn check_inside(&self, depth: usize, containers_left: &mut usize) -> Result<(), BadValue> {
+        if matches!(self, Self::List(_) | Self::Map(_)) {
+            cbor::enter_container(depth, containers_left)?;
+        }
+        let mut check = |inner: &Self| inner.check_inside(depth + 1, containers_left);
         match self {
-            Self::List(_) | Self::Map(_) if levels == 0 => true,
-            Self::List(items) => items.iter().any(deeper),
-            Self::Map(entries) => entries.values().any(deeper),
-            _ => false,
+            Self::List(items) => items.iter().try_for_each(&mut check),
+            Self::Map(entries) => entries.values().try_for_each(&mut check),
+            _ => Ok(()),
         }
     }
 }
@@ -233,6 +236,7 @@ impl<V: Into<Self>> From<Option<V>> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::VALUE_NESTING_MAX;
 
     #[test]
     fn accessors_give_what_is_there_and_nothing_else() {
@@ -257,8 +261,19 @@ mod tests {
                 }
             })
         };
-        assert!(!nested(VALUE_NESTING_MAX).nests_too_deep());
-        assert!(nested(VALUE_NESTING_MAX + 1).nests_too_deep());
-        assert!(!Value::Null.nests_too_deep());
+        assert_eq!(nested(VALUE_NESTING_MAX).check(), Ok(()));
+        assert_eq!(nested(VALUE_NESTING_MAX + 1).check(), Err(BadValue::TooDeep));
+        assert_eq!(Value::Null.check(), Ok(()));
+    }
+
+    #[test]
+    fn lists_and_maps_are_counted() {
+        let many = |count| Value::List(vec![Value::List(Vec::new()); count]);
+        let most = many(VALUE_CONTAINERS_MAX - 1);
+        assert_eq!(most.check(), Ok(()));
+        assert_eq!(Value::from_cbor(&most.to_cbor()), Ok(most));
+        let too_many = many(VALUE_CONTAINERS_MAX);
+        assert_eq!(too_many.check(), Err(BadValue::TooManyContainers));
+        assert_eq!(Value::from_cbor(&too_many.to_cbor()), Err(BadValue::TooManyContainers));
     }
 }

@@ -1,17 +1,53 @@
 //! How a node is made: a role, a name, ports, and the mode of its network.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use ltn_proto::{Limits, Permissions};
+use ltn_proto::{Address, Limits, Name, NodeConfig, Permissions, Role};
+use tokio::sync::{mpsc, watch};
 
+use crate::carrier::Carriers;
+use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
-use crate::node::Node;
-use crate::port::PortExpr;
+use crate::handlers::Handlers;
+use crate::inbox::Inbox;
+use crate::link::LinkContext;
+use crate::listen::{Listener, Serves};
+use crate::node::{Ends, Facts, Node, event_channel};
+use crate::port::{self, PortExpr};
+use crate::streams::Streams;
+use crate::tls::{Identity, Tls, random_bytes};
+use crate::wake::WAKES_MAX;
+
+/// Where servers listen, unless said.
+const MAIN_PORT: u16 = 4_000;
+/// Where data sockets listen, unless said.
+const DATA_PORT: u16 = 3_999;
+/// What the root is always called.
+const MAIN_NAME: &str = "Mainserver";
+/// What the root says of itself, unless said.
+const MAIN_DESCRIPTION: &str = "Main control node";
 
 /// What a node will be. Made by [`MainServer`], [`SubServer`], [`Server`], [`Client`] and
 /// [`Session`].
 #[derive(Debug, Clone)]
-pub struct NodeBuilder {}
+pub struct NodeBuilder {
+    role: Role,
+    name: String,
+    mode: Mode,
+    description: String,
+    port: Option<PortExpr>,
+    data_port: Option<PortExpr>,
+    ip: IpAddr,
+    newcomers: Permissions,
+    limits: Limits,
+}
+
+/// Which kind of network a node belongs to. There is no default on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    NotSaid,
+    Open,
+}
 
 /// The root of a network: short form of a builder.
 #[derive(Debug)]
@@ -33,31 +69,33 @@ impl MainServer {
     /// A main server at port 4000 with `Maindata` at 3999, or the next free ones.
     #[must_use]
     pub fn builder() -> NodeBuilder {
-        unimplemented!()
+        NodeBuilder::new(Role::MainServer, MAIN_NAME)
+            .description(MAIN_DESCRIPTION)
+            .data_port(PortExpr::FromDownwards(DATA_PORT))
     }
 }
 
 impl SubServer {
     /// A sub-server at 4000 or the next free port above.
     #[must_use]
-    pub fn builder(_name: &str) -> NodeBuilder {
-        unimplemented!()
+    pub fn builder(name: &str) -> NodeBuilder {
+        NodeBuilder::new(Role::SubServer, name)
     }
 }
 
 impl Server {
     /// A server for clients at 4000 or the next free port above.
     #[must_use]
-    pub fn builder(_name: &str) -> NodeBuilder {
-        unimplemented!()
+    pub fn builder(name: &str) -> NodeBuilder {
+        NodeBuilder::new(Role::Server, name)
     }
 }
 
 impl Client {
     /// A client of this name; an empty one asks for none.
     #[must_use]
-    pub fn builder(_name: &str) -> NodeBuilder {
-        unimplemented!()
+    pub fn builder(name: &str) -> NodeBuilder {
+        NodeBuilder::new(Role::Client, name)
     }
 }
 
@@ -65,61 +103,188 @@ impl Session {
     /// A visit.
     #[must_use]
     pub fn builder() -> NodeBuilder {
-        unimplemented!()
+        NodeBuilder::new(Role::Session, "")
     }
 }
 
 impl NodeBuilder {
+    fn new(role: Role, name: &str) -> Self {
+        Self {
+            role,
+            name: name.to_owned(),
+            mode: Mode::NotSaid,
+            description: String::new(),
+            port: role.accepts_children().then_some(PortExpr::FromUpwards(MAIN_PORT)),
+            data_port: None,
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            newcomers: Permissions::admin(),
+            limits: Limits::default(),
+        }
+    }
+
     /// The open mode: encrypted, on loopback only, every local user is admin.
     #[must_use]
-    pub fn open(self) -> Self {
+    pub const fn open(mut self) -> Self {
+        self.mode = Mode::Open;
         self
     }
 
     /// One line about this node.
     #[must_use]
-    pub fn description(self, _text: &str) -> Self {
+    pub fn description(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.description);
         self
     }
 
-    /// The port to listen at.
+    /// The port to listen at. Nodes that accept nobody (clients, sessions) have none, whatever is
+    /// said here.
     #[must_use]
-    pub fn port(self, _port: impl Into<PortExpr>) -> Self {
+    pub fn port(mut self, port: impl Into<PortExpr>) -> Self {
+        self.port = self.role.accepts_children().then(|| port.into());
         self
     }
 
-    /// Have a `Maindata` socket at this port.
+    /// Have a `Maindata` socket at this port; as with [`Self::port`], for servers only.
     #[must_use]
-    pub fn data_port(self, _port: impl Into<PortExpr>) -> Self {
+    pub fn data_port(mut self, port: impl Into<PortExpr>) -> Self {
+        self.data_port = self.role.accepts_children().then(|| port.into());
         self
     }
 
     /// Have no `Maindata` socket.
     #[must_use]
-    pub fn without_data_socket(self) -> Self {
+    pub fn without_data_socket(mut self) -> Self {
+        self.data_port = None;
         self
     }
 
     /// The address to listen at; 127.0.0.1 unless said.
     #[must_use]
-    pub fn listen(self, _ip: IpAddr) -> Self {
+    pub const fn listen(mut self, ip: IpAddr) -> Self {
+        self.ip = ip;
         self
     }
 
     /// What everybody may do at this node; in the open mode everything, unless said.
     #[must_use]
-    pub fn newcomers(self, _permissions: Permissions) -> Self {
+    pub fn newcomers(mut self, permissions: Permissions) -> Self {
+        self.newcomers = permissions;
         self
     }
 
     /// Other maxima than the usual ones.
     #[must_use]
-    pub fn limits(self, _limits: Limits) -> Self {
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
     /// Starts the node.
     pub async fn start(self) -> Result<Node, StartError> {
-        unimplemented!()
+        if self.mode == Mode::NotSaid {
+            return Err(StartError::NoMode);
+        }
+        if !self.ip.is_loopback() {
+            return Err(StartError::NotLoopback(self.ip));
+        }
+        let name = self.checked_name()?;
+        let identity = Identity::throw_away().map_err(no_identity)?;
+        let tls = Tls::open(&identity).map_err(no_identity)?;
+        let carriers = Carriers::tcp(&self.limits);
+        let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
+        let context = LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender);
+
+        let main = self.bind(&carriers, self.port.as_ref()).await?;
+        let data = self.bind(&carriers, self.data_port.as_ref()).await?;
+        let main = main.map(|bound| Listener::start(bound, Serves::LinksAndData, context.clone()));
+        let data = data.map(|bound| Listener::start(bound, Serves::DataOnly, context.clone()));
+        let facts = Facts {
+            id: identity.id(),
+            role: self.role,
+            address: main.as_ref().map(|listener| listener.address().clone()),
+            data_address: data.as_ref().map(|listener| listener.address().clone()),
+        };
+        let config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
+        let listeners = main.into_iter().chain(data).collect();
+        Ok(spawn(facts, config, context, listeners, wakes))
     }
+
+    fn checked_name(&self) -> Result<Option<Name>, StartError> {
+        if self.name.is_empty() {
+            return Ok(None);
+        }
+        let bad = |source| StartError::BadName { name: self.name.clone(), source };
+        Name::wanted(&self.name).map(Some).map_err(bad)
+    }
+
+    async fn bind(
+        &self,
+        carriers: &Carriers,
+        port: Option<&PortExpr>,
+    ) -> Result<Option<Box<dyn crate::carrier::Acceptor>>, StartError> {
+        let Some(port) = port else { return Ok(None) };
+        let bound = port::bind(carriers, self.ip, port).await;
+        bound
+            .map(Some)
+            .map_err(|error| StartError::PortInUse { tried: error.tried, source: error.source })
+    }
+
+    fn config(self, facts: &Facts, name: Option<Name>, seed: [u8; 32]) -> NodeConfig {
+        let data_address = facts.data_address.as_ref().and_then(Address::socket_addr);
+        NodeConfig {
+            id: facts.id,
+            role: self.role,
+            name,
+            description: self.description,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            address: facts.address.clone(),
+            data_port: data_address.map(|address| address.port()),
+            incarnation: 1,
+            starts: 1,
+            seed,
+            newcomers: self.newcomers,
+            limits: self.limits,
+        }
+    }
+}
+
+fn spawn(
+    facts: Facts,
+    config: NodeConfig,
+    context: LinkContext,
+    listeners: Vec<Listener>,
+    wakes: mpsc::Receiver<crate::wake::Wake>,
+) -> Node {
+    let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
+    let (inbox, messages) = Inbox::new();
+    let (life_sender, life) = watch::channel(Life::default());
+    let (streams, stream_ends) = Streams::new(facts.id, context.clone(), asks_sender.clone());
+    let events = event_channel();
+    let ends = Ends {
+        asks: asks_sender.clone(),
+        events: events.downgrade(),
+        messages,
+        life,
+        streams: streams.clone(),
+        stream_ends,
+    };
+    let handlers = Handlers::new(asks_sender);
+    let driver = Driver::new(Parts {
+        config,
+        context,
+        listeners,
+        wakes,
+        asks,
+        handlers,
+        inbox,
+        events,
+        life: life_sender,
+        streams,
+    });
+    tokio::spawn(driver.run());
+    Node::new(facts, ends)
+}
+
+fn no_identity(error: impl std::fmt::Display) -> StartError {
+    StartError::Identity(error.to_string())
 }

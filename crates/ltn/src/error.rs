@@ -89,3 +89,24 @@ pub enum TalkError {
     #[error("this node has stopped")]
     Stopped,
 }
+
+/// Why a stream could not be opened.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The other end could not be found.
+    #[error("nobody to open a stream to: {0}")]
+    Target(TalkError),
+    /// The other end, or a server on the way, refused.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// There is no way to the other end.
+    #[error("no route: {0}")]
+    NoRoute(NoRoute),
+    /// A data connection could not be made, or broke.
+    #[error("no data connection: {0}")]
+    Broken(String),
+    /// This node has stopped.
+    #[error("this node has stopped")]
+    Stopped,
+}

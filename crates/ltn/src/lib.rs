@@ -1,19 +1,70 @@
-//! LocalThingsNetwork (front page to be written).
+//! LocalThingsNetwork: an encrypted tree of your own machines that message, ask and command each
+//! other.
+//!
+//! A *main server* is the root, *sub-servers* hang below it in layers, *clients* join anywhere, and
+//! everybody reaches everybody by path: up, down and across.
+//!
+//! ```
+//! use ltn::{Client, MainServer};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let main = MainServer::builder().open().start().await?;
+//!     let lamp = Client::builder("lamp").open().start().await?;
+//!     lamp.connect(&main.address().ok_or("a server listens")?).await?;
+//!     lamp.offer("watts", 9).await?;
+//!     println!("the lamp takes {:?}", main.request("/lamp", "watts", ()).await?);
+//!     main.shutdown().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! There is one kind of thing, a [`Node`]; [`MainServer`], [`SubServer`], [`Server`], [`Client`] and
+//! [`Session`] only say what it is configured to be. What one can say:
+//!
+//! | verb | promise | ends as |
+//! |---|---|---|
+//! | [`Node::send`] | the target's program has taken the message | `Ok`, refused, no route, unknown |
+//! | [`Node::cast`] | none; in order and at most once | nothing |
+//! | [`Node::request`] | the handler is entered at most once | a value, failed, refused, no route, unknown |
+//! | [`Node::call`] | as a request; a dangerous command asks first | as a request, or a confirmation |
+//! | [`Node::open_stream`] | all bytes in order, or a failure at both ends | a [`DataStream`] |
+//!
+//! *Refused* and *no route* mean certainly not done; whatever is uncertain is *unknown*. Whom one
+//! talks to is a [`Target`]: a path (`"/sub1/lamp"`), a place relative to the speaker (`"../lamp"`),
+//! a bare name, an id, [`Target::Parent`] or [`Target::Root`].
+//!
+//! Below this crate, `ltn-proto` is the mind of a node, without any input or output; here are its
+//! body (one driver task per node, a reader and a writer per link) and its front door. Other crates
+//! use only what is public here.
 
 mod builder;
+mod carrier;
+mod dial;
+mod driver;
 mod error;
+mod handlers;
+mod inbox;
+mod link;
+mod listen;
+mod listing;
 mod node;
 mod port;
+mod streams;
+mod tls;
+mod wake;
+mod words;
 
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
-pub use error::{ConnectError, StartError, TalkError};
+pub use error::{ConnectError, StartError, StreamError, TalkError};
 pub use ltn_proto::{
-    Address, CloseReason, CommandSpec, Confirmation, Content, Event, Limits, Line, Name, NoRoute,
-    NodeId, NodePath, Outcome, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
+    Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
+    Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
+    ParameterKind, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
     RollCallOutcome, Snapshot, Target, TreeNode, Value, draw_tree, nearest, parse_line, sanitise,
     sanitise_line,
 };
-pub use node::{
-    Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Node, Question,
-};
+pub use node::Node;
 pub use port::{BadPortExpr, PortExpr};
+pub use streams::DataStream;
+pub use words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};

@@ -1,322 +1,462 @@
-//! The handle that programs hold.
+//! The handle that programs hold: every verb of the network is a method on it.
+//!
+//! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
+//! nothing of links. What is said and heard is in `words.rs`.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ltn_proto::limits::{MESSAGE_BYTES_MAX, ORDER_LIFETIME, WORD_BYTES_MAX};
 use ltn_proto::{
-    Address, CommandSpec, Confirmation, Content, Event, NodeId, NodePath, Role, Snapshot, Target,
-    TreeNode, Value,
+    Address, CommandSpec, Confirmation, Content, Event, NodeId, Op, OpId, Outcome, Refusal,
+    RefusalKind, Role, Snapshot, Target, TreeNode, Value,
 };
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
-use crate::error::{ConnectError, TalkError};
+use crate::driver::{Ask, End, Life, Waited};
+use crate::error::{ConnectError, StreamError, TalkError};
+use crate::handlers::Offer;
+use crate::listing;
+use crate::streams::{DataStream, StreamEnds, Streams};
+use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
+
+/// How long a send or a request waits for its answer, unless said.
+const TALK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a call waits for its result, unless said: a command may have work to do.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the second word for a dangerous command waits for its result: what it sets off may go
+/// through the whole network first.
+const CONFIRM_TIMEOUT: Duration = ORDER_LIFETIME.saturating_add(TALK_TIMEOUT);
+/// How long `connect` waits for the data connection once the server has let this node in.
+const DATA_TIMEOUT: Duration = Duration::from_secs(2);
+/// All that the contents in the driver's queue may take together, in KiB: a few of the largest
+/// messages. Contents up to [`SMALL_BYTES`] are bounded by the length of the queue.
+const QUEUED_KIB_MAX: usize = 8 * 1024;
+/// See [`QUEUED_KIB_MAX`].
+const SMALL_BYTES: usize = 4 * 1024;
+/// Events that a receiver may fall behind.
+const EVENTS_MAX: usize = 1_024;
 
 /// A running node. Cheap to clone; the node stops when told to, not when handles are dropped.
 #[derive(Debug, Clone)]
-pub struct Node {}
-
-/// What joining a server brought.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Joined {
-    /// The server's id.
-    pub server: NodeId,
-    /// What the server calls itself.
-    pub server_name: String,
-    /// The name that this node has there.
-    pub name: Option<String>,
-    /// Why it is not the wanted one.
-    pub name_reason: Option<String>,
-    /// The port of the server's `Maindata` socket if it has one and we are connected to it.
-    pub data_port: Option<u16>,
-    /// May this node do everything there?
-    pub admin: bool,
-    /// The server's texts of welcome.
-    pub welcome: Vec<String>,
+pub struct Node {
+    shared: Arc<Shared>,
 }
 
-/// What a command answered.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CallReply {
-    /// It ran; this is its result.
-    Done(Value),
-    /// It is dangerous and did nothing yet: see [`Node::confirm`].
-    Confirm(Confirmation),
+/// What all handles of one node have in common.
+#[derive(Debug)]
+struct Shared {
+    facts: Facts,
+    asks: mpsc::Sender<Ask>,
+    room: Arc<Semaphore>,
+    next_op: AtomicU64,
+    events: broadcast::WeakSender<Event>,
+    messages: Mutex<Option<mpsc::Receiver<Message>>>,
+    life: watch::Receiver<Life>,
+    streams: Streams,
+    incoming: Mutex<Option<mpsc::Receiver<DataStream>>>,
+    data: watch::Receiver<Option<NodeId>>,
 }
 
-/// A message that came in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Message {
-    /// Who sent it, as the links say.
-    pub from: NodeId,
-    /// The sender's place, where it is known here; else see [`Node::locate`].
-    pub sender: Option<NodePath>,
-    /// What it says.
-    pub content: Content,
+/// What never changes while a node runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// Who it is.
+    pub(crate) id: NodeId,
+    /// What it was configured to be.
+    pub(crate) role: Role,
+    /// Where its listener is reached.
+    pub(crate) address: Option<Address>,
+    /// Where its data socket is reached.
+    pub(crate) data_address: Option<Address>,
 }
 
-/// A question that came in for a requestable of this node.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Question {
-    /// Who asks.
-    pub from: NodeId,
-    /// With what.
-    pub argument: Value,
-}
-
-/// A command that came in, checked against its declaration.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Invocation {
-    /// Who calls.
-    pub from: NodeId,
-    /// Did it come by the caller's own link?
-    pub direct: bool,
-    /// The arguments in the order of the declaration.
-    pub arguments: Vec<Value>,
-}
-
-/// Where a node is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
-    /// Who.
-    pub id: NodeId,
-    /// Where.
-    pub path: NodePath,
+/// The ends of the driver's queues that belong to the handles.
+pub(crate) struct Ends {
+    /// Into the driver.
+    pub(crate) asks: mpsc::Sender<Ask>,
+    /// Events for everybody.
+    pub(crate) events: broadcast::WeakSender<Event>,
+    /// Messages for the first who asks.
+    pub(crate) messages: mpsc::Receiver<Message>,
+    /// Which run this is and whether it is the last.
+    pub(crate) life: watch::Receiver<Life>,
+    /// Opens streams.
+    pub(crate) streams: Streams,
+    /// Streams that others open, and to whom a data connection stands.
+    pub(crate) stream_ends: StreamEnds,
 }
 
 impl Node {
+    pub(crate) fn new(facts: Facts, ends: Ends) -> Self {
+        let shared = Shared {
+            facts,
+            asks: ends.asks,
+            room: Arc::new(Semaphore::new(QUEUED_KIB_MAX)),
+            next_op: AtomicU64::new(1),
+            events: ends.events,
+            messages: Mutex::new(Some(ends.messages)),
+            life: ends.life,
+            streams: ends.streams,
+            incoming: Mutex::new(Some(ends.stream_ends.incoming)),
+            data: ends.stream_ends.joined,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
     /// This node's id.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        unimplemented!()
+        self.shared.facts.id
     }
 
     /// What it was configured to be.
     #[must_use]
     pub fn role(&self) -> Role {
-        unimplemented!()
+        self.shared.facts.role
     }
 
     /// Where its listener is reached, if it has one.
     #[must_use]
     pub fn address(&self) -> Option<Address> {
-        unimplemented!()
+        self.shared.facts.address.clone()
     }
 
     /// Where its `Maindata` socket is reached, if it has one.
     #[must_use]
     pub fn data_address(&self) -> Option<Address> {
-        unimplemented!()
+        self.shared.facts.data_address.clone()
     }
 
     /// Joins the server at this address. If this node has a higher server already it moves: the old
     /// one is left only when the new one has taken it.
-    pub async fn connect(&self, _to: &Address) -> Result<Joined, ConnectError> {
-        unimplemented!()
+    pub async fn connect(&self, to: &Address) -> Result<Joined, ConnectError> {
+        self.join(to, false).await
     }
 
     /// As [`Self::connect`], but goes on trying until it works or the node stops.
-    pub async fn connect_until_it_works(&self, _to: &Address) -> Result<Joined, ConnectError> {
-        unimplemented!()
+    pub async fn connect_until_it_works(&self, to: &Address) -> Result<Joined, ConnectError> {
+        self.join(to, true).await
+    }
+
+    async fn join(&self, to: &Address, persist: bool) -> Result<Joined, ConnectError> {
+        if self.address().is_some_and(|own| own.same_listener(to)) {
+            return Err(ConnectError::OwnAddress(to.to_string()));
+        }
+        let id = self.next_op();
+        let (end, ended) = oneshot::channel();
+        let op = Op::Connect { op: id, to: to.clone(), persist };
+        let end = End::Joined { to: to.clone(), persist, end };
+        let ask = Waited { id, op, end, room: None };
+        self.ask(Ask::Wait(Box::new(ask))).await.map_err(|_| ConnectError::Stopped)?;
+        let mut joined = ended.await.map_err(|_| ConnectError::Stopped)??;
+        if joined.data_port.is_some() && !self.has_data_connection(joined.server).await {
+            joined.data_port = None;
+        }
+        Ok(joined)
+    }
+
+    /// Waits for the data connection to this server, which follows its welcome.
+    async fn has_data_connection(&self, server: NodeId) -> bool {
+        let mut data = self.shared.data.clone();
+        let stands = data.wait_for(|peer| *peer == Some(server));
+        matches!(tokio::time::timeout(DATA_TIMEOUT, stands).await, Ok(Ok(_)))
     }
 
     /// Leaves the higher server and does not come back by itself.
     pub async fn disconnect(&self) -> Result<(), TalkError> {
-        unimplemented!()
+        done(self.outcome_of(|op| Op::Disconnect { op }, None).await?).map(drop)
     }
 
     /// Sends a message; returns when the target's application has taken it.
     pub async fn send(
         &self,
-        _to: impl IntoTarget,
-        _content: impl Into<Body>,
+        to: impl IntoTarget,
+        content: impl Into<Body>,
     ) -> Result<(), TalkError> {
-        unimplemented!()
+        let (to, Body(content)) = (to.into_target()?, content.into());
+        let room = self.room_for(&content).await?;
+        let op = |op| Op::Send { op, to, content, timeout: TALK_TIMEOUT };
+        done(self.outcome_of(op, room).await?).map(drop)
     }
 
     /// Sends a message that nobody acknowledges. Waits only for room in this node's own queue.
     pub async fn cast(
         &self,
-        _to: impl IntoTarget,
-        _content: impl Into<Body>,
+        to: impl IntoTarget,
+        content: impl Into<Body>,
     ) -> Result<(), TalkError> {
-        unimplemented!()
+        let (to, Body(content)) = (to.into_target()?, content.into());
+        let room = self.room_for(&content).await?;
+        self.ask(Ask::Cast { to, content, room }).await
     }
 
     /// Asks a requestable and waits for the value, 5 s at most.
     pub async fn request(
         &self,
-        _to: impl IntoTarget,
-        _name: &str,
-        _argument: impl Into<Value>,
+        to: impl IntoTarget,
+        name: &str,
+        argument: impl Into<Value>,
     ) -> Result<Value, TalkError> {
-        unimplemented!()
+        self.request_within(TALK_TIMEOUT, to, name, argument).await
     }
 
     /// As [`Self::request`] with a time limit of one's own.
     pub async fn request_within(
         &self,
-        _timeout: Duration,
-        _to: impl IntoTarget,
-        _name: &str,
-        _argument: impl Into<Value>,
+        timeout: Duration,
+        to: impl IntoTarget,
+        name: &str,
+        argument: impl Into<Value>,
     ) -> Result<Value, TalkError> {
-        unimplemented!()
+        let (to, name, argument) = (to.into_target()?, name.to_owned(), argument.into());
+        let op = |op| Op::Request { op, to, name, argument, timeout };
+        done(self.outcome_of(op, None).await?)
     }
 
     /// Runs a command and waits for its result, 30 s at most.
     pub async fn call(
         &self,
-        _to: impl IntoTarget,
-        _command: &str,
-        _arguments: Vec<Value>,
+        to: impl IntoTarget,
+        command: &str,
+        arguments: Vec<Value>,
     ) -> Result<CallReply, TalkError> {
-        unimplemented!()
+        self.call_within(CALL_TIMEOUT, to, command, arguments).await
+    }
+
+    /// As [`Self::call`] with a time limit of one's own.
+    pub async fn call_within(
+        &self,
+        timeout: Duration,
+        to: impl IntoTarget,
+        command: &str,
+        arguments: Vec<Value>,
+    ) -> Result<CallReply, TalkError> {
+        let (to, command) = (to.into_target()?, command.to_owned());
+        let op = |op| Op::Call { op, to, command, arguments, token: None, timeout };
+        match self.outcome_of(op, None).await? {
+            Outcome::Confirm(confirmation) => Ok(CallReply::Confirm(confirmation)),
+            outcome => done(outcome).map(CallReply::Done),
+        }
     }
 
     /// The second word for a dangerous command: the same command with the token it asked for.
     pub async fn confirm(
         &self,
-        _to: impl IntoTarget,
-        _command: &str,
-        _arguments: Vec<Value>,
-        _confirmation: &Confirmation,
+        to: impl IntoTarget,
+        command: &str,
+        arguments: Vec<Value>,
+        confirmation: &Confirmation,
     ) -> Result<Value, TalkError> {
-        unimplemented!()
+        let (to, command) = (to.into_target()?, command.to_owned());
+        let (token, timeout) = (Some(confirmation.token), CONFIRM_TIMEOUT);
+        let op = |op| Op::Call { op, to, command, arguments, token, timeout };
+        done(self.outcome_of(op, None).await?)
     }
 
     /// Finds a node: its id and its place.
-    pub async fn locate(&self, _target: impl IntoTarget) -> Result<Location, TalkError> {
-        unimplemented!()
+    pub async fn locate(&self, target: impl IntoTarget) -> Result<Location, TalkError> {
+        let target = target.into_target()?;
+        let op = |op| Op::Locate { op, target, timeout: TALK_TIMEOUT };
+        let found = done(self.outcome_of(op, None).await?)?;
+        listing::location(&found).ok_or_else(|| unreadable("place"))
     }
 
     /// What this node knows: itself, its place and its own subtree.
     pub async fn snapshot(&self) -> Result<Snapshot, TalkError> {
-        unimplemented!()
+        let (reply, picture) = oneshot::channel();
+        self.ask(Ask::Snapshot(reply)).await?;
+        picture.await.map_err(|_| TalkError::Stopped)
     }
 
     /// The whole tree as the main server knows it, in drawing order (see [`Snapshot::tree`]).
     pub async fn network(&self) -> Result<Vec<TreeNode>, TalkError> {
-        unimplemented!()
+        self.subtree_of(Target::Root).await
     }
 
     /// The tree below (and with) this node, as that node knows it.
-    pub async fn subtree_of(&self, _target: impl IntoTarget) -> Result<Vec<TreeNode>, TalkError> {
-        unimplemented!()
+    pub async fn subtree_of(&self, target: impl IntoTarget) -> Result<Vec<TreeNode>, TalkError> {
+        let list = self.request(target, listing::REQUESTABLE, Value::Null).await?;
+        listing::tree(&list).ok_or_else(|| unreadable("list"))
     }
 
     /// Offers a value to everybody who asks for it by this name; replaces an earlier one.
-    pub async fn offer(&self, _name: &str, _value: impl Into<Value>) -> Result<(), TalkError> {
-        unimplemented!()
+    pub async fn offer(&self, name: &str, value: impl Into<Value>) -> Result<(), TalkError> {
+        self.put_on_offer(name, Offer::Value(value.into())).await
     }
 
     /// Offers a function to everybody who asks for it by this name; replaces an earlier one. It
     /// runs in a task of its own for each question. An `Err` is the text of a failure.
-    pub async fn handle<F, Fut>(&self, _name: &str, _handler: F) -> Result<(), TalkError>
+    pub async fn handle<F, Fut>(&self, name: &str, handler: F) -> Result<(), TalkError>
     where
         F: Fn(Question) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Value, String>> + Send + 'static,
     {
-        unimplemented!()
+        let function =
+            Arc::new(move |question| -> crate::handlers::Running { Box::pin(handler(question)) });
+        self.put_on_offer(name, Offer::Function(function)).await
     }
 
     /// Offers a command; replaces an earlier one of this name.
-    pub async fn command<F, Fut>(&self, _spec: CommandSpec, _handler: F) -> Result<(), TalkError>
+    pub async fn command<F, Fut>(&self, spec: CommandSpec, handler: F) -> Result<(), TalkError>
     where
         F: Fn(Invocation) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Value, String>> + Send + 'static,
     {
-        unimplemented!()
+        let action = Arc::new(move |invocation| -> crate::handlers::Running {
+            Box::pin(handler(invocation))
+        });
+        let name = spec.name.clone();
+        self.put_on_offer(&name, Offer::Command(spec, action)).await
+    }
+
+    async fn put_on_offer(&self, name: &str, offer: Offer) -> Result<(), TalkError> {
+        if name.is_empty() || name.len() > WORD_BYTES_MAX {
+            let text = format!("a name on offer has 1 to {WORD_BYTES_MAX} bytes");
+            return Err(TalkError::Refused(Refusal::new(RefusalKind::BadArguments, text)));
+        }
+        let (reply, offered) = oneshot::channel();
+        self.ask(Ask::Offer { name: name.to_owned(), offer: Box::new(offer), reply }).await?;
+        offered.await.map_err(|_| TalkError::Stopped)?.map_err(TalkError::Refused)
     }
 
     /// Offers the requestable or command of this name no longer.
-    pub async fn withdraw(&self, _name: &str) -> Result<(), TalkError> {
-        unimplemented!()
+    pub async fn withdraw(&self, name: &str) -> Result<(), TalkError> {
+        let (reply, withdrawn) = oneshot::channel();
+        self.ask(Ask::Withdraw { name: name.to_owned(), reply }).await?;
+        withdrawn.await.map_err(|_| TalkError::Stopped)
     }
 
     /// All that happens to this node from now on (never `Event::Ended`, and no messages). A
     /// receiver that falls 1,024 events behind misses the oldest and is told so.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        unimplemented!()
+        match self.shared.events.upgrade() {
+            Some(events) => events.subscribe(),
+            // Nothing happens to a node that has stopped: a receiver that is closed says so.
+            None => broadcast::channel(1).1,
+        }
     }
 
     /// Takes the queue of messages that come in; there is one, and the first who asks gets it.
     /// While nobody has taken it, up to 1,024 messages wait and further ones are refused as busy.
     #[must_use]
     pub fn messages(&self) -> Option<mpsc::Receiver<Message>> {
-        unimplemented!()
+        self.shared.messages.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Opens a stream of bytes to another node, hop by hop over connections of its own, so that it
+    /// is in nobody's way.
+    pub async fn open_stream(&self, to: impl IntoTarget) -> Result<DataStream, StreamError> {
+        let destination = match to.into_target().map_err(StreamError::Target)? {
+            Target::Id(id) => id,
+            target => self.locate(target).await.map_err(StreamError::Target)?.id,
+        };
+        self.shared.streams.open(destination).await
+    }
+
+    /// Takes the queue of streams that others open to this node; there is one, and the first who
+    /// asks gets it. Up to 64 streams wait in it, further ones are refused as busy.
+    #[must_use]
+    pub fn incoming_streams(&self) -> Option<mpsc::Receiver<DataStream>> {
+        self.shared.incoming.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Stops this node: leaves the higher server, tells everybody below, closes everything.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        // A queue that is closed already means that it has stopped.
+        let _ = self.ask(Ask::plain(Op::Stop { restart: false })).await;
+        self.stopped().await;
     }
 
     /// Restarts this node in place: same identity, name and ports; everybody comes back.
     pub async fn restart(&self) {
-        unimplemented!()
+        let mut life = self.shared.life.clone();
+        let run = life.borrow().run;
+        if self.ask(Ask::plain(Op::Stop { restart: true })).await.is_ok() {
+            // An error means that the driver is gone, and with it the node.
+            let _ = life.wait_for(|life| life.run > run || life.ended).await;
+        }
     }
 
     /// Returns when this node has stopped, by whatever way.
     pub async fn stopped(&self) {
-        unimplemented!()
+        let mut life = self.shared.life.clone();
+        // An error means that the driver is gone, and with it the node.
+        let _ = life.wait_for(|life| life.ended).await;
+    }
+
+    fn next_op(&self) -> OpId {
+        OpId(self.shared.next_op.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts something into the driver's queue; waits only if the queue is full.
+    async fn ask(&self, ask: Ask) -> Result<(), TalkError> {
+        match self.shared.asks.try_send(ask) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(ask)) => {
+                self.shared.asks.send(ask).await.map_err(|_| TalkError::Stopped)
+            }
+            Err(TrySendError::Closed(_)) => Err(TalkError::Stopped),
+        }
+    }
+
+    async fn outcome_of(
+        &self,
+        op: impl FnOnce(OpId) -> Op,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<Outcome, TalkError> {
+        let id = self.next_op();
+        let (end, ended) = oneshot::channel();
+        let ask = Waited { id, op: op(id), end: End::Outcome(end), room };
+        self.ask(Ask::Wait(Box::new(ask))).await?;
+        ended.await.map_err(|_| TalkError::Stopped)
+    }
+
+    /// Waits until large contents have room in the driver's queue; small ones have it anyway.
+    async fn room_for(&self, content: &Content) -> Result<Option<OwnedSemaphorePermit>, TalkError> {
+        let bytes = match content {
+            Content::Text(text) => text.len(),
+            Content::Bytes(bytes) => bytes.len(),
+            // A value's size is known when it is encoded, and then the mind refuses too large ones.
+            Content::Value(_) => return Ok(None),
+        };
+        if bytes <= SMALL_BYTES {
+            return Ok(None);
+        }
+        if bytes > MESSAGE_BYTES_MAX {
+            let text = format!("a message has {MESSAGE_BYTES_MAX} bytes at most");
+            return Err(TalkError::Refused(Refusal::new(RefusalKind::TooLarge, text)));
+        }
+        let kib = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.shared.room).acquire_many_owned(kib).await;
+        room.map(Some).map_err(|_| TalkError::Stopped)
     }
 }
 
-/// Whatever can be read as a [`Target`]: a target, an id, a path or a text.
-pub trait IntoTarget {
-    /// Reads it.
-    fn into_target(self) -> Result<Target, TalkError>;
+/// A channel for events, as the driver and the handles share it.
+pub(crate) fn event_channel() -> broadcast::Sender<Event> {
+    broadcast::channel(EVENTS_MAX).0
 }
 
-impl IntoTarget for Target {
-    fn into_target(self) -> Result<Target, TalkError> {
-        Ok(self)
+fn done(outcome: Outcome) -> Result<Value, TalkError> {
+    match outcome {
+        Outcome::Delivered => Ok(Value::Null),
+        Outcome::Reply(value) => Ok(value),
+        Outcome::Failed(text) => Err(TalkError::Failed(text)),
+        Outcome::Refused(refusal) => Err(TalkError::Refused(refusal)),
+        Outcome::NoRoute(no_route) => Err(TalkError::NoRoute(no_route)),
+        Outcome::Unknown(text) => Err(TalkError::Unknown(text)),
+        Outcome::Confirm(confirmation) => {
+            Err(TalkError::Refused(Refusal::new(RefusalKind::BadToken, confirmation.text)))
+        }
+        other => Err(TalkError::Unknown(format!("an end of a new kind: {}", other.word()))),
     }
 }
 
-impl IntoTarget for NodeId {
-    fn into_target(self) -> Result<Target, TalkError> {
-        Ok(Target::Id(self))
-    }
-}
-
-impl IntoTarget for NodePath {
-    fn into_target(self) -> Result<Target, TalkError> {
-        Ok(Target::Path(self))
-    }
-}
-
-impl IntoTarget for &str {
-    fn into_target(self) -> Result<Target, TalkError> {
-        self.parse().map_err(TalkError::BadTarget)
-    }
-}
-
-/// What can be sent: text, a value, or bytes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Body(pub(crate) Content);
-
-impl From<&str> for Body {
-    fn from(text: &str) -> Self {
-        Self(Content::Text(text.to_owned()))
-    }
-}
-
-impl From<String> for Body {
-    fn from(text: String) -> Self {
-        Self(Content::Text(text))
-    }
-}
-
-impl From<Value> for Body {
-    fn from(value: Value) -> Self {
-        Self(Content::Value(value))
-    }
-}
-
-impl From<bytes::Bytes> for Body {
-    fn from(bytes: bytes::Bytes) -> Self {
-        Self(Content::Bytes(bytes))
-    }
+fn unreadable(what: &str) -> TalkError {
+    TalkError::Failed(format!("the answer is no {what} that this version can read"))
 }

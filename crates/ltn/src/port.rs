@@ -1,12 +1,35 @@
 //! Which port a server takes: a number, a list, or "the next free one".
+//!
+//! Knows how such an expression is written and tries its ports one by one; what is bound, and by
+//! which carrier, is not its business.
 
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+
+use ltn_proto::Address;
+
+use crate::carrier::{Acceptor, Carriers};
+
+/// How many ports "the next free one" looks at before it gives up: more than any one machine runs
+/// servers, few enough to say no at once.
+const SEARCH_PORTS_MAX: u16 = 256;
+/// The most ports that a list may name.
+const LIST_PORTS_MAX: usize = 64;
 
 /// A port expression.
 ///
 /// `4000` or `=4000` is exactly that port, `>4000` is 4000 or the next free one above, `<3999` is
 /// 3999 or the next free one below, `4000,4010,4020` the first free one of these, and `0` whatever
 /// the system gives.
+///
+/// ```
+/// use ltn::PortExpr;
+/// assert_eq!(">4000".parse(), Ok(PortExpr::FromUpwards(4000)));
+/// assert_eq!("4000, 4010".parse(), Ok(PortExpr::FirstOf(vec![4000, 4010])));
+/// assert!("4000+".parse::<PortExpr>().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PortExpr {
     /// This one.
@@ -19,6 +42,37 @@ pub enum PortExpr {
     FromDownwards(u16),
 }
 
+impl PortExpr {
+    /// The ports to try, in this order. Port 0 means "any" and is only ever tried when it is named.
+    fn candidates(&self) -> Vec<u16> {
+        match self {
+            Self::Exactly(port) => vec![*port],
+            Self::FirstOf(ports) => ports.clone(),
+            Self::FromUpwards(port) => {
+                (*port..=port.saturating_add(SEARCH_PORTS_MAX - 1)).collect()
+            }
+            Self::FromDownwards(port) => {
+                let lowest = port.saturating_sub(SEARCH_PORTS_MAX - 1).max(1);
+                (lowest..=*port).rev().collect()
+            }
+        }
+    }
+}
+
+impl fmt::Display for PortExpr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(port) => write!(f, "{port}"),
+            Self::FirstOf(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                f.write_str(&ports.join(","))
+            }
+            Self::FromUpwards(port) => write!(f, ">{port}"),
+            Self::FromDownwards(port) => write!(f, "<{port}"),
+        }
+    }
+}
+
 /// A text that is no port expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no port expression: write 4000, >4000, <3999 or 4000,4010")]
@@ -27,13 +81,158 @@ pub struct BadPortExpr(String);
 impl FromStr for PortExpr {
     type Err = BadPortExpr;
 
-    fn from_str(_text: &str) -> Result<Self, BadPortExpr> {
-        unimplemented!()
+    fn from_str(text: &str) -> Result<Self, BadPortExpr> {
+        let bad = || BadPortExpr(text.chars().take(64).collect());
+        // `parse` alone would take `+4000`, which looks like an expression of another kind.
+        let number = |digits: &str| {
+            let digits = digits.trim();
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<u16>().ok().filter(|_| plain).ok_or_else(bad)
+        };
+        let from = |digits: &str| number(digits).and_then(|p| (p > 0).then_some(p).ok_or_else(bad));
+        let trimmed = text.trim();
+        if let Some(port) = trimmed.strip_prefix('>') {
+            from(port).map(Self::FromUpwards)
+        } else if let Some(port) = trimmed.strip_prefix('<') {
+            from(port).map(Self::FromDownwards)
+        } else if trimmed.contains(',') {
+            let ports: Vec<u16> = trimmed.split(',').map(number).collect::<Result<_, _>>()?;
+            (ports.len() <= LIST_PORTS_MAX).then_some(Self::FirstOf(ports)).ok_or_else(bad)
+        } else {
+            number(trimmed.strip_prefix('=').unwrap_or(trimmed)).map(Self::Exactly)
+        }
     }
 }
 
 impl From<u16> for PortExpr {
     fn from(port: u16) -> Self {
         Self::Exactly(port)
+    }
+}
+
+/// No port of an expression could be had.
+#[derive(Debug, thiserror::Error)]
+#[error("no free port: {tried}: {source}")]
+pub(crate) struct PortError {
+    /// What was tried, in words.
+    pub(crate) tried: String,
+    /// What the system said last.
+    pub(crate) source: io::Error,
+}
+
+/// Binds the first port of the expression that is free at this IP address.
+pub(crate) async fn bind(
+    carriers: &Carriers,
+    ip: IpAddr,
+    expression: &PortExpr,
+) -> Result<Box<dyn Acceptor>, PortError> {
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the list names no port");
+    let mut tried = Vec::new();
+    for port in expression.candidates() {
+        tried.push(port);
+        match carriers.listen(&Address::from(SocketAddr::new(ip, port))).await {
+            Ok(acceptor) => return Ok(acceptor),
+            Err(error) => {
+                // A port that is taken, or that only the system's own servers may have, says
+                // nothing about the next one; any other error would come again.
+                let next_may_do = matches!(
+                    error.kind(),
+                    io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+                );
+                last = error;
+                if !next_may_do {
+                    break;
+                }
+            }
+        }
+    }
+    Err(PortError { tried: in_words(ip, &tried), source: last })
+}
+
+fn in_words(ip: IpAddr, tried: &[u16]) -> String {
+    match tried {
+        [] => format!("nothing was tried at {ip}"),
+        [port] => format!("{} was tried", SocketAddr::new(ip, *port)),
+        [first, .., last] => {
+            format!("{} ports from {first} to {last} were tried at {ip}", tried.len())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use ltn_proto::Limits;
+
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn port_of(acceptor: &dyn Acceptor) -> u16 {
+        acceptor.address().socket_addr().unwrap().port()
+    }
+
+    #[test]
+    fn every_form_is_read_and_written_back() {
+        for (text, expression) in [
+            ("4000", PortExpr::Exactly(4000)),
+            ("=4000", PortExpr::Exactly(4000)),
+            (" 0 ", PortExpr::Exactly(0)),
+            (">4000", PortExpr::FromUpwards(4000)),
+            ("< 3999", PortExpr::FromDownwards(3999)),
+            ("4000, 4010,4020", PortExpr::FirstOf(vec![4000, 4010, 4020])),
+        ] {
+            let read: PortExpr = text.parse().unwrap();
+            assert_eq!(read, expression);
+            assert_eq!(read.to_string().parse(), Ok(expression));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_an_error() {
+        let long_list = vec!["1"; LIST_PORTS_MAX + 1].join(",");
+        for text in [
+            "", "=", ">", "x", "-1", "+4000", "65536", ">0", "<0", "4000,", "4000,x", "<>4",
+            &long_list,
+        ] {
+            assert!(text.parse::<PortExpr>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_search_ends_at_the_ends_of_the_range() {
+        assert_eq!(PortExpr::FromUpwards(65_534).candidates(), [65_534, 65_535]);
+        assert_eq!(PortExpr::FromDownwards(3).candidates(), [3, 2, 1]);
+        assert_eq!(PortExpr::FromUpwards(4000).candidates().len(), 256);
+        assert_eq!(PortExpr::FromDownwards(3999).candidates()[..2], [3999, 3998]);
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_leads_to_the_next_one_or_to_an_error_that_says_what_was_tried() {
+        let carriers = Carriers::tcp(&Limits::default());
+        let taken = bind(&carriers, HERE, &PortExpr::Exactly(0)).await.unwrap();
+        let port = port_of(&*taken);
+
+        let above = bind(&carriers, HERE, &PortExpr::FromUpwards(port)).await.unwrap();
+        assert!(port_of(&*above) > port);
+        let below = bind(&carriers, HERE, &PortExpr::FromDownwards(port)).await.unwrap();
+        assert!(port_of(&*below) < port);
+        let list = PortExpr::FirstOf(vec![port, 0]);
+        assert_ne!(port_of(&*bind(&carriers, HERE, &list).await.unwrap()), port);
+
+        let error = bind(&carriers, HERE, &PortExpr::Exactly(port)).await.unwrap_err();
+        assert_eq!(error.tried, format!("127.0.0.1:{port} was tried"));
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+        let error = bind(&carriers, HERE, &PortExpr::FirstOf(vec![port; 2])).await.unwrap_err();
+        assert_eq!(error.tried, format!("2 ports from {port} to {port} were tried at 127.0.0.1"));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_ours_is_no_reason_to_go_on() {
+        let carriers = Carriers::tcp(&Limits::default());
+        let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
+        let error = bind(&carriers, elsewhere, &PortExpr::FromUpwards(4000)).await.unwrap_err();
+        assert_eq!(error.tried, "192.0.2.1:4000 was tried");
     }
 }

@@ -1,14 +1,51 @@
-//! The mind of one node. See the crate documentation for the drive contract.
+//! The mind of one node: the only folder that knows all rooms.
+//!
+//! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
+//! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
+//! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
+//! what this node asks of others, `answering.rs` what others ask of it, `builtin.rs` and
+//! `ordering.rs` the commands that come with every node, `picture.rs` what it tells of itself.
+
+mod admitting;
+mod answering;
+mod asking;
+mod builtin;
+mod joining;
+mod links;
+mod mapping;
+mod ordering;
+mod picture;
+mod routing;
+
+pub use routing::StreamHop;
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::address::Address;
-use crate::event::{Input, Output};
-use crate::id::NodeId;
-use crate::limits::Limits;
+use crate::body::{Change, EdgeDone, Place};
+use crate::confirmations::Confirmations;
+use crate::edges::Edges;
+use crate::event::{Event, Input, Op, Output};
+use crate::expiring::Deadlines;
+use crate::fragments::Reassembly;
+use crate::id::{DialId, LinkId, NodeId};
+use crate::inbound::Inbound;
+use crate::known::Known;
+use crate::limits::{Limits, STALE_LIFETIME};
+use crate::links::Links;
 use crate::moment::Moment;
 use crate::name::Name;
+use crate::offers::Offers;
+use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::permissions::Permissions;
+use crate::random::Random;
+use crate::requests::Requests;
 use crate::role::Role;
-use crate::snapshot::Snapshot;
+use crate::rollcall::RollCall;
+use crate::snapshot::Counters;
+use crate::tree::Tree;
+use crate::uplink::Uplink;
 
 /// What a node is made of.
 #[derive(Debug, Clone)]
@@ -41,32 +78,240 @@ pub struct NodeConfig {
 
 /// The mind: everything that one node knows and decides.
 #[derive(Debug)]
-pub struct NodeState {}
+pub struct NodeState {
+    config: NodeConfig,
+    outputs: VecDeque<Output>,
+    random: Random,
+    started: Moment,
+    name: Name,
+    /// Where the parent said that this node is.
+    place: Place,
+    /// Counts the places this node took; the highest is the one that holds.
+    edition: u64,
+    /// Counts the attempts to take one.
+    attempts: u64,
+    dials: u64,
+    links: Links,
+    link_deadlines: Deadlines<LinkId>,
+    uplink: Uplink,
+    tree: Tree,
+    /// What the parent has not been told yet.
+    changes: Vec<Change>,
+    /// Only the root has this book.
+    edges: Option<Edges>,
+    /// Ends of edges that the root could not be told.
+    untold_edges: Vec<EdgeDone>,
+    known: Known,
+    requests: Requests,
+    inbound: Inbound,
+    reassembly: Reassembly,
+    offers: Offers,
+    confirmations: Confirmations,
+    roll_call: Option<RollCall>,
+    stopping: Option<Stopping>,
+    next_sweep: Moment,
+    counters: Counters,
+    #[cfg(feature = "sim")]
+    mutant: Option<crate::sim::Mutant>,
+}
+
+/// The node is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stopping {
+    restart: bool,
+    told: bool,
+}
+
+/// How often what is merely old is looked through.
+const SWEEP_PAUSE: Duration = Duration::from_secs(600);
 
 impl NodeState {
     /// A node that has just started.
     #[must_use]
-    pub fn new(_config: NodeConfig, _now: Moment) -> Self {
-        Self {}
+    pub fn new(config: NodeConfig, now: Moment) -> Self {
+        let name = match (&config.name, config.role) {
+            (Some(name), role) if !role.is_root() => name.clone(),
+            (_, role) => Name::default_for(role, &config.id),
+        };
+        let limits = &config.limits;
+        let edges = config
+            .role
+            .is_root()
+            .then(|| Edges::new(config.incarnation, now, config.limits.records));
+        Self {
+            outputs: VecDeque::new(),
+            random: Random::new(config.seed),
+            started: now,
+            name,
+            place: Place::default(),
+            edition: u64::from(config.starts) << 32,
+            attempts: u64::from(config.starts) << 32,
+            dials: 0,
+            links: Links::default(),
+            link_deadlines: Deadlines::default(),
+            uplink: Uplink::default(),
+            tree: Tree::new(config.id, limits.records),
+            changes: Vec::new(),
+            edges,
+            untold_edges: Vec::new(),
+            known: Known::default(),
+            requests: Requests::default(),
+            inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
+            reassembly: Reassembly::default(),
+            offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
+            confirmations: Confirmations::default(),
+            roll_call: None,
+            stopping: None,
+            next_sweep: now + SWEEP_PAUSE,
+            counters: Counters::default(),
+            #[cfg(feature = "sim")]
+            mutant: None,
+            config,
+        }
     }
 
     /// Something happened. Afterwards drain [`Self::poll_output`] to the end.
-    pub fn handle(&mut self, _now: Moment, _input: Input) {}
+    pub fn handle(&mut self, now: Moment, input: Input) {
+        debug_assert!(self.outputs.is_empty(), "the outputs were not drained");
+        match input {
+            Input::LinkOpened { link, direction, peer } => {
+                self.on_link_opened(now, link, direction, peer);
+            }
+            Input::DialFailed { dial, why } => self.on_dial_failed(now, dial, why),
+            Input::Frame { link, frame } => self.on_frame(now, link, frame),
+            Input::LinkClosed { link, why } => self.on_link_closed(now, link, why),
+            Input::LinkStalled { link, stalled } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.stalled = stalled;
+                }
+            }
+            Input::Op(op) => self.on_op(now, op),
+            Input::Timeout => self.on_timeout(now),
+        }
+        self.tell_changes();
+        self.finish_stopping();
+    }
 
     /// The next thing that the shell has to do, until there is none.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// When [`Input::Timeout`] is due, if nothing else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
-        None
+        [
+            self.link_deadlines.next(),
+            self.requests.next_deadline(),
+            self.inbound.next_deadline(),
+            self.uplink.retry.as_ref().map(|retry| retry.at),
+            self.reassembly.poll_timeout(),
+            self.roll_call.as_ref().map(RollCall::deadline),
+            Some(self.next_sweep).filter(|_| self.tree.len() > 0),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
-    /// A picture of what the node knows.
-    #[must_use]
-    pub fn snapshot(&self, _now: Moment) -> Snapshot {
-        unimplemented!()
+    fn on_timeout(&mut self, now: Moment) {
+        while let Some(link) = self.link_deadlines.pop_due(now) {
+            self.on_link_due(now, link);
+        }
+        while let Some(id) = self.requests.pop_due(now) {
+            self.on_request_due(now, id);
+        }
+        self.inbound.expire(now);
+        self.reassembly.handle_timeout(now);
+        if self.uplink.retry.as_ref().is_some_and(|retry| retry.at <= now) {
+            self.on_retry_due(now);
+        }
+        if self.roll_call.as_ref().is_some_and(|roll| roll.deadline() <= now) {
+            self.on_roll_call_due(now);
+        }
+        if self.next_sweep <= now {
+            self.next_sweep = now + SWEEP_PAUSE;
+            for id in self.tree.stale_since_before(now - STALE_LIFETIME) {
+                self.forget_node(id);
+            }
+        }
+    }
+
+    fn on_op(&mut self, now: Moment, op: Op) {
+        match op {
+            Op::Connect { op, to, persist } => self.connect_by_op(now, op, to, persist),
+            Op::Disconnect { op } => self.disconnect(now, op),
+            Op::Send { .. } | Op::Request { .. } | Op::Call { .. } | Op::Locate { .. } => {
+                self.ask(now, op);
+            }
+            Op::Cast { to, content } => self.cast(now, to, content),
+            Op::Answer { inbound, answer } => self.answer(now, inbound, answer),
+            Op::OfferRequestable { name } => self.offers.offer_requestable(name),
+            Op::OfferCommand { spec } => self.offers.offer_command(spec),
+            Op::Withdraw { name } => self.offers.withdraw(&name),
+            Op::TicketUsed { child } => self.issue_tickets(child, 1),
+            Op::Stop { restart } => self.stop(now, restart),
+        }
+    }
+
+    /// Stop: tell everybody, close everything. [`Self::finish_stopping`] says when it is over.
+    fn stop(&mut self, now: Moment, restart: bool) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.stopping = Some(Stopping { restart, told: false });
+        let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
+        self.give_up_search(now, &refusal);
+        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
+        let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
+        let text = format!("{} {reason}", self.name);
+        for link in links {
+            self.close_link(now, link, reason, &text);
+        }
+        self.end_all_requests(now);
+    }
+
+    fn finish_stopping(&mut self) {
+        if let Some(stopping) = &mut self.stopping
+            && !stopping.told
+            && self.links.is_empty()
+        {
+            stopping.told = true;
+            let restart = stopping.restart;
+            self.event(Event::Stopped { restart });
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn next_dial(&mut self) -> DialId {
+        self.dials += 1;
+        DialId(self.dials)
+    }
+
+    /// Is there a way to the root?
+    const fn is_rooted(&self) -> bool {
+        self.config.role.is_root() || self.place.rooted
+    }
+
+    /// Does this build look for cycles? Only a deliberately broken one does not.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    const fn looks_for_cycles(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::NoCycleCheck)) {
+            return false;
+        }
+        true
+    }
+
+    /// Break this build on purpose, to see that the tests notice.
+    #[cfg(feature = "sim")]
+    pub const fn set_mutant(&mut self, mutant: crate::sim::Mutant) {
+        self.mutant = Some(mutant);
     }
 }

@@ -7,8 +7,8 @@
 //! 1970-01-01T00:00:00Z, key -9 the nanoseconds, left out if they are 0. There are no other tags,
 //! and of the simple values only `false`, `true` and `null`.
 //!
-//! Decoding is for bytes of strangers: it never allocates by a declared length, and a byte of input
-//! costs at most one `Value` of memory.
+//! Decoding is for bytes of strangers: it never allocates by a declared length, and as lists and maps
+//! cost far more memory than bytes on the wire, one value holds a limited number of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use minicbor::decode::Decoder;
 use minicbor::encode::{Encoder, Write};
 
 use super::Value;
-use crate::limits::VALUE_NESTING_MAX;
+use crate::limits::{VALUE_CONTAINERS_MAX, VALUE_NESTING_MAX};
 
 const MAJOR_UNSIGNED: u8 = 0;
 const MAJOR_NEGATIVE: u8 = 1;
@@ -55,6 +55,9 @@ pub enum BadValue {
     /// Lists and maps in one another, too many.
     #[error("lists and maps are nested more than {VALUE_NESTING_MAX} levels deep")]
     TooDeep,
+    /// Lists and maps in all, too many.
+    #[error("there are more than {VALUE_CONTAINERS_MAX} lists and maps in the value")]
+    TooManyContainers,
     /// There is a shorter way to write the same.
     #[error("byte {0}: not in its shortest form")]
     NotShortest(usize),
@@ -122,7 +125,8 @@ impl Value {
     /// The value that these bytes, all of them, mean.
     pub fn from_cbor(bytes: &[u8]) -> Result<Self, BadValue> {
         let mut decoder = Decoder::new(bytes);
-        let value = decode_value(&mut decoder, 0)?;
+        let mut containers_left = VALUE_CONTAINERS_MAX;
+        let value = decode_value(&mut decoder, 0, &mut containers_left)?;
         if decoder.position() < bytes.len() {
             return Err(BadValue::Trailing(decoder.position()));
         }
@@ -269,8 +273,27 @@ fn bad(error: &minicbor::decode::Error, at: usize) -> BadValue {
     if error.is_end_of_input() { BadValue::Truncated } else { BadValue::Unsupported(at) }
 }
 
+/// A list or map begins, inside of `depth` others: may it?
+pub(super) const fn enter_container(
+    depth: usize,
+    containers_left: &mut usize,
+) -> Result<(), BadValue> {
+    if depth >= VALUE_NESTING_MAX {
+        return Err(BadValue::TooDeep);
+    }
+    let Some(left) = containers_left.checked_sub(1) else {
+        return Err(BadValue::TooManyContainers);
+    };
+    *containers_left = left;
+    Ok(())
+}
+
 /// The value at the decoder's place, inside of `depth` lists and maps.
-fn decode_value(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, BadValue> {
+fn decode_value(
+    decoder: &mut Decoder<'_>,
+    depth: usize,
+    containers_left: &mut usize,
+) -> Result<Value, BadValue> {
     let at = decoder.position();
     let starts = decoder.datatype().map_err(|error| bad(&error, at))?;
     match starts {
@@ -283,8 +306,8 @@ fn decode_value(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, BadVal
         Type::F16 | Type::F32 | Type::F64 => decode_float(decoder, starts).map(Value::Float),
         Type::String => decode_text(decoder).map(|text| Value::Text(text.to_owned())),
         Type::Bytes => decode_bytes(decoder).map(|bytes| Value::Bytes(bytes.to_vec())),
-        Type::Array => decode_list(decoder, depth),
-        Type::Map => decode_map(decoder, depth),
+        Type::Array => decode_list(decoder, depth, containers_left),
+        Type::Map => decode_map(decoder, depth, containers_left),
         Type::Tag => decode_tagged(decoder),
         Type::BytesIndef | Type::StringIndef | Type::ArrayIndef | Type::MapIndef => {
             Err(BadValue::Indefinite(at))
@@ -347,30 +370,35 @@ fn decode_text<'b>(decoder: &mut Decoder<'b>) -> Result<&'b str, BadValue> {
     Ok(text)
 }
 
-fn decode_list(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, BadValue> {
+fn decode_list(
+    decoder: &mut Decoder<'_>,
+    depth: usize,
+    containers_left: &mut usize,
+) -> Result<Value, BadValue> {
     let at = decoder.position();
     let length = decoder.array().map_err(|error| bad(&error, at))?;
     let length = length.ok_or(BadValue::Indefinite(at))?;
     check_head(at, decoder.position() - at, length)?;
-    if depth == VALUE_NESTING_MAX {
-        return Err(BadValue::TooDeep);
-    }
-    // Grows by what arrives: the declared length is only a promise.
-    let mut items = Vec::new();
+    enter_container(depth, containers_left)?;
+    // Grows by what arrives: the declared length is only a promise. Of short lists it is believed,
+    // because a vector that grows by itself starts with room for four.
+    let mut items = Vec::with_capacity(length.min(4) as usize);
     for _ in 0..length {
-        items.push(decode_value(decoder, depth + 1)?);
+        items.push(decode_value(decoder, depth + 1, containers_left)?);
     }
     Ok(Value::List(items))
 }
 
-fn decode_map(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, BadValue> {
+fn decode_map(
+    decoder: &mut Decoder<'_>,
+    depth: usize,
+    containers_left: &mut usize,
+) -> Result<Value, BadValue> {
     let at = decoder.position();
     let length = decoder.map().map_err(|error| bad(&error, at))?;
     let length = length.ok_or(BadValue::Indefinite(at))?;
     check_head(at, decoder.position() - at, length)?;
-    if depth == VALUE_NESTING_MAX {
-        return Err(BadValue::TooDeep);
-    }
+    enter_container(depth, containers_left)?;
     let mut entries = BTreeMap::new();
     let mut previous: Option<&str> = None;
     for _ in 0..length {
@@ -386,7 +414,7 @@ fn decode_map(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, BadValue
             Some(std::cmp::Ordering::Less) | None => {}
         }
         previous = Some(name);
-        entries.insert(name.to_owned(), decode_value(decoder, depth + 1)?);
+        entries.insert(name.to_owned(), decode_value(decoder, depth + 1, containers_left)?);
     }
     Ok(Value::Map(entries))
 }
@@ -461,6 +489,7 @@ impl<'b, C> minicbor::Decode<'b, C> for Value {
         decoder: &mut Decoder<'b>,
         _context: &mut C,
     ) -> Result<Self, minicbor::decode::Error> {
-        decode_value(decoder, 0).map_err(minicbor::decode::Error::custom)
+        let mut containers_left = VALUE_CONTAINERS_MAX;
+        decode_value(decoder, 0, &mut containers_left).map_err(minicbor::decode::Error::custom)
     }
 }

@@ -1,9 +1,12 @@
-//! The pure parts seen from outside: what goes in comes out, and nothing that a stranger sends can
-//! do harm.
+//! The mind seen from outside: its pure parts, where what goes in comes out and nothing that a
+//! stranger sends can do harm, and whole networks of it.
 
 mod codec;
 mod fragments;
 mod line;
+mod model;
+mod mutants;
 mod name;
+mod scenarios;
 mod text;
 mod value;

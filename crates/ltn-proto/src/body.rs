@@ -1,0 +1,513 @@
+//! What the payloads mean: the typed bodies of the frames that nodes say to each other.
+//!
+//! All of them are CBOR maps with small numbers as keys, so that a later version can add a key and
+//! an earlier one skips it. This room reads and writes; it decides nothing.
+
+use bytes::Bytes;
+use minicbor::decode::Error as DecodeError;
+use minicbor::encode::Error as EncodeError;
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder};
+
+use crate::address::Address;
+use crate::id::NodeId;
+use crate::limits::DEPTH_MAX;
+use crate::name::Name;
+use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
+use crate::path::NodePath;
+use crate::role::Role;
+use crate::value::Value;
+
+/// A payload that is not what its kind promises.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a payload that cannot be read: {0}")]
+pub(crate) struct BadBody(String);
+
+/// The bytes of a body.
+pub(crate) fn write<T: Encode<()>>(body: &T) -> Bytes {
+    let bytes = minicbor::to_vec(body).expect("writing to memory cannot fail");
+    Bytes::from(bytes)
+}
+
+/// The body in these bytes.
+pub(crate) fn read<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, BadBody> {
+    let mut decoder = Decoder::new(bytes);
+    let body = decoder.decode().map_err(|error| BadBody(error.to_string()))?;
+    if decoder.position() == bytes.len() {
+        Ok(body)
+    } else {
+        Err(BadBody("bytes follow the end".to_owned()))
+    }
+}
+
+/// `HELLO`: a child introduces itself.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Hello {
+    /// The version of the wire that the child speaks.
+    #[n(0)]
+    pub(crate) version: u16,
+    /// What it was configured to be.
+    #[n(1)]
+    pub(crate) role: Role,
+    /// The name it wants, unchecked.
+    #[n(2)]
+    pub(crate) wanted: Option<String>,
+    /// A number that no earlier run of the child had.
+    #[n(3)]
+    pub(crate) incarnation: u64,
+    /// Counts the child's attempts to join somebody; grows with each.
+    #[n(4)]
+    pub(crate) attempt: u64,
+    /// Where the child listens, if it does.
+    #[n(5)]
+    pub(crate) address: Option<Address>,
+    /// The child's higher server as it is now, if it has one.
+    #[n(6)]
+    pub(crate) current_parent: Option<NodeId>,
+    /// The incarnation of the root that the child saw last.
+    #[n(7)]
+    pub(crate) root_incarnation: Option<u64>,
+    /// Layers below the child.
+    #[n(8)]
+    pub(crate) height: u8,
+    /// Bits for what the child can do beyond version 1; none yet.
+    #[n(9)]
+    pub(crate) features: u64,
+}
+
+/// `WELCOME`: the parent lets the child in.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Welcome {
+    /// The version of the wire that both will speak.
+    #[n(0)]
+    pub(crate) version: u16,
+    /// The name that the child has here.
+    #[n(1)]
+    pub(crate) name: Option<Name>,
+    /// Why it is not the wanted name.
+    #[n(2)]
+    pub(crate) name_reason: Option<String>,
+    /// Where the child will be.
+    #[n(3)]
+    pub(crate) place: Place,
+    /// What the server tells of itself.
+    #[n(4)]
+    pub(crate) metadata: Value,
+    /// May the child do everything here?
+    #[n(5)]
+    pub(crate) admin: bool,
+    /// Bits for what the parent can do beyond version 1; none yet.
+    #[n(6)]
+    pub(crate) features: u64,
+}
+
+/// `REGISTER`: the child takes the place.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Register {
+    /// Which of the child's places this is; a higher one is newer.
+    #[n(0)]
+    pub(crate) edition: u64,
+    /// What the child tells of itself.
+    #[n(1)]
+    pub(crate) metadata: Value,
+}
+
+/// `CLOSE`: why the link is about to end.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Close {
+    /// Why, for programs.
+    #[n(0)]
+    pub(crate) reason: CloseReason,
+    /// Why the child was not let in.
+    #[n(1)]
+    pub(crate) refusal: Option<RefusalKind>,
+    /// Why, for people.
+    #[n(2)]
+    pub(crate) text: String,
+}
+
+/// One server above a node.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Ancestor {
+    /// Who.
+    #[n(0)]
+    pub(crate) id: NodeId,
+    /// What it is called; for the top of a tree, what it calls itself.
+    #[n(1)]
+    pub(crate) name: Name,
+    /// Where it listens.
+    #[n(2)]
+    pub(crate) address: Option<Address>,
+}
+
+/// `PLACE`: where a child is in the tree, as its parent says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Place {
+    /// All servers above the child, the top first, its parent last.
+    #[n(0)]
+    pub(crate) ancestors: Vec<Ancestor>,
+    /// Is there a way to the root now? (Then the first ancestor is the root.)
+    #[n(1)]
+    pub(crate) rooted: bool,
+    /// The incarnation of the root that was heard of last.
+    #[n(2)]
+    pub(crate) root_incarnation: Option<u64>,
+}
+
+/// One change in a subtree.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Put {
+    /// Who.
+    #[n(0)]
+    pub(crate) id: NodeId,
+    /// The node above it.
+    #[n(1)]
+    pub(crate) parent: NodeId,
+    /// What it is called; sessions have no name.
+    #[n(2)]
+    pub(crate) name: Option<Name>,
+    /// What it was configured to be.
+    #[n(3)]
+    pub(crate) role: Role,
+    /// Which of its places this is.
+    #[n(4)]
+    pub(crate) edition: u64,
+    /// Where it listens, if it does.
+    #[n(5)]
+    pub(crate) address: Option<Address>,
+    /// For how long nothing was heard of it, in milliseconds, if its branch is lost.
+    #[n(6)]
+    pub(crate) stale_ms: Option<u64>,
+    /// Is all that was known below it void? What is below it now follows.
+    #[n(7)]
+    pub(crate) fresh: bool,
+}
+
+/// A node that is gone, or out of reach.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Gone {
+    /// Who.
+    #[n(0)]
+    pub(crate) id: NodeId,
+    /// Which of its places ended.
+    #[n(1)]
+    pub(crate) edition: u64,
+    /// For how long, in milliseconds, if it may come back (then it stays listed as stale).
+    #[n(2)]
+    pub(crate) stale_ms: Option<u64>,
+}
+
+/// One entry of `TREE`.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) enum Change {
+    /// A node is here, or changed.
+    #[n(0)]
+    Put(#[n(0)] Put),
+    /// A node is gone, with all below it.
+    #[n(1)]
+    Gone(#[n(0)] Gone),
+}
+
+/// `TREE`: what changed in the child's subtree, in order.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Tree {
+    /// The changes.
+    #[n(0)]
+    pub(crate) changes: Vec<Change>,
+}
+
+/// `TICKET`: one-use tickets for the parent's data socket.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Ticket {
+    /// The tickets.
+    #[n(0)]
+    pub(crate) tickets: Vec<Token>,
+    /// The port of the data socket, where there is one; else the main port serves.
+    #[n(1)]
+    pub(crate) port: Option<u16>,
+}
+
+/// `RESOLVE`: who is meant?
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) enum Resolve {
+    /// The node at this place.
+    #[n(0)]
+    Path(#[n(0)] NodePath),
+    /// The one node of this name.
+    #[n(1)]
+    Name(#[n(0)] Name),
+    /// The node with this id.
+    #[n(2)]
+    Id(#[n(0)] NodeId),
+}
+
+/// `RESOLVED`: this one is.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Resolved {
+    /// Who.
+    #[n(0)]
+    pub(crate) id: NodeId,
+    /// Where.
+    #[n(1)]
+    pub(crate) path: NodePath,
+}
+
+/// `REQUEST`: a question.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Request {
+    /// Which requestable.
+    #[n(0)]
+    pub(crate) name: String,
+    /// With what.
+    #[n(1)]
+    pub(crate) argument: Value,
+}
+
+/// `CALL`: a command.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Call {
+    /// Which command.
+    #[n(0)]
+    pub(crate) command: String,
+    /// With what.
+    #[n(1)]
+    pub(crate) arguments: Vec<Value>,
+    /// The token of a confirmation.
+    #[n(2)]
+    pub(crate) token: Option<Token>,
+}
+
+/// `REPLY` with the flag `CONFIRM`.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Confirm {
+    /// What to send back.
+    #[n(0)]
+    pub(crate) token: Token,
+    /// What will happen.
+    #[n(1)]
+    pub(crate) text: String,
+    /// To whom.
+    #[n(2)]
+    pub(crate) targets: Vec<NodeId>,
+}
+
+/// `REFUSED`.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Refused {
+    /// Why, for programs.
+    #[n(0)]
+    pub(crate) kind: RefusalKind,
+    /// Why, for people.
+    #[n(1)]
+    pub(crate) text: String,
+}
+
+/// `NO_ROUTE`.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct NoRoute {
+    /// Where the way ended, by path.
+    #[n(0)]
+    pub(crate) at: String,
+    /// Why, for people.
+    #[n(1)]
+    pub(crate) text: String,
+}
+
+/// `EDGE_ASK`: a server asks the root whether this child may hang below it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct EdgeAsk {
+    /// Who wants to join the asking server.
+    #[n(0)]
+    pub(crate) child: NodeId,
+    /// What the child calls itself, for error texts.
+    #[n(1)]
+    pub(crate) child_name: String,
+    /// Which of the child's attempts it is.
+    #[n(2)]
+    pub(crate) attempt: u64,
+    /// The child's higher server as it is now.
+    #[n(3)]
+    pub(crate) current_parent: Option<NodeId>,
+    /// The incarnation of the root that the child saw last.
+    #[n(4)]
+    pub(crate) root_incarnation: Option<u64>,
+    /// Layers below the child.
+    #[n(5)]
+    pub(crate) height: u8,
+}
+
+/// `EDGE_ANSWER`: the root's word.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct EdgeAnswer {
+    /// About whom.
+    #[n(0)]
+    pub(crate) child: NodeId,
+    /// Which of the child's attempts.
+    #[n(1)]
+    pub(crate) attempt: u64,
+    /// The refusal, if it is one.
+    #[n(2)]
+    pub(crate) refused: Option<Refused>,
+}
+
+/// `EDGE_DONE`: what became of a granted edge.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct EdgeDone {
+    /// About whom.
+    #[n(0)]
+    pub(crate) child: NodeId,
+    /// Which of the child's attempts.
+    #[n(1)]
+    pub(crate) attempt: u64,
+    /// Did the child take it?
+    #[n(2)]
+    pub(crate) committed: bool,
+}
+
+/// `ORDER`: stop, or restart.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Order {
+    /// Which order; all servers it goes through use the same number.
+    #[n(0)]
+    pub(crate) order: u64,
+    /// Come back afterwards?
+    #[n(1)]
+    pub(crate) restart: bool,
+    /// With everything below?
+    #[n(2)]
+    pub(crate) subtree: bool,
+    /// Who gave it in the first place.
+    #[n(3)]
+    pub(crate) issuer: NodeId,
+}
+
+/// One line of an `ORDER_REPORT`.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Entry {
+    /// Who.
+    #[n(0)]
+    pub(crate) id: NodeId,
+    /// Where.
+    #[n(1)]
+    pub(crate) path: NodePath,
+    /// A server, or a client?
+    #[n(2)]
+    pub(crate) is_server: bool,
+    /// How it ended.
+    #[n(3)]
+    pub(crate) outcome: RollCallOutcome,
+    /// More, for people.
+    #[n(4)]
+    pub(crate) detail: String,
+}
+
+/// `ORDER_REPORT`: how it went below; the last one says that the reporter is ready to go.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct OrderReport {
+    /// Which order.
+    #[n(0)]
+    pub(crate) order: u64,
+    /// What is known.
+    #[n(1)]
+    pub(crate) entries: Vec<Entry>,
+    /// Is this all, and is the reporter ready?
+    #[n(2)]
+    pub(crate) ready: bool,
+    /// Set if the reporter will not do it.
+    #[n(3)]
+    pub(crate) refused: Option<String>,
+}
+
+/// `ORDER_NOTED`: the report has arrived: go.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct OrderNoted {
+    /// Which order.
+    #[n(0)]
+    pub(crate) order: u64,
+}
+
+/// Sixteen bytes that nobody can guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(transparent)]
+pub(crate) struct Token(#[cbor(n(0), with = "minicbor::bytes")] pub(crate) [u8; 16]);
+
+impl<C> Encode<C> for NodeId {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.bytes(self.as_bytes())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for NodeId {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        let bytes = d.bytes()?;
+        let bytes = bytes.try_into().map_err(|_| DecodeError::message("an id has 32 bytes"))?;
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+impl<C> Encode<C> for Name {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.str(self.as_str())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Name {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        Self::known(d.str()?).map_err(|_| DecodeError::message("not a name"))
+    }
+}
+
+impl<C> Encode<C> for Address {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.str(self.as_str())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Address {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        Ok(Self::new(d.str()?))
+    }
+}
+
+impl<C> Encode<C> for NodePath {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.array(self.names().len() as u64)?;
+        for name in self.names() {
+            e.str(name.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl<'b, C> Decode<'b, C> for NodePath {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, DecodeError> {
+        let names: Vec<Name> = d.decode_with(ctx)?;
+        if names.len() > DEPTH_MAX {
+            return Err(DecodeError::message("a path with too many layers"));
+        }
+        Ok(Self::from_names(names))
+    }
+}

@@ -1,0 +1,121 @@
+//! The second word for dangerous commands: tokens that work once, for 30 seconds, and only for the
+//! very thing they were given for.
+//!
+//! This room compares; it does not know what a command does.
+
+use std::collections::BTreeMap;
+
+use crate::id::NodeId;
+use crate::limits::{CONFIRMATION_LIFETIME, CONFIRMATIONS_MAX, CONFIRMATIONS_PER_ACTOR_MAX};
+use crate::moment::Moment;
+use crate::value::Value;
+
+/// What a token was given for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Deed {
+    pub(crate) actor: NodeId,
+    pub(crate) command: String,
+    pub(crate) arguments: Vec<Value>,
+}
+
+#[derive(Debug, Clone)]
+struct Offer {
+    deed: Deed,
+    targets: Vec<NodeId>,
+    until: Moment,
+}
+
+/// All tokens that wait for their second word.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Confirmations {
+    offers: BTreeMap<[u8; 16], Offer>,
+}
+
+/// Why a token does not work.
+pub(crate) const NOT_CONFIRMED: &str = "this confirmation is unknown, used, older than 30 s, or was given for something else; \
+     nothing was done";
+
+impl Confirmations {
+    /// Remembers what this token is for. An actor with too many open ones loses the oldest.
+    pub(crate) fn offer(&mut self, token: [u8; 16], deed: Deed, targets: Vec<NodeId>, now: Moment) {
+        self.expire(now);
+        let actor = deed.actor;
+        self.make_room(CONFIRMATIONS_PER_ACTOR_MAX, |offer| offer.deed.actor == actor);
+        self.make_room(CONFIRMATIONS_MAX, |_| true);
+        self.offers.insert(token, Offer { deed, targets, until: now + CONFIRMATION_LIFETIME });
+    }
+
+    /// Takes the token: the targets it was given for, if it was given for this deed and is fresh.
+    pub(crate) fn take(
+        &mut self,
+        token: [u8; 16],
+        deed: &Deed,
+        now: Moment,
+    ) -> Option<Vec<NodeId>> {
+        self.expire(now);
+        if self.offers.get(&token)?.deed != *deed {
+            return None;
+        }
+        self.offers.remove(&token).map(|offer| offer.targets)
+    }
+
+    fn expire(&mut self, now: Moment) {
+        self.offers.retain(|_, offer| offer.until > now);
+    }
+
+    fn make_room(&mut self, max: usize, counts: impl Fn(&Offer) -> bool) {
+        let counted = || self.offers.iter().filter(|(_, offer)| counts(offer));
+        if counted().count() < max {
+            return;
+        }
+        if let Some(oldest) = counted().min_by_key(|(_, offer)| offer.until).map(|(t, _)| *t) {
+            self.offers.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn deed(actor: u8, argument: i64) -> Deed {
+        Deed {
+            actor: NodeId::from_bytes([actor; 32]),
+            command: "s.shutdown".to_owned(),
+            arguments: vec![Value::Int(argument.into())],
+        }
+    }
+
+    #[test]
+    fn a_token_is_bound_to_actor_and_arguments_and_works_once() {
+        let mut room = Confirmations::default();
+        room.offer([1; 16], deed(1, 1), vec![], Moment::ZERO);
+        assert_eq!(room.take([1; 16], &deed(2, 1), Moment::ZERO), None);
+        assert_eq!(room.take([1; 16], &deed(1, 2), Moment::ZERO), None);
+        assert_eq!(room.take([2; 16], &deed(1, 1), Moment::ZERO), None);
+        assert_eq!(room.take([1; 16], &deed(1, 1), Moment::ZERO), Some(vec![]));
+        assert_eq!(room.take([1; 16], &deed(1, 1), Moment::ZERO), None);
+    }
+
+    #[test]
+    fn a_token_dies_after_thirty_seconds() {
+        let mut room = Confirmations::default();
+        room.offer([1; 16], deed(1, 1), vec![], Moment::ZERO);
+        let later = Moment::ZERO + Duration::from_secs(30);
+        assert_eq!(room.take([1; 16], &deed(1, 1), later), None);
+    }
+
+    #[test]
+    fn open_tokens_are_bounded_per_actor_and_in_all() {
+        let mut room = Confirmations::default();
+        for n in 0..200_u8 {
+            let now = Moment::ZERO + Duration::from_millis(u64::from(n));
+            room.offer([n; 16], deed(n / 10, 0), vec![], now);
+        }
+        assert!(room.offers.len() <= CONFIRMATIONS_MAX);
+        let of_last = room.offers.values().filter(|o| o.deed.actor == deed(19, 0).actor).count();
+        assert_eq!(of_last, CONFIRMATIONS_PER_ACTOR_MAX);
+    }
+}

@@ -1,0 +1,245 @@
+//! The root's book of who may hang below whom: the one place that keeps the tree free of cycles.
+//!
+//! For every server the root knows a *set of possible parents*: the committed one, which is in its
+//! map, and those of moves that are under way. A new edge is allowed only if its child is not
+//! reachable upwards from its parent over all possible parents. The union graph then never has a
+//! cycle, and the real edges are always among its own, so no order of events can close one.
+//!
+//! This room keeps the moves under way. It is told the committed parents by its caller.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::NodeId;
+use crate::limits::EDGE_LIFETIME;
+use crate::moment::Moment;
+
+/// The moves that are under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Edges {
+    pending: BTreeMap<NodeId, Pending>,
+    /// No new edge before this moment: grants of an earlier run of the root may be in use.
+    quiet_until: Option<Moment>,
+    started: Moment,
+    incarnation: u64,
+    pending_max: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Pending {
+    attempt: u64,
+    /// Where the child was by its own word, and where it wants to go.
+    parents: BTreeSet<NodeId>,
+    decided: bool,
+}
+
+/// An edge that somebody asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    pub(crate) child: NodeId,
+    pub(crate) parent: NodeId,
+    /// Which of the child's attempts it is.
+    pub(crate) attempt: u64,
+    /// The child's higher server as it is now.
+    pub(crate) current_parent: Option<NodeId>,
+    /// The incarnation of the root that the child saw last.
+    pub(crate) root_incarnation: Option<u64>,
+}
+
+/// Why an edge is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotAllowed {
+    /// It would close a cycle through these nodes, the child first.
+    Cycle(Vec<NodeId>),
+    /// A newer attempt of the same child is known.
+    Outdated,
+    /// The root restarted a moment ago.
+    Quiet,
+    /// Too many moves are under way.
+    Full,
+}
+
+impl Edges {
+    pub(crate) const fn new(incarnation: u64, started: Moment, pending_max: usize) -> Self {
+        Self { pending: BTreeMap::new(), quiet_until: None, started, incarnation, pending_max }
+    }
+
+    /// May this edge come into being? If so it counts from now on, until [`Self::done`].
+    /// `committed` tells the parent of a node as the root's map has it.
+    pub(crate) fn grant(
+        &mut self,
+        root: NodeId,
+        wish: Wish,
+        now: Moment,
+        committed: impl Fn(NodeId) -> Option<NodeId>,
+    ) -> Result<(), NotAllowed> {
+        self.notice_restart(wish.root_incarnation);
+        // Whoever hangs directly below the root cannot close a cycle, whatever else is under way.
+        if wish.parent != root {
+            if self.quiet_until.is_some_and(|until| now < until) {
+                return Err(NotAllowed::Quiet);
+            }
+            if let Some(cycle) = self.way_up(wish.parent, wish.child, &committed) {
+                return Err(NotAllowed::Cycle(cycle));
+            }
+        }
+        match self.pending.get(&wish.child) {
+            Some(known) if known.attempt > wish.attempt => return Err(NotAllowed::Outdated),
+            None if self.pending.len() >= self.pending_max => return Err(NotAllowed::Full),
+            _ => {}
+        }
+        let mut parents = BTreeSet::from([wish.parent]);
+        parents.extend(wish.current_parent);
+        let pending = Pending { attempt: wish.attempt, parents, decided: false };
+        self.pending.insert(wish.child, pending);
+        Ok(())
+    }
+
+    /// What became of a granted edge. A committed one is in the map by now.
+    pub(crate) fn done(&mut self, child: NodeId, parent: NodeId, attempt: u64, committed: bool) {
+        let Some(pending) = self.pending.get_mut(&child) else { return };
+        if pending.attempt != attempt {
+            return;
+        }
+        pending.parents.remove(&parent);
+        if committed || pending.parents.is_empty() {
+            self.pending.remove(&child);
+        } else {
+            // The child is where it said it was; that stays possible until it asks again.
+            pending.decided = true;
+        }
+    }
+
+    /// Forgets what is not needed any more: the map has the only parent that is left.
+    pub(crate) fn settle(&mut self, child: NodeId, committed: NodeId) {
+        let settled = |p: &Pending| p.decided && p.parents.iter().all(|p| *p == committed);
+        if self.pending.get(&child).is_some_and(settled) {
+            self.pending.remove(&child);
+        }
+    }
+
+    /// A child that saw another run of the root tells that the root restarted: grants of the
+    /// earlier run may be in use for as long as a grant can be.
+    fn notice_restart(&mut self, seen: Option<u64>) {
+        if seen.is_some_and(|seen| seen != self.incarnation) {
+            self.quiet_until.get_or_insert(self.started + EDGE_LIFETIME + EDGE_LIFETIME);
+        }
+    }
+
+    /// The way from `from` up to `to` over all possible parents, `to` first.
+    fn way_up(
+        &self,
+        from: NodeId,
+        to: NodeId,
+        committed: impl Fn(NodeId) -> Option<NodeId>,
+    ) -> Option<Vec<NodeId>> {
+        let mut below: BTreeMap<NodeId, NodeId> = BTreeMap::from([(from, from)]);
+        let mut open = vec![from];
+        while let Some(at) = open.pop() {
+            if at == to {
+                return Some(walk_down(to, from, &below));
+            }
+            let pending = self.pending.get(&at).into_iter().flat_map(|p| p.parents.iter().copied());
+            for above in pending.chain(committed(at)) {
+                if let Entry::Vacant(unseen) = below.entry(above) {
+                    unseen.insert(at);
+                    open.push(above);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn walk_down(from: NodeId, to: NodeId, below: &BTreeMap<NodeId, NodeId>) -> Vec<NodeId> {
+    let mut way = vec![from];
+    let mut at = from;
+    while at != to {
+        let Some(next) = below.get(&at) else { break };
+        at = *next;
+        way.push(at);
+    }
+    way
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> NodeId {
+        NodeId::from_bytes([n; 32])
+    }
+
+    fn wish(child: u8, parent: u8, attempt: u64) -> Wish {
+        Wish {
+            child: id(child),
+            parent: id(parent),
+            attempt,
+            current_parent: None,
+            root_incarnation: None,
+        }
+    }
+
+    /// The root is 0; 1 and 2 are below it, 3 is below 1.
+    fn committed(node: NodeId) -> Option<NodeId> {
+        let parents = BTreeMap::from([(id(1), id(0)), (id(2), id(0)), (id(3), id(1))]);
+        parents.get(&node).copied()
+    }
+
+    fn edges() -> Edges {
+        Edges::new(7, Moment::ZERO, 100)
+    }
+
+    #[test]
+    fn nobody_moves_below_himself_and_the_members_are_named() {
+        let refused = edges().grant(id(0), wish(1, 3, 1), Moment::ZERO, committed);
+        assert_eq!(refused, Err(NotAllowed::Cycle(vec![id(1), id(3)])));
+        let refused = edges().grant(id(0), wish(1, 1, 1), Moment::ZERO, committed);
+        assert_eq!(refused, Err(NotAllowed::Cycle(vec![id(1)])));
+    }
+
+    #[test]
+    fn two_moves_that_would_cross_cannot_both_be_granted() {
+        let mut edges = edges();
+        edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
+        let refused = edges.grant(id(0), wish(2, 3, 1), Moment::ZERO, committed);
+        assert_eq!(refused, Err(NotAllowed::Cycle(vec![id(2), id(1), id(3)])));
+        edges.done(id(1), id(2), 1, false);
+        edges.grant(id(0), wish(2, 3, 2), Moment::ZERO, committed).unwrap();
+    }
+
+    #[test]
+    fn a_delayed_older_attempt_does_not_replace_a_newer_one() {
+        let mut edges = edges();
+        edges.grant(id(0), wish(3, 2, 5), Moment::ZERO, committed).unwrap();
+        let refused = edges.grant(id(0), wish(3, 0, 4), Moment::ZERO, committed);
+        assert_eq!(refused, Err(NotAllowed::Outdated));
+        edges.done(id(3), id(2), 4, true);
+        assert!(edges.pending.contains_key(&id(3)), "an old end does not end a newer attempt");
+    }
+
+    #[test]
+    fn a_restarted_root_is_quiet_except_directly_below_itself() {
+        let mut edges = edges();
+        let mut old = wish(1, 0, 1);
+        old.root_incarnation = Some(6);
+        edges.grant(id(0), old, Moment::ZERO, committed).unwrap();
+        let refused = edges.grant(id(0), wish(3, 2, 1), Moment::ZERO, committed);
+        assert_eq!(refused, Err(NotAllowed::Quiet));
+        let later = Moment::ZERO + EDGE_LIFETIME + EDGE_LIFETIME;
+        edges.grant(id(0), wish(3, 2, 1), later, committed).unwrap();
+    }
+
+    #[test]
+    fn where_a_child_says_it_is_counts_until_it_asks_again() {
+        let mut edges = edges();
+        let mut told = wish(3, 2, 1);
+        told.current_parent = Some(id(1));
+        edges.grant(id(0), told, Moment::ZERO, |_| None).unwrap();
+        edges.done(id(3), id(2), 1, false);
+        let refused = edges.grant(id(0), wish(1, 3, 1), Moment::ZERO, |_| None);
+        assert!(matches!(refused, Err(NotAllowed::Cycle(_))));
+        edges.settle(id(3), id(1));
+        assert!(edges.pending.is_empty());
+    }
+}

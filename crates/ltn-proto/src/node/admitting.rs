@@ -1,0 +1,346 @@
+//! Who is let in below this node: the other half of `joining.rs`.
+
+use super::NodeState;
+use crate::body::{self, EdgeAsk, EdgeDone, Hello, Place, Register, Ticket, Token, Welcome};
+use crate::edges::{NotAllowed, Wish};
+use crate::event::Event;
+use crate::frame::{Flags, Kind, PROTOCOL_VERSION};
+use crate::id::{LinkId, NodeId};
+use crate::limits::{DEPTH_MAX, DUPLICATE_PROBE, EDGE_LIFETIME};
+use crate::links::{Admission, ExpectRegister, Misbehaved, Phase};
+use crate::moment::Moment;
+use crate::name::Name;
+use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::path::Target;
+use crate::permissions::Permission;
+use crate::requests::{Origin, Question};
+use crate::role::Role;
+use crate::tree::Record;
+
+/// Tickets that a child gets when it registers: one to park, the others for streams.
+const TICKETS_AT_FIRST: usize = 4;
+
+impl NodeState {
+    pub(super) fn on_hello(
+        &mut self,
+        now: Moment,
+        link: LinkId,
+        hello: Hello,
+    ) -> Result<(), Misbehaved> {
+        let Some(known) = self.links.get_mut(link) else { return Ok(()) };
+        known.incarnation = hello.incarnation;
+        let peer = known.peer;
+        if let Err(refusal) = self.check_hello(peer, &hello) {
+            self.turn_away(now, link, refusal.kind, &refusal.text);
+            return Ok(());
+        }
+        match self.links.child(peer).and_then(|old| Some((old, self.links.get(old)?.incarnation))) {
+            // The same run of the same node comes back: its old connection is a leftover.
+            Some((old, incarnation)) if incarnation == hello.incarnation => {
+                self.close_link(now, old, CloseReason::Replaced, "connected anew");
+                self.ask_root(now, link, hello);
+            }
+            // Another run, or another machine with the same key: only a sign of life tells.
+            Some((old, _)) => {
+                self.say(old, Kind::PING, bytes::Bytes::new());
+                self.links.set_phase(link, Phase::Probing(Admission { hello }));
+                self.set_link_due(link, now + DUPLICATE_PROBE);
+            }
+            None => self.ask_root(now, link, hello),
+        }
+        Ok(())
+    }
+
+    fn check_hello(&self, peer: NodeId, hello: &Hello) -> Result<(), Refusal> {
+        let me = &self.name;
+        let refuse = |kind, text: String| Err(Refusal::new(kind, text));
+        if hello.version != PROTOCOL_VERSION {
+            let theirs = hello.version;
+            let text = format!("{me} speaks version {PROTOCOL_VERSION}, not {theirs}");
+            return refuse(RefusalKind::WrongVersion, text);
+        }
+        if peer == self.config.id {
+            return refuse(RefusalKind::DuplicateKey, format!("{me} has this very key"));
+        }
+        if !hello.role.has_uplink() {
+            let text = format!("a {} joins nobody", hello.role);
+            return refuse(RefusalKind::WrongRole, text);
+        }
+        if hello.role.is_server() && !self.config.role.accepts_servers() {
+            let text = format!("{me} takes clients only, no servers");
+            return refuse(RefusalKind::WrongRole, text);
+        }
+        let depth = self.place.ancestors.len() + 1 + usize::from(hello.height);
+        if depth > DEPTH_MAX {
+            let text = format!("the tree would have {depth} layers; {DEPTH_MAX} are allowed");
+            return refuse(RefusalKind::TooDeep, text);
+        }
+        if self.tree.len() >= self.config.limits.records {
+            return refuse(RefusalKind::Full, format!("the map of {me} is full"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_probe_due(&mut self, now: Moment, link: LinkId, admission: Admission) {
+        let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
+        if let Some(old) = self.links.child(peer) {
+            let heard = self.links.get(old).map(|l| l.heard);
+            if heard.is_some_and(|heard| heard > now - DUPLICATE_PROBE) {
+                let text = "another running node has the same key; make a new one for this machine";
+                self.turn_away(now, link, RefusalKind::DuplicateKey, text);
+                return;
+            }
+            self.close_link(now, old, CloseReason::Replaced, "connected anew");
+        }
+        self.ask_root(now, link, admission.hello);
+    }
+
+    /// A server may hang here only by the root's word; a client needs none.
+    fn ask_root(&mut self, now: Moment, link: LinkId, hello: Hello) {
+        let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
+        if !hello.role.is_server() {
+            self.welcome(now, link, hello);
+            return;
+        }
+        if self.edges.is_some() {
+            let wish = Wish {
+                child: peer,
+                parent: self.config.id,
+                attempt: hello.attempt,
+                current_parent: hello.current_parent,
+                root_incarnation: hello.root_incarnation,
+            };
+            match self.grant_edge(now, wish) {
+                Ok(()) => self.welcome(now, link, hello),
+                Err(refusal) => self.turn_away(now, link, refusal.kind, &refusal.text),
+            }
+            return;
+        }
+        let ask = EdgeAsk {
+            child: peer,
+            child_name: hello.wanted.clone().unwrap_or_default(),
+            attempt: hello.attempt,
+            current_parent: hello.current_parent,
+            root_incarnation: hello.root_incarnation,
+            height: hello.height,
+        };
+        self.links.set_phase(link, Phase::AwaitingGrant(Admission { hello }));
+        self.set_link_due(link, now + EDGE_LIFETIME);
+        let question =
+            Question { kind: Kind::EDGE_ASK, flags: Flags::default(), payload: body::write(&ask) };
+        let origin = Origin::Edge { link, child: peer, attempt: ask.attempt };
+        self.ask_for(now, origin, Target::Root, Some(question), EDGE_LIFETIME);
+    }
+
+    /// The root's word on a server that waits at this link. Where it is a
+    /// refusal, or came too late, the root is told that the edge will not be taken: it may have
+    /// granted it and the answer was lost.
+    pub(super) fn on_grant(
+        &mut self,
+        now: Moment,
+        origin: (LinkId, NodeId, u64),
+        granted: Result<(), Refusal>,
+    ) {
+        let (link, child, attempt) = origin;
+        let waiting = self.links.get(link).map(|l| l.phase.clone());
+        let Some(Phase::AwaitingGrant(Admission { hello })) = waiting else {
+            return self.edge_is_over(now, child, attempt, false);
+        };
+        if granted.is_err() {
+            self.edge_is_over(now, child, attempt, false);
+        }
+        match granted {
+            Ok(()) => self.welcome(now, link, hello),
+            Err(refusal) => self.turn_away(now, link, refusal.kind, &refusal.text),
+        }
+    }
+
+    fn welcome(&mut self, now: Moment, link: LinkId, hello: Hello) {
+        let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
+        let (name, name_reason) = self.name_for(peer, &hello);
+        let welcome = Welcome {
+            version: PROTOCOL_VERSION,
+            name: name.clone(),
+            name_reason: name_reason.clone(),
+            place: self.place_of_children(),
+            metadata: self.metadata_that_fits(),
+            admin: self.config.newcomers.allow(&Permission::admin()),
+            features: 0,
+        };
+        self.say(link, Kind::WELCOME, body::write(&welcome));
+        let state = ExpectRegister { hello, name, name_reason };
+        self.links.set_phase(link, Phase::ExpectRegister(state));
+        self.set_link_due(link, now + self.config.limits.hello_timeout);
+    }
+
+    /// The name that a child gets, and why it is not the wanted one.
+    fn name_for(&self, peer: NodeId, hello: &Hello) -> (Option<Name>, Option<String>) {
+        if hello.role == Role::Session {
+            return (None, None);
+        }
+        let Some(wanted) = hello.wanted.as_deref() else {
+            return (Some(Name::default_for(hello.role, &peer)), None);
+        };
+        match self.check_name(peer, hello.role, wanted) {
+            Ok(name) => (Some(name), None),
+            Err(reason) => (Some(Name::unnamed(&peer)), Some(reason)),
+        }
+    }
+
+    fn check_name(&self, peer: NodeId, role: Role, wanted: &str) -> Result<Name, String> {
+        let name = Name::wanted(wanted).map_err(|bad| bad.to_string())?;
+        if role == Role::Client && name.is_restricted_for_clients() {
+            return Err(format!("the name `{name}` is a word of the network's own"));
+        }
+        let holders = self.tree.children_of(self.config.id);
+        let names = holders.filter_map(|id| Some((id, self.tree.get(id)?.name.as_ref()?)));
+        let promised = self.links.iter().filter_map(|(_, link)| match &link.phase {
+            Phase::ExpectRegister(state) => Some((link.peer, state.name.as_ref()?)),
+            _ => None,
+        });
+        for (holder, other) in names.chain(promised).filter(|(holder, _)| *holder != peer) {
+            if name.clashes_with(other) {
+                return Err(format!("the name `{name}` is taken here by id:{}…", holder.short()));
+            }
+            if name.looks_like(other) {
+                return Err(format!("the name `{name}` looks like `{other}`, which is taken here"));
+            }
+        }
+        Ok(name)
+    }
+
+    pub(super) fn on_register(
+        &mut self,
+        now: Moment,
+        link: LinkId,
+        state: ExpectRegister,
+        register: &Register,
+    ) {
+        let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
+        let ExpectRegister { hello, name, name_reason } = state;
+        let record = Record {
+            id: peer,
+            parent: self.config.id,
+            name: name.clone(),
+            role: hello.role,
+            edition: register.edition,
+            address: hello.address.clone(),
+            stale_since: None,
+        };
+        self.tree.clear_below(peer);
+        if self.tree.put(record).is_err() {
+            self.edge_is_over(now, peer, hello.attempt, false);
+            self.turn_away(now, link, RefusalKind::Full, "a newer place of this node is known");
+            return;
+        }
+        self.links.register_child(link);
+        self.watch_link(now, link);
+        self.tell_put(peer, true, now);
+        if hello.role.is_server() {
+            self.tell_changes();
+            self.edge_is_over(now, peer, hello.attempt, true);
+        }
+        self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
+        if hello.role.is_listed() {
+            self.issue_tickets(peer, TICKETS_AT_FIRST);
+            self.event(Event::Joined { child: peer, role: hello.role, name, name_reason });
+        }
+    }
+
+    pub(super) fn issue_tickets(&mut self, child: NodeId, count: usize) {
+        let Some(link) = self.links.child(child) else { return };
+        let tickets: Vec<[u8; 16]> = (0..count).map(|_| self.random.token()).collect();
+        let body = Ticket {
+            tickets: tickets.iter().copied().map(Token).collect(),
+            port: self.config.data_port,
+        };
+        // The shell must know a ticket before the child can present it.
+        self.event(Event::DataTicketIssued { child, tickets });
+        self.say(link, Kind::TICKET, body::write(&body));
+    }
+
+    /// Where a child of this node is.
+    pub(super) fn place_of_children(&self) -> Place {
+        let mut ancestors = self.place.ancestors.clone();
+        ancestors.push(body::Ancestor {
+            id: self.config.id,
+            name: self.name.clone(),
+            address: self.config.address.clone(),
+        });
+        let root_incarnation = if self.config.role.is_root() {
+            Some(self.config.incarnation)
+        } else {
+            self.place.root_incarnation
+        };
+        Place { ancestors, rooted: self.is_rooted(), root_incarnation }
+    }
+
+    /// The root's decision on an edge.
+    pub(super) fn grant_edge(&mut self, now: Moment, wish: Wish) -> Result<(), Refusal> {
+        let looks_for_cycles = self.looks_for_cycles();
+        let Some(edges) = &mut self.edges else {
+            return Err(Refusal::new(RefusalKind::NoRoot, format!("{} is no root", self.name)));
+        };
+        if !looks_for_cycles {
+            return Ok(());
+        }
+        let tree = &self.tree;
+        let committed = |id| tree.get(id).map(|record| record.parent);
+        let not_allowed = match edges.grant(self.config.id, wish, now, committed) {
+            Ok(()) => return Ok(()),
+            Err(not_allowed) => not_allowed,
+        };
+        Err(match not_allowed {
+            NotAllowed::Cycle(members) => {
+                let names: Vec<String> = members.iter().map(|id| self.call(*id)).collect();
+                let text = format!("the tree would have a cycle: {}", circle(&names));
+                Refusal::new(RefusalKind::Cycle, text)
+            }
+            NotAllowed::Outdated => {
+                Refusal::new(RefusalKind::Busy, "a newer attempt of the same node is under way")
+            }
+            NotAllowed::Quiet => {
+                Refusal::new(RefusalKind::Busy, "the main server restarted a moment ago; try again")
+            }
+            NotAllowed::Full => Refusal::new(RefusalKind::Full, "too many moves are under way"),
+        })
+    }
+
+    /// What became of the edge of a server that was let in, or was about to be.
+    pub(super) fn edge_is_over(
+        &mut self,
+        now: Moment,
+        child: NodeId,
+        attempt: u64,
+        committed: bool,
+    ) {
+        let me = self.config.id;
+        if let Some(edges) = &mut self.edges {
+            edges.done(child, me, attempt, committed);
+            return;
+        }
+        self.untold_edges.push(EdgeDone { child, attempt, committed });
+        self.tell_edges(now);
+    }
+
+    /// Tells the root what became of granted edges, as soon as there is a way to it.
+    pub(super) fn tell_edges(&mut self, now: Moment) {
+        let root = self.place.ancestors.first().map(|root| root.id);
+        let (true, Some(root), Some(_)) = (self.place.rooted, root, &self.uplink.parent) else {
+            // Without the root nobody can move, so this list is as short as what was under way.
+            let excess = self.untold_edges.len().saturating_sub(self.config.limits.pending_links);
+            self.untold_edges.drain(..excess);
+            return;
+        };
+        for done in std::mem::take(&mut self.untold_edges) {
+            self.tell(now, Kind::EDGE_DONE, root, body::write(&done));
+        }
+    }
+}
+
+/// `a – b – a`, for people.
+fn circle(names: &[String]) -> String {
+    let mut around = names.to_vec();
+    around.extend(names.first().cloned());
+    around.join(" – ")
+}

@@ -1,0 +1,480 @@
+//! What others ask of this node, and what they answer to its own questions.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::NodeState;
+use crate::body::{self, Confirm, EdgeAnswer, EdgeAsk, EdgeDone, Refused, Resolve, Resolved};
+use crate::edges::Wish;
+use crate::event::{Answer, Content, Event, Output};
+use crate::frame::{Flags, Frame, Header, Kind};
+use crate::id::{InboundId, NodeId};
+use crate::inbound::Caller;
+use crate::limits::CANDIDATES_MAX;
+use crate::moment::Moment;
+use crate::name::Name;
+use crate::offers::Runner;
+use crate::outcome::{Confirmation, NoRoute, Outcome, Refusal, RefusalKind};
+use crate::path::NodePath;
+use crate::requests::Stage;
+use crate::text::sanitise_line;
+use crate::value::Value;
+
+/// The longest time that an answer is worked on: nobody asks for longer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
+
+impl NodeState {
+    /// A frame for this node, from whoever its header says.
+    pub(super) fn deliver(&mut self, now: Moment, frame: Frame) {
+        let whole = match self.reassembly.accept(now, frame) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return,
+            Err(_) => {
+                self.counters.dropped += 1;
+                return;
+            }
+        };
+        match whole.header.kind {
+            Kind::CAST => self.on_cast(&whole),
+            Kind::SEND => self.on_send(now, &whole),
+            Kind::REQUEST => self.on_request(now, &whole),
+            Kind::CALL => self.on_call(now, &whole),
+            Kind::REPLY => self.on_reply(now, &whole),
+            Kind::REFUSED => self.on_refused(now, &whole),
+            Kind::NO_ROUTE => self.on_no_route(now, &whole),
+            Kind::RESOLVED => self.on_resolved(now, &whole),
+            Kind::EDGE_ASK => self.on_edge_ask(now, &whole),
+            Kind::EDGE_ANSWER => self.on_edge_answer(now, &whole),
+            Kind::EDGE_DONE => self.on_edge_done(&whole),
+            Kind::ORDER => self.on_order(now, &whole),
+            Kind::ORDER_REPORT => self.on_order_report(now, &whole),
+            Kind::ORDER_NOTED => self.on_order_noted(now, &whole),
+            _ => {
+                self.counters.unknown_kinds += 1;
+                self.bounce(now, &whole.header, "this node does not know that kind of frame");
+            }
+        }
+    }
+
+    fn on_cast(&mut self, frame: &Frame) {
+        let Some(content) = content_of(frame) else {
+            self.counters.dropped += 1;
+            return;
+        };
+        let from = frame.header.source;
+        // Programs that talk by the million know each other by id; people want to know who speaks.
+        let sender = matches!(content, Content::Text(_)).then(|| self.path_of(from)).flatten();
+        self.event(Event::Message { inbound: None, from, sender, content });
+    }
+
+    fn on_send(&mut self, now: Moment, frame: &Frame) {
+        let from = frame.header.source;
+        let Some(content) = content_of(frame) else {
+            let refusal = Refusal::new(RefusalKind::BadArguments, "a content that cannot be read");
+            return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
+        };
+        if let Some(inbound) = self.take_in(now, frame) {
+            let (inbound, sender) = (Some(inbound), self.path_of(from));
+            self.event(Event::Message { inbound, from, sender, content });
+        }
+    }
+
+    fn on_request(&mut self, now: Moment, frame: &Frame) {
+        let Ok(body::Request { name, argument }) = body::read(&frame.payload) else {
+            let refusal = Refusal::new(RefusalKind::BadArguments, "a request that cannot be read");
+            return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
+        };
+        if let Some(value) = self.built_in_requestable(now, &name) {
+            return self.reply(now, caller_of(frame), Outcome::Reply(value));
+        }
+        if !self.offers.has_requestable(&name) {
+            let name = sanitise_line(&name);
+            let text = format!("{} offers no requestable called `{name}`", self.name);
+            let refusal = Refusal::new(RefusalKind::NotOffered, text);
+            return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
+        }
+        if let Some(inbound) = self.take_in(now, frame) {
+            let (from, time_left) = (frame.header.source, time_left(frame));
+            self.event(Event::Requested { inbound, from, name, argument, time_left });
+        }
+    }
+
+    fn on_call(&mut self, now: Moment, frame: &Frame) {
+        let Ok(call) = body::read::<body::Call>(&frame.payload) else {
+            let refusal = Refusal::new(RefusalKind::BadArguments, "a command that cannot be read");
+            return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
+        };
+        let (runner, arguments) = match self.check_call(frame.header.source, &call) {
+            Ok(checked) => checked,
+            Err(refusal) => {
+                return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
+            }
+        };
+        let Some(inbound) = self.take_in(now, frame) else { return };
+        let from = frame.header.source;
+        let token = call.token.map(|token| token.0);
+        match runner {
+            Runner::BuiltIn => {
+                let run = super::builtin::Run { inbound, actor: from, arguments, token };
+                self.run_built_in(now, &call.command, run);
+            }
+            Runner::Program => {
+                if let Some(arguments) =
+                    self.confirmed(now, inbound, from, (&call.command, arguments, token))
+                {
+                    let direct = self.links.child(from).is_some()
+                        || self.uplink.parent.as_ref().is_some_and(|parent| parent.id == from);
+                    let (command, time_left) = (call.command, time_left(frame));
+                    self.event(Event::Called {
+                        inbound,
+                        from,
+                        direct,
+                        command,
+                        arguments,
+                        time_left,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Takes a question into the table; refuses it where there is no place.
+    fn take_in(&mut self, now: Moment, frame: &Frame) -> Option<InboundId> {
+        let caller = caller_of(frame);
+        let room = if self.stopping.is_some() {
+            None
+        } else {
+            self.inbound.open(caller, now + time_left(frame))
+        };
+        if room.is_none() {
+            let text =
+                format!("{} has too many open requests of this caller, or of all", self.name);
+            let refusal = Refusal::new(RefusalKind::Busy, text);
+            self.reply(now, caller, Outcome::Refused(refusal));
+        }
+        room
+    }
+
+    /// The program's answer to what came in.
+    pub(super) fn answer(&mut self, now: Moment, inbound: InboundId, answer: Answer) {
+        let outcome = match answer {
+            Answer::Taken => Outcome::Delivered,
+            Answer::Value(value) => Outcome::Reply(value),
+            Answer::Failed(text) => Outcome::Failed(text),
+            Answer::Refused(refusal) => Outcome::Refused(refusal),
+        };
+        self.answer_with(now, inbound, outcome);
+    }
+
+    pub(super) fn answer_with(&mut self, now: Moment, inbound: InboundId, outcome: Outcome) {
+        match self.inbound.close(inbound) {
+            Some(caller) => self.reply(now, caller, outcome),
+            // The caller's deadline passed; it knows already that nobody can tell.
+            None => self.counters.late_replies += 1,
+        }
+    }
+
+    /// Sends an outcome back to who waits for it.
+    pub(super) fn reply(&mut self, now: Moment, caller: Caller, outcome: Outcome) {
+        #[cfg(feature = "sim")]
+        if self.mutant == Some(crate::sim::Mutant::LostReply) && caller.request.is_multiple_of(8) {
+            return;
+        }
+        let (kind, flags, payload) = match outcome {
+            Outcome::Delivered => (Kind::REPLY, Flags::default(), Bytes::new()),
+            Outcome::Reply(value) => match Bytes::from(value.to_cbor()) {
+                bytes if bytes.len() <= crate::limits::MESSAGE_BYTES_MAX => {
+                    (Kind::REPLY, Flags::VALUE, bytes)
+                }
+                _ => (Kind::REPLY, Flags::FAILED, Bytes::from_static(TOO_LARGE)),
+            },
+            Outcome::Failed(text) => (Kind::REPLY, Flags::FAILED, Bytes::from(text)),
+            Outcome::Confirm(Confirmation { token, text, targets }) => {
+                let confirm = Confirm { token: body::Token(token), text, targets };
+                (Kind::REPLY, Flags::CONFIRM, body::write(&confirm))
+            }
+            Outcome::Refused(Refusal { kind, text }) => {
+                (Kind::REFUSED, Flags::default(), body::write(&Refused { kind, text }))
+            }
+            Outcome::NoRoute(NoRoute { at, text }) => {
+                (Kind::NO_ROUTE, Flags::default(), body::write(&body::NoRoute { at, text }))
+            }
+            // Silence would say the same, only later.
+            Outcome::Unknown(text) => {
+                let text = format!("unknown whether it was done: {text}");
+                (Kind::REPLY, Flags::FAILED, Bytes::from(text))
+            }
+        };
+        let mut header = Header::new(kind, self.config.id, caller.node);
+        header.id = caller.request;
+        header.flags = flags;
+        if self.send_out(now, Frame { header, payload }).is_err() {
+            self.counters.dropped += 1;
+        }
+    }
+
+    /// The answer of the target, if it is the one that was asked.
+    fn take_answer(&mut self, frame: &Frame) -> Option<()> {
+        let asked = self.requests.get(frame.header.id).map(|open| &open.stage);
+        if asked == Some(&Stage::Sent(frame.header.source)) {
+            return Some(());
+        }
+        self.counters.late_replies += 1;
+        None
+    }
+
+    fn on_reply(&mut self, now: Moment, frame: &Frame) {
+        if self.take_answer(frame).is_some() {
+            self.end_request(now, frame.header.id, outcome_of(frame));
+        }
+    }
+
+    fn on_refused(&mut self, now: Moment, frame: &Frame) {
+        let resolving = self.requests.get(frame.header.id).map(|open| &open.stage);
+        if resolving != Some(&Stage::Resolving) && self.take_answer(frame).is_none() {
+            return;
+        }
+        let outcome = match body::read::<Refused>(&frame.payload) {
+            Ok(Refused { kind, text }) => {
+                Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
+            }
+            Err(bad) => Outcome::Unknown(bad.to_string()),
+        };
+        self.end_request(now, frame.header.id, outcome);
+    }
+
+    fn on_no_route(&mut self, now: Moment, frame: &Frame) {
+        let id = frame.header.id;
+        let Some(open) = self.requests.get_mut(id) else {
+            self.counters.late_replies += 1;
+            return;
+        };
+        if let (Stage::Sent(node), true) = (open.stage.clone(), open.from_memory) {
+            // Certainly not done, and perhaps only because it moved: look for it once more.
+            open.from_memory = false;
+            open.stage = Stage::Resolving;
+            self.known.forget(node);
+            return self.look_again(now, id, frame);
+        }
+        let outcome = no_route_of(frame);
+        self.end_request(now, id, outcome);
+    }
+
+    fn look_again(&mut self, now: Moment, id: u64, frame: &Frame) {
+        let path = self.requests.get(id).and_then(|open| {
+            let by_place = open.target.absolute(&self.path());
+            by_place.filter(|path| self.find_path(path).is_err())
+        });
+        match path {
+            Some(path) if self.uplink.parent.is_some() => {
+                self.search(now, id, &Resolve::Path(path));
+            }
+            _ => {
+                let outcome = no_route_of(frame);
+                self.end_request(now, id, outcome);
+            }
+        }
+    }
+
+    /// Somebody below looks for a node: the first server that knows answers, else it goes up.
+    pub(super) fn on_resolve(&mut self, now: Moment, mut frame: Frame) {
+        let caller = caller_of(&frame);
+        let Ok(resolve) = body::read::<Resolve>(&frame.payload) else {
+            let refusal = Refusal::new(RefusalKind::BadTarget, "a target that cannot be read");
+            return self.reply(now, caller, Outcome::Refused(refusal));
+        };
+        let above = self.uplink.parent.as_ref().map(|parent| parent.link);
+        let found = match &resolve {
+            Resolve::Path(path) => self.find_path(path).map(Some),
+            Resolve::Id(id) => Ok(Some(*id).filter(|id| self.path_of(*id).is_some())),
+            Resolve::Name(name) => match self.find_name(name) {
+                Ok(found) => Ok(found),
+                Err(refusal) => return self.reply(now, caller, Outcome::Refused(refusal)),
+            },
+        };
+        match (found, above) {
+            (Ok(Some(id)), _) => self.say_where(now, caller, id),
+            (_, Some(link)) if frame.header.hops_left > 1 => {
+                frame.header.hops_left -= 1;
+                self.counters.forwarded += 1;
+                self.outputs.push_back(Output::Transmit { link, frame });
+            }
+            (Err(why), _) => self.bounce(now, &frame.header, &why),
+            (Ok(None), _) => {
+                let text = match resolve {
+                    Resolve::Name(name) => format!("no node is called `{name}`"),
+                    _ => "no such node is in the network now".to_owned(),
+                };
+                self.bounce(now, &frame.header, &text);
+            }
+        }
+    }
+
+    fn say_where(&mut self, now: Moment, caller: Caller, id: NodeId) {
+        if id != self.config.id && self.tree.get(id).is_some() && !self.is_live(id) {
+            let no_route =
+                NoRoute { at: self.path().to_string(), text: self.out_of_reach_since(now, id) };
+            return self.reply(now, caller, Outcome::NoRoute(no_route));
+        }
+        let Some(path) = self.path_of(id) else { return };
+        let mut header = Header::new(Kind::RESOLVED, self.config.id, caller.node);
+        header.id = caller.request;
+        let payload = body::write(&Resolved { id, path });
+        if self.send_out(now, Frame { header, payload }).is_err() {
+            self.counters.dropped += 1;
+        }
+    }
+
+    fn on_resolved(&mut self, now: Moment, frame: &Frame) {
+        let resolving = self.requests.get(frame.header.id).map(|open| &open.stage);
+        let (Some(&Stage::Resolving), Ok(Resolved { id, path })) =
+            (resolving, body::read(&frame.payload))
+        else {
+            self.counters.late_replies += 1;
+            return;
+        };
+        self.known.remember(id, path);
+        self.on_found(now, frame.header.id, id);
+    }
+
+    /// The program wanted to know only where it is.
+    pub(super) fn on_located(&mut self, now: Moment, id: u64, node: NodeId) {
+        let path = self.path_of(node);
+        let Some(path) = path else {
+            let not_asked = self.requests.get(id).is_some_and(|open| open.from_memory);
+            if not_asked && self.uplink.parent.is_some() {
+                return self.search(now, id, &Resolve::Id(node));
+            }
+            let text = "no such node is in the network now".to_owned();
+            let outcome = Outcome::NoRoute(NoRoute { at: self.path().to_string(), text });
+            return self.end_request(now, id, outcome);
+        };
+        let place = [("id", node.to_string()), ("path", path.to_string())];
+        let value = Value::map(place.map(|(key, text)| (key, Value::from(text))));
+        self.end_request(now, id, Outcome::Reply(value));
+    }
+
+    /// The node at this path, if this one can know it; else what is known of the way.
+    pub(super) fn find_path(&self, path: &NodePath) -> Result<NodeId, String> {
+        let here = self.path();
+        if here.contains(path) {
+            let below = &path.names()[here.layer()..];
+            return self.tree.find(below).map_err(|(found, last)| {
+                let missing = &below[found];
+                format!("{} has nobody called `{missing}` below it", self.call(last))
+            });
+        }
+        if path.contains(&here) {
+            let ancestor = self.place.ancestors.get(path.layer()).map(|a| a.id);
+            return ancestor.ok_or_else(|| format!("{path} is not known here"));
+        }
+        Err(format!("{path} is not below {here}, and the main server cannot be asked now"))
+    }
+
+    /// The one node of this name in the subtree, if there is one.
+    pub(super) fn find_name(&self, name: &Name) -> Result<Option<NodeId>, Refusal> {
+        if name.clashes_with(&self.name) {
+            return Ok(Some(self.config.id));
+        }
+        let found = self.tree.named(name);
+        if found.len() <= 1 {
+            return Ok(found.first().copied());
+        }
+        let paths = found.iter().take(CANDIDATES_MAX).filter_map(|id| self.path_of(*id));
+        let candidates: Vec<String> = paths.map(|path| path.to_string()).collect();
+        let text = format!("`{name}` is the name of several nodes: {}", candidates.join(", "));
+        Err(Refusal::new(RefusalKind::BadTarget, text))
+    }
+
+    fn on_edge_ask(&mut self, now: Moment, frame: &Frame) {
+        let Ok(ask) = body::read::<EdgeAsk>(&frame.payload) else { return };
+        let wish = Wish {
+            child: ask.child,
+            parent: frame.header.source,
+            attempt: ask.attempt,
+            current_parent: ask.current_parent,
+            root_incarnation: ask.root_incarnation,
+        };
+        let refused = self.grant_edge(now, wish).err();
+        let refused = refused.map(|Refusal { kind, text }| Refused { kind, text });
+        let answer = EdgeAnswer { child: ask.child, attempt: ask.attempt, refused };
+        let mut header = Header::new(Kind::EDGE_ANSWER, self.config.id, frame.header.source);
+        header.id = frame.header.id;
+        if self.send_out(now, Frame { header, payload: body::write(&answer) }).is_err() {
+            self.counters.dropped += 1;
+        }
+    }
+
+    fn on_edge_answer(&mut self, now: Moment, frame: &Frame) {
+        let Ok(answer) = body::read::<EdgeAnswer>(&frame.payload) else { return };
+        if self.take_answer(frame).is_none() {
+            // Nobody waits any more: the edge that was perhaps granted will not be taken.
+            return self.edge_is_over(now, answer.child, answer.attempt, false);
+        }
+        let outcome = match answer.refused {
+            Some(Refused { kind, text }) => {
+                Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
+            }
+            None => Outcome::Reply(Value::Null),
+        };
+        self.end_request(now, frame.header.id, outcome);
+    }
+
+    fn on_edge_done(&mut self, frame: &Frame) {
+        if let (Some(edges), Ok(done)) = (&mut self.edges, body::read::<EdgeDone>(&frame.payload)) {
+            edges.done(done.child, frame.header.source, done.attempt, done.committed);
+        }
+    }
+}
+
+const TOO_LARGE: &[u8] = b"the answer is larger than one message can be";
+
+const fn caller_of(frame: &Frame) -> Caller {
+    Caller { node: frame.header.source, request: frame.header.id }
+}
+
+fn time_left(frame: &Frame) -> Duration {
+    Duration::from_millis(frame.header.time_left_ms.into()).min(ANSWER_TIME_MAX)
+}
+
+fn content_of(frame: &Frame) -> Option<Content> {
+    if frame.header.flags.has(Flags::TEXT) {
+        String::from_utf8(frame.payload.to_vec()).ok().map(Content::Text)
+    } else if frame.header.flags.has(Flags::VALUE) {
+        Value::from_cbor(&frame.payload).ok().map(Content::Value)
+    } else {
+        Some(Content::Bytes(frame.payload.clone()))
+    }
+}
+
+fn outcome_of(frame: &Frame) -> Outcome {
+    let flags = frame.header.flags;
+    if flags.has(Flags::FAILED) {
+        return Outcome::Failed(sanitise_line(&String::from_utf8_lossy(&frame.payload)));
+    }
+    if flags.has(Flags::CONFIRM) {
+        return match body::read::<Confirm>(&frame.payload) {
+            Ok(Confirm { token, text, targets }) => {
+                Outcome::Confirm(Confirmation { token: token.0, text, targets })
+            }
+            Err(bad) => Outcome::Failed(bad.to_string()),
+        };
+    }
+    if flags.has(Flags::VALUE) {
+        return match Value::from_cbor(&frame.payload) {
+            Ok(value) => Outcome::Reply(value),
+            Err(bad) => Outcome::Failed(format!("a value that cannot be read: {bad}")),
+        };
+    }
+    Outcome::Delivered
+}
+
+fn no_route_of(frame: &Frame) -> Outcome {
+    match body::read::<body::NoRoute>(&frame.payload) {
+        Ok(body::NoRoute { at, text }) => {
+            Outcome::NoRoute(NoRoute { at: sanitise_line(&at), text: sanitise_line(&text) })
+        }
+        Err(bad) => Outcome::Unknown(bad.to_string()),
+    }
+}

@@ -1,0 +1,413 @@
+//! What this node asks of others: messages, requests, commands, and who is meant.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::NodeState;
+use crate::body::{self, Resolve};
+use crate::event::{Content, Event, Op};
+use crate::frame::{Flags, Frame, Header, Kind};
+use crate::id::{LinkId, NodeId, OpId};
+use crate::limits::{ARGUMENTS_MAX, MESSAGE_BYTES_MAX, WORD_BYTES_MAX};
+use crate::moment::Moment;
+use crate::outcome::{NoRoute, Outcome, Refusal, RefusalKind};
+use crate::path::{NodePath, Target};
+use crate::requests::{Open, Origin, Question, Stage};
+
+/// Casts to one target that wait until it is found.
+const WAITING_CASTS_MAX: usize = 1_024;
+/// How long the target of a cast is looked for.
+const CAST_SEARCH: Duration = Duration::from_secs(5);
+
+/// What came of looking at what is known.
+enum Found {
+    /// This one is meant.
+    Node(NodeId),
+    /// This one was at that place when it was asked for last.
+    Remembered(NodeId, NodePath),
+    /// Others have to be asked this.
+    Ask(Resolve),
+}
+
+impl NodeState {
+    /// A send, request, call or location that the program wants.
+    pub(super) fn ask(&mut self, now: Moment, op: Op) {
+        let (op, to, timeout, question) = match op {
+            Op::Send { op, to, content, timeout } => (op, to, timeout, Ok(Some(send(content)))),
+            Op::Request { op, to, name, argument, timeout } => {
+                (op, to, timeout, request(name, argument).map(Some))
+            }
+            Op::Call { op, to, command, arguments, token, timeout } => {
+                (op, to, timeout, call(command, arguments, token).map(Some))
+            }
+            Op::Locate { op, target, timeout } => (op, target, timeout, Ok(None)),
+            _ => return,
+        };
+        let question = question.and_then(check_size).and_then(|question| {
+            let open = self.requests.len() < self.config.limits.open_requests;
+            let running = self.stopping.is_none();
+            match (running, open) {
+                (true, true) => Ok(question),
+                (false, _) => Err(Refusal::new(RefusalKind::Stopping, "this node is stopping")),
+                (true, false) => Err(Refusal::new(RefusalKind::Busy, "too many open requests")),
+            }
+        });
+        match question {
+            Ok(question) => self.ask_for(now, Origin::Local(op), to, question, timeout),
+            Err(refusal) => self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) }),
+        }
+    }
+
+    /// Asks on behalf of whoever `origin` says. Ends exactly once, at the deadline at the latest.
+    #[expect(clippy::too_many_arguments, reason = "these five make one question")]
+    pub(super) fn ask_for(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        to: Target,
+        question: Option<Question>,
+        timeout: Duration,
+    ) {
+        let id = self.random.number();
+        let open = Open {
+            origin,
+            target: to,
+            question,
+            stage: Stage::Resolving,
+            link: None,
+            asked: now,
+            deadline: now + timeout,
+            from_memory: true,
+            path: None,
+        };
+        self.requests.open(id, open);
+        self.resolve(now, id);
+    }
+
+    /// Looks for the target in what is known, then asks the servers above.
+    fn resolve(&mut self, now: Moment, id: u64) {
+        let Some(open) = self.requests.get(id) else { return };
+        let is_command = open.question.as_ref().is_some_and(|q| q.kind == Kind::CALL);
+        match self.look_up(now, &open.target) {
+            // A command goes to who is there now, not to who was there a while ago.
+            Ok(Found::Remembered(_, path)) if is_command => {
+                self.search(now, id, &Resolve::Path(path));
+            }
+            Ok(Found::Node(node) | Found::Remembered(node, _)) => self.on_found(now, id, node),
+            Ok(Found::Ask(resolve)) => self.search(now, id, &resolve),
+            Err(outcome) => self.end_request(now, id, outcome),
+        }
+    }
+
+    fn look_up(&self, now: Moment, target: &Target) -> Result<Found, Outcome> {
+        let known = |id: NodeId| {
+            if self.tree.get(id).is_some() && !self.is_live(id) && self.uplink.parent.is_none() {
+                Err(self.no_route(self.out_of_reach_since(now, id)))
+            } else {
+                Ok(Found::Node(id))
+            }
+        };
+        match target {
+            Target::Id(id) => known(*id),
+            Target::Parent => match &self.uplink.parent {
+                Some(parent) => known(parent.id),
+                None => Err(self.not_connected()),
+            },
+            Target::Root if self.config.role.is_root() => known(self.config.id),
+            Target::Root => match self.place.ancestors.first().filter(|_| self.place.rooted) {
+                Some(root) => known(root.id),
+                None => Err(self.no_route("no way to the main server now".to_owned())),
+            },
+            Target::Name(name) => match self.find_name(name) {
+                Ok(Some(id)) => known(id),
+                Ok(None) => self.ask_above(Resolve::Name(name.clone())),
+                Err(refusal) => Err(Outcome::Refused(refusal)),
+            },
+            Target::Path(_) | Target::Relative { .. } => {
+                let Some(path) = target.absolute(&self.path()) else {
+                    return Err(self.no_route(format!("{target} is above the main server")));
+                };
+                match (self.find_path(&path), self.known.at(&path)) {
+                    (Ok(id), _) => known(id),
+                    (Err(_), Some(id)) => Ok(Found::Remembered(id, path)),
+                    (Err(why), None) if self.uplink.parent.is_none() => Err(self.no_route(why)),
+                    (Err(_), None) => Ok(Found::Ask(Resolve::Path(path))),
+                }
+            }
+        }
+    }
+
+    fn ask_above(&self, resolve: Resolve) -> Result<Found, Outcome> {
+        match (&self.uplink.parent, &resolve) {
+            (Some(_), _) => Ok(Found::Ask(resolve)),
+            (None, Resolve::Name(name)) => {
+                Err(self.no_route(format!("no node here is called `{name}`")))
+            }
+            (None, _) => Err(self.not_connected()),
+        }
+    }
+
+    fn no_route(&self, text: String) -> Outcome {
+        Outcome::NoRoute(NoRoute { at: self.path().to_string(), text })
+    }
+
+    fn not_connected(&self) -> Outcome {
+        let text = format!("{} is not joined to any server", self.name);
+        Outcome::Refused(Refusal::new(RefusalKind::NotConnected, text))
+    }
+
+    /// Asks the servers above who is meant; the first that knows answers.
+    pub(super) fn search(&mut self, now: Moment, id: u64, resolve: &Resolve) {
+        let parent = self.uplink.parent.as_ref().map(|parent| parent.link);
+        let (Some(link), Some(open)) = (parent, self.requests.get_mut(id)) else {
+            let outcome = self.not_connected();
+            return self.end_request(now, id, outcome);
+        };
+        open.link = Some(link);
+        open.from_memory = false;
+        let mut header = Header::new(Kind::RESOLVE, self.config.id, NodeId::NOBODY);
+        header.id = id;
+        header.flags = Flags::ANSWER_WANTED;
+        header.time_left_ms = milliseconds(open.deadline.since(now));
+        let frame = Frame { header, payload: body::write(resolve) };
+        self.outputs.push_back(crate::event::Output::Transmit { link, frame });
+    }
+
+    /// Now it is known who is meant: say it.
+    pub(super) fn on_found(&mut self, now: Moment, id: u64, node: NodeId) {
+        let path = self.path_of(node);
+        let Some(open) = self.requests.get_mut(id) else { return };
+        open.path = path;
+        let Some(question) = open.question.clone() else {
+            return self.on_located(now, id, node);
+        };
+        if let Origin::Casts(_) = &open.origin {
+            return self.release_casts(now, id, node);
+        }
+        open.stage = Stage::Sent(node);
+        let mut header = Header::new(question.kind, self.config.id, node);
+        header.id = id;
+        header.flags = question.flags.with(Flags::ANSWER_WANTED);
+        header.time_left_ms = milliseconds(open.deadline.since(now));
+        match self.send_out(now, Frame { header, payload: question.payload }) {
+            Ok(link) => {
+                if let Some(open) = self.requests.get_mut(id) {
+                    open.link = link;
+                }
+            }
+            Err(why) => {
+                let outcome = self.no_route(why);
+                self.end_request(now, id, outcome);
+            }
+        }
+    }
+
+    /// A message that nobody waits for.
+    pub(super) fn cast(&mut self, now: Moment, to: Target, content: Content) {
+        let node = match self.look_up(now, &to) {
+            Ok(Found::Node(node) | Found::Remembered(node, _)) => node,
+            Ok(Found::Ask(resolve)) => return self.cast_later(now, to, content, &resolve),
+            Err(_) => {
+                self.counters.dropped += 1;
+                return;
+            }
+        };
+        self.cast_to(now, node, content);
+    }
+
+    fn cast_to(&mut self, now: Moment, node: NodeId, content: Content) {
+        let Question { flags, payload, .. } = send(content);
+        if payload.len() > MESSAGE_BYTES_MAX {
+            self.counters.dropped += 1;
+            return;
+        }
+        let mut header = Header::new(Kind::CAST, self.config.id, node);
+        header.flags = flags;
+        if payload.len() > crate::limits::FRAME_PAYLOAD_BYTES_MAX {
+            // The parts of one message know each other by its number.
+            header.id = self.random.number();
+        }
+        if self.send_out(now, Frame { header, payload }).is_err() {
+            self.counters.dropped += 1;
+        }
+    }
+
+    fn cast_later(&mut self, now: Moment, to: Target, content: Content, resolve: &Resolve) {
+        if let Some(Open { origin: Origin::Casts(waiting), .. }) = self.requests.search_for(&to) {
+            if waiting.len() < WAITING_CASTS_MAX {
+                waiting.push(content);
+            } else {
+                self.counters.dropped += 1;
+            }
+            return;
+        }
+        let id = self.random.number();
+        let open = Open {
+            origin: Origin::Casts(vec![content]),
+            target: to,
+            question: Some(send(Content::Bytes(Bytes::new()))),
+            stage: Stage::Resolving,
+            link: None,
+            asked: now,
+            deadline: now + CAST_SEARCH,
+            from_memory: false,
+            path: None,
+        };
+        self.requests.open(id, open);
+        self.search(now, id, resolve);
+    }
+
+    fn release_casts(&mut self, now: Moment, id: u64, node: NodeId) {
+        let Some(open) = self.requests.close(id) else { return };
+        if let Origin::Casts(waiting) = open.origin {
+            for content in waiting {
+                self.cast_to(now, node, content);
+            }
+        }
+    }
+
+    /// The deadline of a question has come.
+    pub(super) fn on_request_due(&mut self, now: Moment, id: u64) {
+        let Some(open) = self.requests.get(id) else { return };
+        let target = open.target.to_string();
+        let waited = now.since(open.asked);
+        let outcome = match open.stage {
+            Stage::Resolving => {
+                self.no_route(format!("nobody said in {waited:?} where {target} is"))
+            }
+            Stage::Sent(_) => Outcome::Unknown(format!(
+                "no answer from {target} in {waited:?}; it may or may not have been done"
+            )),
+        };
+        // It left the queue of deadlines already; ending it takes it out of the table too.
+        self.end_request(now, id, outcome);
+    }
+
+    /// The link that these left by is gone.
+    pub(super) fn end_requests_by(&mut self, now: Moment, link: LinkId, why: &str) {
+        for id in self.requests.by_link(link) {
+            let Some(open) = self.requests.get(id) else { continue };
+            let outcome = match open.stage {
+                Stage::Resolving => self.no_route(why.to_owned()),
+                Stage::Sent(_) => Outcome::Unknown(format!(
+                    "{why} after it was passed on; it may or may not have been done"
+                )),
+            };
+            self.end_request(now, id, outcome);
+        }
+    }
+
+    /// Nodes below are out of reach: what was passed on to them is unknown from here on.
+    pub(super) fn end_requests_to_lost(&mut self, now: Moment) {
+        for id in self.requests.ids() {
+            let Some(Open { stage: Stage::Sent(node), link: Some(link), .. }) =
+                self.requests.get(id)
+            else {
+                continue;
+            };
+            let went_down = !self.uplink.is_parent_link(*link);
+            if went_down && !self.is_live(*node) {
+                let text = "its branch was lost after it was passed on; it may have been done";
+                self.end_request(now, id, Outcome::Unknown(text.to_owned()));
+            }
+        }
+    }
+
+    /// This node stops: nothing it asked can be answered any more.
+    pub(super) fn end_all_requests(&mut self, now: Moment) {
+        for id in self.requests.ids() {
+            let sent = self.requests.get(id).is_some_and(|open| open.stage != Stage::Resolving);
+            let text = "this node is stopping";
+            let outcome = if sent {
+                Outcome::Unknown(text.to_owned())
+            } else {
+                Outcome::Refused(Refusal::new(RefusalKind::Stopping, text))
+            };
+            self.end_request(now, id, outcome);
+        }
+    }
+
+    /// The one place where a question ends.
+    pub(super) fn end_request(&mut self, now: Moment, id: u64, outcome: Outcome) {
+        let Some(open) = self.requests.close(id) else { return };
+        match open.origin {
+            Origin::Local(op) => self.finish_local(op, outcome),
+            Origin::Casts(waiting) => self.counters.dropped += waiting.len() as u64,
+            Origin::Relay(inbound) => self.answer_with(now, inbound, outcome),
+            Origin::Stopwatch(inbound) => {
+                let took = now.since(open.asked).as_secs_f64() * 1_000.0;
+                let outcome = match outcome {
+                    Outcome::Reply(_) => Outcome::Reply(took.into()),
+                    other => other,
+                };
+                self.answer_with(now, inbound, outcome);
+            }
+            Origin::Edge { link, child, attempt } => {
+                let granted = match outcome {
+                    Outcome::Reply(_) => Ok(()),
+                    Outcome::Refused(refusal) => Err(refusal),
+                    other => Err(Refusal::new(
+                        RefusalKind::NoRoot,
+                        format!("{} has no way to the main server: {}", self.name, other.word()),
+                    )),
+                };
+                self.on_grant(now, (link, child, attempt), granted);
+            }
+        }
+    }
+
+    fn finish_local(&mut self, op: OpId, outcome: Outcome) {
+        self.event(Event::Ended { op, outcome });
+    }
+}
+
+fn send(content: Content) -> Question {
+    let (flags, payload) = match content {
+        Content::Text(text) => (Flags::TEXT, Bytes::from(text)),
+        Content::Value(value) => (Flags::VALUE, Bytes::from(value.to_cbor())),
+        Content::Bytes(bytes) => (Flags::default(), bytes),
+    };
+    Question { kind: Kind::SEND, flags, payload }
+}
+
+fn request(name: String, argument: crate::value::Value) -> Result<Question, Refusal> {
+    if name.len() > WORD_BYTES_MAX {
+        let text = format!("the name of a requestable has at most {WORD_BYTES_MAX} bytes");
+        return Err(Refusal::new(RefusalKind::BadArguments, text));
+    }
+    let payload = body::write(&body::Request { name, argument });
+    Ok(Question { kind: Kind::REQUEST, flags: Flags::default(), payload })
+}
+
+fn call(
+    command: String,
+    arguments: Vec<crate::value::Value>,
+    token: Option<[u8; 16]>,
+) -> Result<Question, Refusal> {
+    if command.len() > WORD_BYTES_MAX || arguments.len() > ARGUMENTS_MAX {
+        let text = format!(
+            "the name of a command has at most {WORD_BYTES_MAX} bytes, and it takes at most \
+             {ARGUMENTS_MAX} arguments"
+        );
+        return Err(Refusal::new(RefusalKind::BadArguments, text));
+    }
+    let call = body::Call { command, arguments, token: token.map(body::Token) };
+    Ok(Question { kind: Kind::CALL, flags: Flags::default(), payload: body::write(&call) })
+}
+
+fn check_size(question: Option<Question>) -> Result<Option<Question>, Refusal> {
+    let size = question.as_ref().map_or(0, |question| question.payload.len());
+    if size <= MESSAGE_BYTES_MAX {
+        return Ok(question);
+    }
+    let text = format!(
+        "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; send it as a stream"
+    );
+    Err(Refusal::new(RefusalKind::TooLarge, text))
+}
+
+fn milliseconds(duration: Duration) -> u32 {
+    // Rounded up: zero means that nobody waits.
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX - 1).saturating_add(1)
+}

@@ -1,0 +1,557 @@
+//! The commands and requestables that come with every node: what they are called, who may run
+//! them and what they do.
+
+use super::NodeState;
+use crate::address::Address;
+use crate::body;
+use crate::commands::{CommandSpec, ParameterKind, nearest};
+use crate::confirmations::{Deed, NOT_CONFIRMED};
+use crate::drawing::draw_tree;
+use crate::event::Event;
+use crate::frame::{Flags, Kind};
+use crate::id::{InboundId, NodeId};
+use crate::moment::Moment;
+use crate::offers::Runner;
+use crate::outcome::{Confirmation, Outcome, Refusal, RefusalKind};
+use crate::path::Target;
+use crate::permissions::Permission;
+use crate::requests::{Origin, Question};
+use crate::role::Role;
+use crate::rollcall::Order;
+use crate::text::sanitise_line;
+use crate::uplink::Wish;
+use crate::value::Value;
+
+/// How long a node that was sent elsewhere has to get there.
+const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long a ping for `s.ping` may take.
+const PING_TIME: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// One run of a built-in command.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) inbound: InboundId,
+    pub(super) actor: NodeId,
+    pub(super) arguments: Vec<Value>,
+    pub(super) token: Option<[u8; 16]>,
+}
+
+impl Run {
+    fn text(&self, index: usize) -> String {
+        self.arguments.get(index).map(Value::to_string).unwrap_or_default()
+    }
+}
+
+/// The requestables that a node of this role answers by itself.
+pub(super) fn requestables(role: Role) -> Vec<&'static str> {
+    if role.is_server() {
+        vec!["PING", "SERVERDATA", "LISTNETWORK"]
+    } else {
+        vec!["PING", "CLIENTDATA"]
+    }
+}
+
+/// The commands that a node of this role comes with.
+pub(super) fn commands(role: Role) -> Vec<CommandSpec> {
+    let mut specs = Vec::new();
+    if role.is_server() {
+        specs.extend(server_commands());
+    }
+    if role == Role::SubServer {
+        specs.extend(sub_server_commands());
+    }
+    if role.is_root() {
+        specs.extend(main_server_commands());
+    }
+    if role.has_uplink() {
+        specs.extend(joiner_commands());
+    }
+    specs
+}
+
+fn spec(name: &str, category: &str, description: &str) -> CommandSpec {
+    CommandSpec::new(name, description).category(category).permission(Permission::user())
+}
+
+fn server_commands() -> Vec<CommandSpec> {
+    let (statistic, user, server) = ("statistic", "user management", "server management");
+    vec![
+        spec("s.help", statistic, "general help, or help on commands or a category by name")
+            .any_number("what", ParameterKind::Text),
+        spec("s.info", statistic, "what this server is, or what it knows of a node by name")
+            .optional("name", ParameterKind::Text),
+        spec("s.ping", user, "the round trip to you and back, in ms"),
+        spec("s.connectto", user, "go to the server at this address, or of this name")
+            .required("ip_or_name", ParameterKind::Text)
+            .optional("port", ParameterKind::Int),
+        spec("s.shutdown", server, "stop this server; its sub-servers go on by themselves")
+            .permission(Permission::admin())
+            .dangerous(),
+        spec("s.restart", server, "restart this server; everybody comes back by himself")
+            .permission(Permission::admin())
+            .dangerous(),
+    ]
+}
+
+fn sub_server_commands() -> Vec<CommandSpec> {
+    vec![
+        spec("s.sethigherserver", "server management", "move this server below another one")
+            .permission(Permission::admin())
+            .required("ip_or_address", ParameterKind::Text)
+            .optional("port", ParameterKind::Int)
+            .dangerous(),
+        spec("s.connecttohigher", "user management", "go up to this server's higher server"),
+        spec("s.cth", "user management", "short for s.connecttohigher"),
+    ]
+}
+
+fn main_server_commands() -> Vec<CommandSpec> {
+    let admin = |name, description| {
+        spec(name, "network management", description).permission(Permission::admin()).dangerous()
+    };
+    vec![
+        spec("s.listnetwork", "statistic", "the whole tree, drawn"),
+        admin("s.shutdownserver", "stop these servers, wherever they are")
+            .one_or_more("name_or_path", ParameterKind::Text),
+        admin("s.restartserver", "restart these servers, wherever they are")
+            .one_or_more("name_or_path", ParameterKind::Text),
+        admin("s.shutdownnetwork", "stop everything, leaves first, this server last"),
+    ]
+}
+
+fn joiner_commands() -> Vec<CommandSpec> {
+    vec![
+        spec("connect", "from the server", "leave for the server at this address")
+            .permission(Permission::admin())
+            .required("address", ParameterKind::Text),
+        spec("disconnect", "from the server", "leave the server").permission(Permission::admin()),
+    ]
+}
+
+impl NodeState {
+    pub(super) fn built_in_requestable(&self, now: Moment, name: &str) -> Option<Value> {
+        match (name, self.config.role.is_server()) {
+            ("PING", _) => Some(Value::from(now.since(self.started).as_secs_f64())),
+            ("SERVERDATA", true) | ("CLIENTDATA", false) => Some(self.metadata(now)),
+            ("LISTNETWORK", true) => Some(self.tree_value(now)),
+            _ => None,
+        }
+    }
+
+    /// Is there such a command, may the caller run it, do the arguments fit?
+    pub(super) fn check_call(
+        &self,
+        actor: NodeId,
+        call: &body::Call,
+    ) -> Result<(Runner, Vec<Value>), Refusal> {
+        let me = &self.name;
+        let Some((spec, runner)) = self.offers.command(&call.command) else {
+            let wanted = sanitise_line(&call.command);
+            let hint = nearest(&wanted, self.offers.commands().map(|spec| spec.name.as_str()))
+                .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+            let text = format!("{me} has no command called `{wanted}`{hint}");
+            return Err(Refusal::new(RefusalKind::NotOffered, text));
+        };
+        let parent = self.uplink.parent.as_ref().map(|parent| parent.id);
+        let by_parent =
+            *runner == Runner::BuiltIn && parent == Some(actor) && !is_for_servers(spec);
+        let allowed = self.config.newcomers.allow(&spec.permission);
+        if !allowed && !by_parent && actor != self.config.id {
+            let (name, needed) = (&spec.name, &spec.permission);
+            let text = format!("`{name}` needs the permission `{needed}` at {me}; ask an admin");
+            return Err(Refusal::new(RefusalKind::NoPermission, text));
+        }
+        let checked = spec.check(call.arguments.clone());
+        let arguments = checked.map_err(|text| Refusal::new(RefusalKind::BadArguments, text))?;
+        Ok((*runner, arguments))
+    }
+
+    /// The second word for a dangerous command that the program runs: the arguments, if it may run.
+    pub(super) fn confirmed(
+        &mut self,
+        now: Moment,
+        inbound: InboundId,
+        actor: NodeId,
+        (command, arguments, token): (&str, Vec<Value>, Option<[u8; 16]>),
+    ) -> Option<Vec<Value>> {
+        let dangerous = self.offers.command(command).is_some_and(|(spec, _)| spec.dangerous);
+        if !dangerous {
+            return Some(arguments);
+        }
+        let run = Run { inbound, actor, arguments, token };
+        if token.is_some() {
+            return self.take_token(now, command, &run).map(|_| run.arguments);
+        }
+        let text = format!("{} will run `{command}`", self.name);
+        self.offer_token(now, command, &run, (text, vec![self.config.id]));
+        None
+    }
+
+    fn deed(command: &str, run: &Run) -> Deed {
+        Deed { actor: run.actor, command: command.to_owned(), arguments: run.arguments.clone() }
+    }
+
+    fn offer_token(
+        &mut self,
+        now: Moment,
+        command: &str,
+        run: &Run,
+        (text, targets): (String, Vec<NodeId>),
+    ) {
+        let token = self.random.token();
+        self.confirmations.offer(token, Self::deed(command, run), targets.clone(), now);
+        let confirmation = Confirmation { token, text, targets };
+        self.answer_with(now, run.inbound, Outcome::Confirm(confirmation));
+    }
+
+    /// The targets that the token was given for; answers with a refusal if it does not work.
+    fn take_token(&mut self, now: Moment, command: &str, run: &Run) -> Option<Vec<NodeId>> {
+        let token = run.token?;
+        let taken = self.confirmations.take(token, &Self::deed(command, run), now);
+        if taken.is_none() {
+            self.refuse(now, run, RefusalKind::BadToken, NOT_CONFIRMED);
+        }
+        taken
+    }
+
+    fn refuse(&mut self, now: Moment, run: &Run, kind: RefusalKind, text: &str) {
+        self.answer_with(now, run.inbound, Outcome::Refused(Refusal::new(kind, text)));
+    }
+
+    fn reply_text(&mut self, now: Moment, run: &Run, text: String) {
+        self.answer_with(now, run.inbound, Outcome::Reply(Value::Text(text)));
+    }
+
+    /// Runs a command that comes with every node.
+    pub(super) fn run_built_in(&mut self, now: Moment, command: &str, run: Run) {
+        match command {
+            "s.help" => {
+                let text = self.help(&run);
+                self.reply_text(now, &run, text);
+            }
+            "s.info" => self.info(now, &run),
+            "s.ping" => self.ping_caller(now, &run),
+            "s.connectto" => self.send_caller_to(now, &run),
+            "s.connecttohigher" | "s.cth" => self.send_caller_up(now, &run),
+            "s.listnetwork" => {
+                let text = draw_tree(&self.snapshot(now).tree).join("\n");
+                self.reply_text(now, &run, text);
+            }
+            "connect" => self.go_to(now, &run, Address::new(&run.text(0))),
+            "disconnect" => {
+                let text = format!("{} leaves", self.name);
+                self.reply_text(now, &run, text);
+                self.leave_parent(now, "was told to leave");
+            }
+            _ => self.run_dangerous(now, command, &run),
+        }
+    }
+
+    fn run_dangerous(&mut self, now: Moment, command: &str, run: &Run) {
+        let prepared = match self.prepare(now, command, run) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return self.refuse(now, run, refusal.kind, &refusal.text),
+        };
+        // Without a higher server there is none to lose.
+        let harmless = command == "s.sethigherserver" && self.uplink.parent.is_none();
+        if run.token.is_none() && !harmless {
+            return self.offer_token(now, command, run, prepared);
+        }
+        let targets = if harmless {
+            Vec::new()
+        } else {
+            let Some(targets) = self.take_token(now, command, run) else { return };
+            targets
+        };
+        match command {
+            "s.sethigherserver" => self.go_to(now, run, address_of(run)),
+            "s.shutdown" | "s.restart" => {
+                let restart = command == "s.restart";
+                let text = if restart { "is restarting" } else { "is shutting down" };
+                let text = format!("{} {text}", self.name);
+                self.event(Event::Ordered { restart, text: text.clone() });
+                self.reply_text(now, run, text);
+                self.stop(now, restart);
+            }
+            "s.shutdownnetwork" => {
+                let text = "the network is shutting down".to_owned();
+                self.event(Event::Ordered { restart: false, text });
+                let servers = self.own_servers();
+                self.lead_order(now, run.inbound, order(run, false, true), &servers);
+            }
+            _ => {
+                let restart = command == "s.restartserver";
+                self.lead_order(now, run.inbound, order(run, restart, false), &targets);
+            }
+        }
+    }
+
+    /// What a dangerous command will do, in words, and to whom; or why it certainly cannot.
+    fn prepare(
+        &self,
+        now: Moment,
+        command: &str,
+        run: &Run,
+    ) -> Result<(String, Vec<NodeId>), Refusal> {
+        let me = &self.name;
+        if self.roll_call.is_some() || self.stopping.is_some() {
+            let text = format!("{me} is carrying out another order");
+            return Err(Refusal::new(RefusalKind::Busy, text));
+        }
+        match command {
+            "s.sethigherserver" => {
+                let to = address_of(run);
+                self.check_connect(&to).map_err(|refusal| self.still_below(refusal))?;
+                let from = self.uplink.parent.as_ref().map(|p| format!(" from {}", p.name));
+                let text = format!("{me} will move{} to {to}", from.unwrap_or_default());
+                Ok((text, vec![self.config.id]))
+            }
+            "s.shutdown" | "s.restart" => {
+                let what = if command == "s.restart" { "restart" } else { "shut down" };
+                let (servers, clients) = self.counts();
+                let text = format!("{me} will {what}; {servers} and {clients} are joined to it");
+                Ok((text, vec![self.config.id]))
+            }
+            "s.shutdownnetwork" => {
+                let tree = self.snapshot(now).tree;
+                let servers = tree.iter().filter(|node| node.role.is_server()).count();
+                let clients = tree.len() - servers;
+                let text = format!(
+                    "the whole network will shut down: {} and {}",
+                    count(servers, "server"),
+                    count(clients, "client")
+                );
+                Ok((text, tree.iter().map(|node| node.id).collect()))
+            }
+            _ => self.prepare_servers(now, command, run),
+        }
+    }
+
+    fn prepare_servers(
+        &self,
+        now: Moment,
+        command: &str,
+        run: &Run,
+    ) -> Result<(String, Vec<NodeId>), Refusal> {
+        let what = if command == "s.restartserver" { "restart" } else { "shut down" };
+        let mut targets = Vec::new();
+        let mut names = Vec::new();
+        for index in 0..run.arguments.len() {
+            let id = self.find_server(now, &run.text(index))?;
+            if !targets.contains(&id) {
+                targets.push(id);
+                names.push(self.where_is(id));
+            }
+        }
+        Ok((format!("{} will {what}", names.join(", ")), targets))
+    }
+
+    /// The live server below this one that is meant.
+    fn find_server(&self, now: Moment, text: &str) -> Result<NodeId, Refusal> {
+        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
+        let target: Target = text.parse().map_err(|error| bad(format!("{error}")))?;
+        let found = match &target {
+            Target::Id(id) => Some(*id),
+            Target::Name(name) => self.find_name(name)?,
+            other => match other.absolute(&self.path()) {
+                Some(path) => Some(self.find_path(&path).map_err(bad)?),
+                None => None,
+            },
+        };
+        let Some(id) = found else { return Err(bad(format!("no node is called `{text}`"))) };
+        if id == self.config.id {
+            let text = format!("that is {} itself; use s.shutdown or s.restart", self.name);
+            return Err(bad(text));
+        }
+        let Some(record) = self.tree.get(id) else {
+            return Err(bad(format!("{text} is not below {}", self.name)));
+        };
+        if !record.role.is_server() {
+            return Err(bad(format!("{text} is a client; only servers can be told that")));
+        }
+        if record.stale_since.is_some() {
+            let text = self.out_of_reach_since(now, id);
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
+        Ok(id)
+    }
+
+    fn still_below(&self, refusal: Refusal) -> Refusal {
+        match &self.uplink.parent {
+            Some(parent) => {
+                let (me, above) = (&self.name, &parent.name);
+                let text = format!("{}; {me} keeps its place below {above}", refusal.text);
+                Refusal::new(refusal.kind, text)
+            }
+            None => refusal,
+        }
+    }
+
+    fn go_to(&mut self, now: Moment, run: &Run, to: Address) {
+        match self.check_connect(&to) {
+            Ok(()) => self.connect(now, to, Wish::Command(run.inbound)),
+            Err(refusal) => {
+                let refusal = self.still_below(refusal);
+                self.refuse(now, run, refusal.kind, &refusal.text);
+            }
+        }
+    }
+
+    fn ping_caller(&mut self, now: Moment, run: &Run) {
+        let ping = body::Request { name: "PING".to_owned(), argument: Value::Null };
+        let question =
+            Question { kind: Kind::REQUEST, flags: Flags::default(), payload: body::write(&ping) };
+        let origin = Origin::Stopwatch(run.inbound);
+        self.ask_for(now, origin, Target::Id(run.actor), Some(question), PING_TIME);
+    }
+
+    fn send_caller_to(&mut self, now: Moment, run: &Run) {
+        let address = match run.arguments.get(1) {
+            Some(port) => Ok(Address::new(&format!("{}:{port}", run.text(0)))),
+            None => self.address_of_server(now, &run.text(0)),
+        };
+        match address {
+            Ok(address) => self.send_caller(now, run, &address),
+            Err(refusal) => self.refuse(now, run, refusal.kind, &refusal.text),
+        }
+    }
+
+    /// The address of the server that is meant: given, or of the sub-server of this name.
+    fn address_of_server(&self, now: Moment, text: &str) -> Result<Address, Refusal> {
+        let given = Address::new(text);
+        if given.socket_addr().is_some() {
+            return Ok(given);
+        }
+        let id = self.find_server(now, text)?;
+        let address = self.tree.get(id).and_then(|record| record.address.clone());
+        address.ok_or_else(|| {
+            Refusal::new(RefusalKind::BadTarget, format!("the address of {text} is not known"))
+        })
+    }
+
+    fn send_caller_up(&mut self, now: Moment, run: &Run) {
+        let above = self.place.ancestors.last();
+        match above.filter(|_| self.uplink.parent.is_some()).and_then(|a| a.address.clone()) {
+            Some(address) => self.send_caller(now, run, &address),
+            None => {
+                let text = format!("{} has no higher server now", self.name);
+                self.refuse(now, run, RefusalKind::NotPossible, &text);
+            }
+        }
+    }
+
+    /// Sends the caller elsewhere, and answers with what the caller says of it.
+    fn send_caller(&mut self, now: Moment, run: &Run, address: &Address) {
+        let call = body::Call {
+            command: "connect".to_owned(),
+            arguments: vec![Value::from(address.to_string())],
+            token: None,
+        };
+        let question =
+            Question { kind: Kind::CALL, flags: Flags::default(), payload: body::write(&call) };
+        let origin = Origin::Relay(run.inbound);
+        self.ask_for(now, origin, Target::Id(run.actor), Some(question), MOVE_TIME);
+    }
+
+    fn counts(&self) -> (String, String) {
+        let servers = self.own_servers().len();
+        let listed = |id: &NodeId| self.tree.get(*id).is_some_and(|r| r.role.is_listed());
+        let all = self.tree.children_of(self.config.id).filter(listed).count();
+        (count(servers, "server"), count(all - servers, "client"))
+    }
+
+    fn info(&mut self, now: Moment, run: &Run) {
+        if run.arguments.is_empty() {
+            let mut value = self.metadata(now);
+            if let Value::Map(map) = &mut value {
+                let (servers, clients) = self.counts();
+                map.insert("path".to_owned(), self.path().to_string().into());
+                map.insert("joined".to_owned(), format!("{servers}, {clients}").into());
+            }
+            return self.answer_with(now, run.inbound, Outcome::Reply(value));
+        }
+        let wanted = run.text(0);
+        let tree = self.snapshot(now).tree;
+        let found: Vec<_> = tree
+            .iter()
+            .filter(|node| node.name.as_str() == wanted || node.path.to_string() == wanted)
+            .collect();
+        match found.as_slice() {
+            [node] => {
+                let text = format!(
+                    "{} is a {} at {}, {}",
+                    node.name,
+                    node.role,
+                    node.path,
+                    node.address.as_ref().map_or_else(|| node.id.to_string(), ToString::to_string)
+                );
+                self.reply_text(now, run, text);
+            }
+            [] => {
+                let text = format!("{} knows nobody called `{wanted}`", self.name);
+                self.refuse(now, run, RefusalKind::BadTarget, &text);
+            }
+            _ => {
+                let text = format!("`{wanted}` is the name of several nodes; give a path");
+                self.refuse(now, run, RefusalKind::BadTarget, &text);
+            }
+        }
+    }
+
+    fn help(&self, run: &Run) -> String {
+        let specs: Vec<&CommandSpec> = self.offers.commands().collect();
+        let wanted: Vec<String> = (0..run.arguments.len()).map(|index| run.text(index)).collect();
+        if wanted.is_empty() {
+            return format!(
+                "{} is a {} at {}. Type a command like s.info(), or text for people.\n{}\n\
+                 s.help(commands) lists all with their arguments.",
+                self.name,
+                self.config.role,
+                self.path(),
+                specs.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(" ")
+            );
+        }
+        let mut lines = Vec::new();
+        for word in wanted {
+            let category = word.strip_suffix(" commands").unwrap_or(&word);
+            let fits =
+                |s: &&&CommandSpec| word == "commands" || s.category == category || s.name == word;
+            let before = lines.len();
+            lines.extend(specs.iter().filter(fits).map(|spec| help_line(spec)));
+            if lines.len() == before {
+                lines.push(format!("nothing here is called `{}`", sanitise_line(&word)));
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+fn is_for_servers(spec: &CommandSpec) -> bool {
+    spec.name.starts_with("s.")
+}
+
+fn help_line(spec: &CommandSpec) -> String {
+    let needs = if spec.permission == Permission::user() {
+        String::new()
+    } else {
+        format!(" (needs {})", spec.permission)
+    };
+    let twice = if spec.dangerous { " (asks for confirmation)" } else { "" };
+    format!("{} – {}{needs}{twice}", spec.usage(), spec.description)
+}
+
+fn address_of(run: &Run) -> Address {
+    match run.arguments.get(1) {
+        Some(port) => Address::new(&format!("{}:{port}", run.text(0))),
+        None => Address::new(&run.text(0)),
+    }
+}
+
+const fn order(run: &Run, restart: bool, whole: bool) -> Order {
+    Order { number: 0, restart, subtree: whole, issuer: run.actor, includes_me: whole }
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

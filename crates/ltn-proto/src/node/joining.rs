@@ -1,0 +1,320 @@
+//! The way up: joining a server, moving to another one, coming back after a loss.
+//!
+//! A move is make-before-break: the old parent is left only when the new one has taken us.
+
+use super::NodeState;
+use crate::address::Address;
+use crate::body::{self, Hello, Place, Register, Welcome};
+use crate::event::{Event, Output};
+use crate::frame::{Kind, PROTOCOL_VERSION};
+use crate::id::{DialId, LinkId, NodeId, OpId};
+use crate::links::{Answer, ExpectWelcome, Misbehaved};
+use crate::moment::Moment;
+use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
+use crate::text::sanitise_line;
+use crate::uplink::{Attempt, Parent, Retry, Wish};
+use crate::value::Value;
+
+impl NodeState {
+    pub(super) fn connect_by_op(&mut self, now: Moment, op: OpId, to: Address, persist: bool) {
+        if let Err(refusal) = self.check_connect(&to) {
+            self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
+            return;
+        }
+        self.connect(now, to, Wish::Op { op, persist });
+    }
+
+    /// What can be said against joining this server before anything is tried.
+    pub(super) fn check_connect(&self, to: &Address) -> Result<(), Refusal> {
+        let me = &self.name;
+        if !self.config.role.has_uplink() {
+            let text = format!("a {} joins nobody", self.config.role);
+            return Err(Refusal::new(RefusalKind::WrongRole, text));
+        }
+        if self.stopping.is_some() {
+            return Err(Refusal::new(RefusalKind::Stopping, format!("{me} is stopping")));
+        }
+        if self.config.address.as_ref().is_some_and(|own| own.same_listener(to)) {
+            let text = format!("{to} is the address of {me} itself");
+            return Err(Refusal::new(RefusalKind::OwnAddress, text));
+        }
+        let is_there = |a: &Option<Address>| a.as_ref().is_some_and(|a| a.same_listener(to));
+        if let Some(below) = self.tree.records().into_iter().find(|r| is_there(&r.address))
+            && self.looks_for_cycles()
+        {
+            return Err(self.below_me(below.id));
+        }
+        if let Some(attempt) = &self.uplink.attempt
+            && attempt.wish != Wish::Return
+        {
+            let text = format!("{me} is already connecting to {}", attempt.to);
+            return Err(Refusal::new(RefusalKind::AlreadyConnecting, text));
+        }
+        Ok(())
+    }
+
+    /// The refusal to hang below a node of one's own subtree, with the members of the cycle.
+    fn below_me(&self, id: NodeId) -> Refusal {
+        let mut members = vec![self.name.to_string()];
+        let names = self.tree.names_to(id).unwrap_or_default();
+        members.extend(names.iter().map(ToString::to_string));
+        members.push(self.name.to_string());
+        let text = format!("the tree would have a cycle: {}", members.join(" – "));
+        Refusal::new(RefusalKind::Cycle, text)
+    }
+
+    /// Starts an attempt; one that runs in the background gives way.
+    pub(super) fn connect(&mut self, now: Moment, to: Address, wish: Wish) {
+        let refusal = Refusal::new(RefusalKind::NotPossible, "another server was asked for");
+        self.give_up_search(now, &refusal);
+        let dial = self.next_dial();
+        self.uplink.attempt = Some(Attempt { dial, to: to.clone(), wish, link: None });
+        self.outputs.push_back(Output::Dial { dial, to });
+    }
+
+    /// Looks for no server any more: neither now nor after a pause. Whoever wanted it is told this.
+    pub(super) fn give_up_search(&mut self, now: Moment, refusal: &Refusal) {
+        let retry = self.uplink.retry.take().map(|retry| retry.wish);
+        let attempt = self.uplink.attempt.take();
+        if let Some(link) = attempt.as_ref().and_then(|attempt| attempt.link) {
+            self.close_link(now, link, CloseReason::Leaving, "not joining");
+        }
+        for wish in retry.into_iter().chain(attempt.map(|attempt| attempt.wish)) {
+            let refused = Outcome::Refused(refusal.clone());
+            match wish {
+                Wish::Op { op, .. } => self.event(Event::Ended { op, outcome: refused }),
+                Wish::Command(inbound) => self.answer_with(now, inbound, refused),
+                Wish::Return => {}
+            }
+        }
+    }
+
+    pub(super) fn on_dialed(&mut self, now: Moment, dial: DialId, link: LinkId, peer: NodeId) {
+        let Some(attempt) = self.uplink.attempt.as_mut().filter(|a| a.dial == dial) else {
+            self.close_link(now, link, CloseReason::Leaving, "not needed any more");
+            return;
+        };
+        attempt.link = Some(link);
+        let to = attempt.to.clone();
+        if peer == self.config.id {
+            let text = format!("{to} is the address of {} itself", self.name);
+            self.attempt_failed(now, RefusalKind::OwnAddress, &text);
+        } else if self.is_live(peer) && self.looks_for_cycles() {
+            let refusal = self.below_me(peer);
+            self.attempt_failed(now, refusal.kind, &refusal.text);
+        } else if let Some(parent) = self.uplink.parent.as_ref().filter(|p| p.id == peer) {
+            let text = format!("{} is already joined to {}", self.name, parent.name);
+            self.attempt_failed(now, RefusalKind::NotPossible, &text);
+        } else {
+            self.attempts += 1;
+            let hello = self.hello();
+            self.say(link, Kind::HELLO, body::write(&hello));
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            version: PROTOCOL_VERSION,
+            role: self.config.role,
+            wanted: self.config.name.as_ref().map(ToString::to_string),
+            incarnation: self.config.incarnation,
+            attempt: self.attempts,
+            address: self.config.address.clone(),
+            current_parent: self.uplink.parent.as_ref().map(|parent| parent.id),
+            root_incarnation: self.place.root_incarnation,
+            height: u8::try_from(self.tree.height()).unwrap_or(u8::MAX),
+            features: 0,
+        }
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        now: Moment,
+        link: LinkId,
+        state: ExpectWelcome,
+        answer: Answer,
+    ) -> Result<(), Misbehaved> {
+        match answer {
+            Answer::Welcome(welcome) => self.on_welcome(now, link, state, *welcome),
+            Answer::Close(close) => {
+                let kind = close.refusal.unwrap_or(match close.reason {
+                    CloseReason::Stopping => RefusalKind::Stopping,
+                    _ => RefusalKind::Lost,
+                });
+                let text = sanitise_line(&close.text);
+                if let Some(known) = self.links.get_mut(link) {
+                    known.said = Some((close.reason, text.clone()));
+                }
+                if self.uplink.is_attempt_link(link) {
+                    self.attempt_failed(now, kind, &text);
+                }
+                self.outputs.push_back(Output::Close { link, reason: close.reason });
+                Ok(())
+            }
+        }
+    }
+
+    fn on_welcome(
+        &mut self,
+        now: Moment,
+        link: LinkId,
+        state: ExpectWelcome,
+        welcome: Welcome,
+    ) -> Result<(), Misbehaved> {
+        let peer = self.links.get(link).map(|l| l.peer);
+        let Some(above) = welcome.place.ancestors.last().filter(|a| Some(a.id) == peer) else {
+            return Err(Misbehaved("a welcome to another server's place".to_owned()));
+        };
+        let Some(attempt) = self.uplink.attempt.clone().filter(|a| a.dial == state.dial) else {
+            return Ok(());
+        };
+        let is_above = welcome.place.ancestors.iter().any(|a| a.id == self.config.id);
+        if is_above && self.looks_for_cycles() {
+            let text = "the tree would have a cycle: this node is above that server";
+            self.attempt_failed(now, RefusalKind::Cycle, text);
+            return Ok(());
+        }
+        let parent =
+            Parent { link, id: above.id, name: above.name.clone(), address: attempt.to.clone() };
+        self.edition += 1;
+        self.links.register_parent(link);
+        self.watch_link(now, link);
+        let old = self.uplink.succeed(parent.clone());
+        let register = Register { edition: self.edition, metadata: self.metadata_that_fits() };
+        self.say(link, Kind::REGISTER, body::write(&register));
+        self.changes.clear();
+        self.tell_everything(now);
+        if let Some(old) = old {
+            self.requests.relink(old.link, link);
+            self.drain_link(now, old.link);
+        }
+        let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
+        if let Some(name) = &name {
+            self.name = name.clone();
+        }
+        self.event(Event::Connected {
+            parent: parent.id,
+            parent_name: parent.name.clone(),
+            address: parent.address.clone(),
+            name,
+            name_reason: name_reason.map(|reason| sanitise_line(&reason)),
+            metadata,
+            admin,
+        });
+        self.set_place(now, place);
+        self.wish_came_true(now, attempt.wish, &parent);
+        Ok(())
+    }
+
+    fn wish_came_true(&mut self, now: Moment, wish: Wish, parent: &Parent) {
+        match wish {
+            Wish::Op { op, .. } => {
+                self.event(Event::Ended { op, outcome: Outcome::Reply(Value::Null) });
+            }
+            Wish::Command(inbound) => {
+                let text = format!("{} is joined to {} now", self.name, parent.name);
+                self.answer_with(now, inbound, Outcome::Reply(Value::from(text)));
+            }
+            Wish::Return => {}
+        }
+    }
+
+    /// The link of the attempt closed before there was a welcome.
+    pub(super) fn on_attempt_over(&mut self, now: Moment, reason: CloseReason, text: &str) {
+        let why = if text.is_empty() { reason.to_string() } else { text.to_owned() };
+        self.attempt_failed(now, RefusalKind::Lost, &why);
+    }
+
+    /// The attempt came to nothing; everything is as it was.
+    pub(super) fn attempt_failed(&mut self, now: Moment, kind: RefusalKind, why: &str) {
+        let Some(attempt) = self.uplink.attempt.take() else { return };
+        if let Some(link) = attempt.link {
+            self.close_link(now, link, CloseReason::Leaving, "not joining");
+        }
+        let refusal = Refusal::new(kind, why);
+        match attempt.wish {
+            Wish::Op { op, persist: false } => {
+                self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
+            }
+            Wish::Command(inbound) => {
+                let kept = match &self.uplink.parent {
+                    Some(parent) => {
+                        format!("; {} keeps its place below {}", self.name, parent.name)
+                    }
+                    None => String::new(),
+                };
+                let refusal = Refusal::new(kind, format!("{why}{kept}"));
+                self.answer_with(now, inbound, Outcome::Refused(refusal));
+            }
+            wish @ (Wish::Return | Wish::Op { persist: true, .. }) => {
+                self.schedule_retry(now, attempt.to, wish, why);
+                return;
+            }
+        }
+        // A wish by hand failed while the node had no parent: the search for one goes on.
+        if self.uplink.parent.is_none()
+            && self.uplink.retry.is_none()
+            && let Some(home) = self.uplink.home.clone()
+        {
+            self.schedule_retry(now, home, Wish::Return, why);
+        }
+    }
+
+    fn schedule_retry(&mut self, now: Moment, to: Address, wish: Wish, why: &str) {
+        if self.stopping.is_some() {
+            return;
+        }
+        let pause = self.uplink.next_pause();
+        let pause = self.random.jitter(pause);
+        self.uplink.retry = Some(Retry { at: now + pause, to: to.clone(), wish });
+        self.event(Event::Retrying { address: to, why: why.to_owned(), pause });
+    }
+
+    pub(super) fn on_retry_due(&mut self, now: Moment) {
+        let Some(retry) = self.uplink.retry.take() else { return };
+        if self.uplink.attempt.is_some() {
+            // A wish by hand is under way; if it fails the search is taken up again.
+            return;
+        }
+        self.connect(now, retry.to, retry.wish);
+    }
+
+    /// The parent is gone: this node is the top of a fragment now.
+    pub(super) fn on_parent_lost(&mut self, now: Moment, reason: CloseReason, text: &str) {
+        let Some(parent) = self.uplink.parent.take() else { return };
+        self.uplink.home = reason.invites_return().then(|| parent.address.clone());
+        let returning = self.uplink.home.is_some() && self.stopping.is_none();
+        self.changes.clear();
+        self.known.forget_all();
+        self.end_requests_by(now, parent.link, &format!("{} {reason}", parent.name));
+        // Who stops leaves by his own wish; the parent did nothing.
+        let reason = if self.stopping.is_some() { CloseReason::Leaving } else { reason };
+        self.event(Event::Disconnected {
+            parent: parent.id,
+            parent_name: parent.name.clone(),
+            reason,
+            text: text.to_owned(),
+            returning,
+        });
+        let adrift = Place { rooted: false, ..self.place.clone() };
+        self.set_place(now, adrift);
+        self.roll_call_lost_its_giver(now, parent.id);
+        if returning && self.uplink.attempt.is_none() {
+            self.schedule_retry(now, parent.address, Wish::Return, &reason.to_string());
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, now: Moment, op: OpId) {
+        self.leave_parent(now, "left");
+        self.event(Event::Ended { op, outcome: Outcome::Reply(Value::Null) });
+    }
+
+    /// Leaves the parent for good and stops looking for one.
+    pub(super) fn leave_parent(&mut self, now: Moment, text: &str) {
+        self.give_up_search(now, &Refusal::new(RefusalKind::NotPossible, text));
+        if let Some(parent) = &self.uplink.parent {
+            self.close_link(now, parent.link, CloseReason::Leaving, text);
+        }
+        self.uplink.home = None;
+    }
+}

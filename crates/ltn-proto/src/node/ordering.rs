@@ -1,0 +1,349 @@
+//! Orders to stop or restart: spread to the leaves, collected as a roll call, leaves first.
+//!
+//! A server passes the order on, tells its clients, waits until all servers below have reported
+//! and gone, and reports itself. Servers between the root and the one who gave the order go last,
+//! because the report travels through them.
+
+use std::time::Duration;
+
+use super::NodeState;
+use crate::body::{self, Entry, OrderNoted, OrderReport};
+use crate::event::Event;
+use crate::frame::{Frame, Header, Kind};
+use crate::id::{InboundId, LinkId, NodeId};
+use crate::limits::{ORDER_LIFETIME, ORDER_MARGIN};
+use crate::moment::Moment;
+use crate::outcome::{CloseReason, Outcome, RollCallEntry, RollCallOutcome};
+use crate::path::NodePath;
+use crate::rollcall::{Giver, Order, RollCall, Stage};
+use crate::text::sanitise_line;
+use crate::value::Value;
+
+/// Entries per frame of a report.
+const ENTRIES_PER_FRAME: usize = 64;
+
+impl NodeState {
+    /// Leads an order over these servers, and what is below them if it says so.
+    pub(super) fn lead_order(
+        &mut self,
+        now: Moment,
+        inbound: InboundId,
+        order: Order,
+        servers: &[NodeId],
+    ) {
+        let order = Order { number: self.random.number(), ..order };
+        let mut roll = RollCall::new(order, Giver::Command(inbound), now + ORDER_LIFETIME);
+        if order.includes_me {
+            roll.write(RollCallEntry {
+                id: self.config.id,
+                path: self.path(),
+                is_server: true,
+                outcome: RollCallOutcome::Stopping,
+                detail: "goes last, after this report".to_owned(),
+            });
+        }
+        self.spread(now, roll, servers);
+    }
+
+    /// Passes an order on to these servers and tells the own clients, then waits.
+    fn spread(&mut self, now: Moment, mut roll: RollCall, servers: &[NodeId]) {
+        let order = roll.order;
+        let mut asked = servers.to_vec();
+        if order.subtree {
+            asked = self.tree.subtree(self.config.id).into_iter().skip(1).collect();
+        } else if order.includes_me {
+            asked.extend(self.own_clients());
+        }
+        for id in asked {
+            roll.write(self.first_entry(now, id));
+        }
+        let live: Vec<NodeId> = servers.iter().copied().filter(|id| self.is_live(*id)).collect();
+        for server in &live {
+            roll.wait_for(*server);
+        }
+        let time_left = roll.deadline().since(now).saturating_sub(ORDER_MARGIN);
+        if order.includes_me {
+            self.tell_clients(now, &mut roll);
+        }
+        self.roll_call = Some(roll);
+        for server in live {
+            self.send_order(now, server, order, time_left);
+        }
+        self.check_roll_call(now);
+    }
+
+    /// How a node stands in the book before anything is heard of it.
+    fn first_entry(&self, now: Moment, id: NodeId) -> RollCallEntry {
+        let record = self.tree.get(id);
+        let (outcome, detail) = if self.is_live(id) {
+            (RollCallOutcome::Unknown, "nothing was heard of it".to_owned())
+        } else {
+            (RollCallOutcome::Unreachable, self.out_of_reach_since(now, id))
+        };
+        RollCallEntry {
+            id,
+            path: self.path_of(id).unwrap_or_else(NodePath::root),
+            is_server: record.is_some_and(|record| record.role.is_server()),
+            outcome,
+            detail,
+        }
+    }
+
+    /// The directly joined clients that lists show.
+    fn own_clients(&self) -> Vec<NodeId> {
+        let is_client = |id: &NodeId| {
+            let role = self.tree.get(*id).map(|record| record.role);
+            role.is_some_and(|role| !role.is_server() && role.is_listed())
+        };
+        self.tree.children_of(self.config.id).filter(is_client).collect()
+    }
+
+    fn tell_clients(&mut self, now: Moment, roll: &mut RollCall) {
+        let issuer = roll.order.issuer;
+        for client in self.own_clients() {
+            let Some(link) = self.links.child(client) else { continue };
+            let mut entry = self.first_entry(now, client);
+            entry.outcome = RollCallOutcome::Told;
+            entry.detail.clear();
+            roll.write(entry);
+            if client != issuer {
+                self.say_goodbye(now, link, roll.order.restart);
+            }
+        }
+    }
+
+    fn say_goodbye(&mut self, now: Moment, link: LinkId, restart: bool) {
+        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
+        let text = format!("{} {reason}", self.name);
+        self.close_link(now, link, reason, &text);
+    }
+
+    fn send_order(&mut self, now: Moment, to: NodeId, order: Order, time_left: Duration) {
+        let Order { number, restart, subtree, issuer, .. } = order;
+        let body = body::Order { order: number, restart, subtree, issuer };
+        let mut header = Header::new(Kind::ORDER, self.config.id, to);
+        header.id = number;
+        header.time_left_ms = u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX);
+        if let Err(why) = self.send_out(now, Frame { header, payload: body::write(&body) })
+            && let Some(roll) = &mut self.roll_call
+        {
+            roll.refused(to, &why);
+        }
+    }
+
+    /// A server above orders this one to go.
+    pub(super) fn on_order(&mut self, now: Moment, frame: &Frame) {
+        let Ok(body) = body::read::<body::Order>(&frame.payload) else { return };
+        let giver = frame.header.source;
+        let is_above = self.place.ancestors.iter().any(|ancestor| ancestor.id == giver);
+        let time_left = Duration::from_millis(frame.header.time_left_ms.into());
+        let refused = if !is_above {
+            Some("only a server above may order that")
+        } else if !self.config.role.is_server() {
+            Some("this node is no server")
+        } else if self.stopping.is_some() || self.roll_call.is_some() {
+            Some("another order is under way here")
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            let report = OrderReport {
+                order: body.order,
+                entries: Vec::new(),
+                ready: false,
+                refused: Some(why.to_owned()),
+            };
+            return self.tell(now, Kind::ORDER_REPORT, giver, body::write(&report));
+        }
+        let order = Order {
+            number: body.order,
+            restart: body.restart,
+            subtree: body.subtree,
+            issuer: body.issuer,
+            includes_me: true,
+        };
+        let text = match (order.subtree, order.restart) {
+            (true, false) => "the network is shutting down",
+            (true, true) => "the network is restarting",
+            (false, false) => "this server was told to shut down",
+            (false, true) => "this server was told to restart",
+        };
+        self.event(Event::Ordered { restart: order.restart, text: text.to_owned() });
+        let servers = if order.subtree { self.own_servers() } else { Vec::new() };
+        let roll = RollCall::new(order, Giver::Server(giver), now + time_left);
+        self.spread(now, roll, &servers);
+    }
+
+    /// The directly joined servers, also those out of reach.
+    pub(super) fn own_servers(&self) -> Vec<NodeId> {
+        let is_server = |id: &NodeId| self.tree.get(*id).is_some_and(|r| r.role.is_server());
+        self.tree.children_of(self.config.id).filter(is_server).collect()
+    }
+
+    pub(super) fn on_order_report(&mut self, now: Moment, frame: &Frame) {
+        let Ok(report) = body::read::<OrderReport>(&frame.payload) else { return };
+        let from = frame.header.source;
+        let Some(roll) = self.roll_call.as_mut().filter(|r| r.order.number == report.order) else {
+            return;
+        };
+        roll.take_report(from, report.entries.into_iter().map(read_entry).collect());
+        if let Some(why) = report.refused {
+            roll.refused(from, &sanitise_line(&why));
+        } else if report.ready {
+            let hold = self.tree.is_below(roll.order.issuer, from);
+            let number = roll.order.number;
+            if roll.ready(from, hold) {
+                self.let_go(now, from, number);
+            }
+        }
+        self.check_roll_call(now);
+    }
+
+    fn let_go(&mut self, now: Moment, server: NodeId, number: u64) {
+        let noted = body::write(&OrderNoted { order: number });
+        self.tell(now, Kind::ORDER_NOTED, server, noted);
+    }
+
+    pub(super) fn on_order_noted(&mut self, now: Moment, frame: &Frame) {
+        let Ok(noted) = body::read::<OrderNoted>(&frame.payload) else { return };
+        let giver = Giver::Server(frame.header.source);
+        let is_mine = |roll: &RollCall| roll.order.number == noted.order && roll.giver == giver;
+        if self.roll_call.as_ref().is_some_and(is_mine) {
+            self.let_everybody_go(now);
+        }
+    }
+
+    /// Branches are gone: as they said, or without a word.
+    pub(super) fn roll_call_lost(&mut self, now: Moment, _lost: NodeId) {
+        let Some(roll) = &self.roll_call else { return };
+        let gone: Vec<NodeId> =
+            roll.not_gone().into_iter().filter(|id| !self.is_live(*id)).collect();
+        if gone.is_empty() {
+            return;
+        }
+        if let Some(roll) = &mut self.roll_call {
+            gone.into_iter().for_each(|id| roll.lost(id));
+        }
+        self.check_roll_call(now);
+    }
+
+    /// Nobody waits for the report any more. The order was given and is carried out.
+    pub(super) fn roll_call_lost_its_giver(&mut self, now: Moment, parent: NodeId) {
+        let reported =
+            |roll: &RollCall| roll.stage == Stage::Reported && roll.giver == Giver::Server(parent);
+        if self.roll_call.as_ref().is_some_and(reported) {
+            self.let_everybody_go(now);
+        }
+    }
+
+    pub(super) fn on_roll_call_due(&mut self, now: Moment) {
+        let Some(roll) = &mut self.roll_call else { return };
+        match roll.stage {
+            Stage::Collecting => {
+                roll.give_up();
+                self.check_roll_call(now);
+            }
+            Stage::Reported => self.let_everybody_go(now),
+            Stage::LettingGo => self.leave_by_order(now),
+        }
+    }
+
+    /// Goes on if nothing is waited for any more.
+    fn check_roll_call(&mut self, now: Moment) {
+        let Some(roll) = &mut self.roll_call else { return };
+        match roll.stage {
+            Stage::Collecting if roll.is_complete() => {
+                roll.stage = Stage::Reported;
+                match roll.giver {
+                    Giver::Command(inbound) => self.finish_leading(now, inbound),
+                    Giver::Server(giver) => self.report_to(now, giver),
+                }
+            }
+            Stage::LettingGo if roll.held().next().is_none() => self.leave_by_order(now),
+            _ => {}
+        }
+    }
+
+    fn report_to(&mut self, now: Moment, giver: NodeId) {
+        let Some(roll) = &mut self.roll_call else { return };
+        let on_the_way = self.tree.is_below(roll.order.issuer, self.config.id);
+        if !on_the_way {
+            roll.set_deadline(now + ORDER_MARGIN);
+        }
+        let order = roll.order.number;
+        let entries: Vec<Entry> = roll.entries().into_iter().map(write_entry).collect();
+        for some in entries.chunks(ENTRIES_PER_FRAME) {
+            let report = OrderReport { order, entries: some.to_vec(), ready: false, refused: None };
+            self.tell(now, Kind::ORDER_REPORT, giver, body::write(&report));
+        }
+        let last = OrderReport { order, entries: Vec::new(), ready: true, refused: None };
+        self.tell(now, Kind::ORDER_REPORT, giver, body::write(&last));
+        if self.uplink.parent.is_none() {
+            self.let_everybody_go(now);
+        }
+    }
+
+    /// The leader's end: the report goes to who gave the order, before anybody on its way goes.
+    fn finish_leading(&mut self, now: Moment, inbound: InboundId) {
+        let Some(roll) = &self.roll_call else { return };
+        let (entries, issuer) = (roll.entries(), roll.order.issuer);
+        let report = report_value(&entries, roll.order.restart);
+        self.answer_with(now, inbound, Outcome::Reply(report));
+        self.event(Event::RollCall { issuer, entries });
+        self.let_everybody_go(now);
+    }
+
+    /// Those that were held may go; this node goes after them, if it goes.
+    fn let_everybody_go(&mut self, now: Moment) {
+        let Some(roll) = &mut self.roll_call else { return };
+        if roll.stage == Stage::LettingGo {
+            return;
+        }
+        roll.stage = Stage::LettingGo;
+        roll.set_deadline(now + ORDER_MARGIN);
+        let number = roll.order.number;
+        for server in roll.held().collect::<Vec<_>>() {
+            self.let_go(now, server, number);
+        }
+        self.check_roll_call(now);
+    }
+
+    fn leave_by_order(&mut self, now: Moment) {
+        let Some(roll) = self.roll_call.take() else { return };
+        if roll.order.includes_me {
+            self.stop(now, roll.order.restart);
+        }
+    }
+}
+
+/// The report as the one who gave the order gets it.
+fn report_value(entries: &[RollCallEntry], restart: bool) -> Value {
+    let lines = entries.iter().map(|entry| {
+        let role = if entry.is_server { "server" } else { "client" };
+        Value::map([
+            ("id", Value::from(entry.id.to_string())),
+            ("path", Value::from(entry.path.to_string())),
+            ("role", Value::from(role)),
+            ("outcome", Value::from(entry.outcome.as_str())),
+            ("detail", Value::from(entry.detail.as_str())),
+        ])
+    });
+    let done = |entry: &&RollCallEntry| {
+        use RollCallOutcome::{Restarting, Stopped, Stopping, Told};
+        matches!(entry.outcome, Stopped | Stopping | Restarting | Told)
+    };
+    let (all, well) = (entries.len(), entries.iter().filter(done).count());
+    let what = if restart { "restart" } else { "stop" };
+    let text = format!("{well} of {all} nodes were reached by the order to {what}");
+    Value::map([("roll_call", Value::list(lines)), ("text", Value::from(text))])
+}
+
+fn write_entry(entry: RollCallEntry) -> Entry {
+    let RollCallEntry { id, path, is_server, outcome, detail } = entry;
+    Entry { id, path, is_server, outcome, detail }
+}
+
+fn read_entry(entry: Entry) -> RollCallEntry {
+    let Entry { id, path, is_server, outcome, detail } = entry;
+    RollCallEntry { id, path, is_server, outcome, detail: sanitise_line(&detail) }
+}

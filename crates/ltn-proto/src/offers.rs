@@ -1,0 +1,88 @@
+//! What this node offers to others: requestables and commands, built in or the program's own.
+//!
+//! One registry answers who may call what, what help says and what peers are told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::commands::CommandSpec;
+use crate::limits::DECLARATIONS_MAX;
+use crate::value::Value;
+
+/// Who runs a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// The mind.
+    BuiltIn,
+    /// The program on this node.
+    Program,
+}
+
+/// The registry of one node.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Offers {
+    built_in_requestables: BTreeSet<String>,
+    requestables: BTreeSet<String>,
+    commands: BTreeMap<String, (CommandSpec, Runner)>,
+}
+
+impl Offers {
+    pub(crate) fn new(
+        requestables: impl IntoIterator<Item = &'static str>,
+        commands: impl IntoIterator<Item = CommandSpec>,
+    ) -> Self {
+        let built_in = |spec: CommandSpec| (spec.name.clone(), (spec, Runner::BuiltIn));
+        Self {
+            built_in_requestables: requestables.into_iter().map(str::to_owned).collect(),
+            requestables: BTreeSet::new(),
+            commands: commands.into_iter().map(built_in).collect(),
+        }
+    }
+
+    /// The program offers a requestable; beyond the maximum it is not taken.
+    pub(crate) fn offer_requestable(&mut self, name: String) {
+        if self.requestables.len() < DECLARATIONS_MAX {
+            self.requestables.insert(name);
+        }
+    }
+
+    /// The program offers a command. A built-in one of this name keeps its place.
+    pub(crate) fn offer_command(&mut self, spec: CommandSpec) {
+        let is_built_in =
+            self.commands.get(&spec.name).is_some_and(|(_, runner)| *runner == Runner::BuiltIn);
+        if !is_built_in && self.commands.len() < DECLARATIONS_MAX {
+            self.commands.insert(spec.name.clone(), (spec, Runner::Program));
+        }
+    }
+
+    /// The program offers this no longer.
+    pub(crate) fn withdraw(&mut self, name: &str) {
+        self.requestables.remove(name);
+        if self.commands.get(name).is_some_and(|(_, runner)| *runner == Runner::Program) {
+            self.commands.remove(name);
+        }
+    }
+
+    /// Does the program offer this requestable?
+    pub(crate) fn has_requestable(&self, name: &str) -> bool {
+        self.requestables.contains(name)
+    }
+
+    pub(crate) fn command(&self, name: &str) -> Option<&(CommandSpec, Runner)> {
+        self.commands.get(name)
+    }
+
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &CommandSpec> {
+        self.commands.values().map(|(spec, _)| spec)
+    }
+
+    pub(crate) fn requestables(&self) -> impl Iterator<Item = &str> {
+        self.built_in_requestables.iter().chain(&self.requestables).map(String::as_str)
+    }
+
+    /// The names of both, for metadata.
+    pub(crate) fn names(&self) -> (Value, Value) {
+        let commands = self.commands().map(|spec| Value::from(spec.name.as_str()));
+        let requestables = self.requestables().map(Value::from);
+        (Value::List(commands.collect()), Value::List(requestables.collect()))
+    }
+}

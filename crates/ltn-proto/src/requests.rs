@@ -1,0 +1,139 @@
+//! What this node asked of others and has not ended yet. Each entry ends exactly once.
+//!
+//! This room matches answers with questions and knows their deadlines. It does not know how a
+//! question travels, nor who is told of its end.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::event::Content;
+use crate::expiring::Deadlines;
+use crate::frame::{Flags, Kind};
+use crate::id::{InboundId, LinkId, NodeId, OpId};
+use crate::moment::Moment;
+use crate::path::{NodePath, Target};
+
+/// Who is told how it ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Origin {
+    /// The program on this node.
+    Local(OpId),
+    /// Nobody: these casts wait for the target to be found.
+    Casts(Vec<Content>),
+    /// The mind itself, for a server that waits at this link to be let in.
+    Edge { link: LinkId, child: NodeId, attempt: u64 },
+    /// The mind itself, to answer this question of somebody else's with what comes back.
+    Relay(InboundId),
+    /// The mind itself, to answer this question with the time it took.
+    Stopwatch(InboundId),
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Stage {
+    /// The target is being looked for.
+    Resolving,
+    /// It was passed on to this node.
+    Sent(NodeId),
+}
+
+/// What is to be said once the target is known. `None` asks only where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) kind: Kind,
+    pub(crate) flags: Flags,
+    pub(crate) payload: Bytes,
+}
+
+/// One open question.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) origin: Origin,
+    pub(crate) target: Target,
+    pub(crate) question: Option<Question>,
+    pub(crate) stage: Stage,
+    /// The link it left by.
+    pub(crate) link: Option<LinkId>,
+    pub(crate) asked: Moment,
+    pub(crate) deadline: Moment,
+    /// Was the target found in what was known, not asked for?
+    pub(crate) from_memory: bool,
+    /// Where the target was found to be.
+    pub(crate) path: Option<NodePath>,
+}
+
+/// All open questions of a node.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Requests {
+    open: BTreeMap<u64, Open>,
+    deadlines: Deadlines<u64>,
+    /// Casts wait for their target here; one search serves them all.
+    searches: BTreeMap<String, u64>,
+}
+
+impl Requests {
+    pub(crate) fn open(&mut self, id: u64, open: Open) {
+        self.deadlines.set(id, open.deadline);
+        if matches!(open.origin, Origin::Casts(_)) {
+            self.searches.insert(open.target.to_string(), id);
+        }
+        self.open.insert(id, open);
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Open> {
+        self.open.get_mut(&id)
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<&Open> {
+        self.open.get(&id)
+    }
+
+    /// Ends it.
+    pub(crate) fn close(&mut self, id: u64) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        self.deadlines.cancel(id);
+        if matches!(open.origin, Origin::Casts(_)) {
+            self.searches.remove(&open.target.to_string());
+        }
+        Some(open)
+    }
+
+    /// The search that casts to this target wait for.
+    pub(crate) fn search_for(&mut self, target: &Target) -> Option<&mut Open> {
+        if self.searches.is_empty() {
+            return None;
+        }
+        let id = self.searches.get(&target.to_string())?;
+        self.open.get_mut(id)
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
+        self.deadlines.next()
+    }
+
+    pub(crate) fn pop_due(&mut self, now: Moment) -> Option<u64> {
+        self.deadlines.pop_due(now)
+    }
+
+    /// Those that left by this link.
+    pub(crate) fn by_link(&self, link: LinkId) -> Vec<u64> {
+        let left = |(id, open): (&u64, &Open)| (open.link == Some(link)).then_some(*id);
+        self.open.iter().filter_map(left).collect()
+    }
+
+    /// The way up leads over another link now.
+    pub(crate) fn relink(&mut self, from: LinkId, to: LinkId) {
+        for open in self.open.values_mut().filter(|open| open.link == Some(from)) {
+            open.link = Some(to);
+        }
+    }
+
+    pub(crate) fn ids(&self) -> Vec<u64> {
+        self.open.keys().copied().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+}

@@ -1,0 +1,237 @@
+//! A roll call: an order that goes through servers, and how each node ended.
+//!
+//! Every node that was known at the start is in the book from the start, so nobody can be missing
+//! at the end. This room keeps the book; who is told what, and when, is decided in
+//! `node/ordering.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{InboundId, NodeId};
+use crate::moment::Moment;
+use crate::outcome::{RollCallEntry, RollCallOutcome};
+
+/// Who waits for the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Giver {
+    /// The order began here; this command is answered with the report.
+    Command(InboundId),
+    /// This server passed the order on.
+    Server(NodeId),
+}
+
+/// What the order says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) number: u64,
+    pub(crate) restart: bool,
+    /// With everything below?
+    pub(crate) subtree: bool,
+    /// Who gave it in the first place.
+    pub(crate) issuer: NodeId,
+    /// Does this node itself go, too?
+    pub(crate) includes_me: bool,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Servers below have not reported yet, or have not gone yet.
+    Collecting,
+    /// The report is on its way up.
+    Reported,
+    /// Those on the way to the issuer go now, then this node.
+    LettingGo,
+}
+
+/// The book of one order at one server.
+#[derive(Debug, Clone)]
+pub(crate) struct RollCall {
+    pub(crate) order: Order,
+    pub(crate) giver: Giver,
+    pub(crate) stage: Stage,
+    deadline: Moment,
+    entries: BTreeMap<NodeId, RollCallEntry>,
+    /// Ordered, and not ready yet.
+    waiting: BTreeSet<NodeId>,
+    /// Ready, and told to go.
+    going: BTreeSet<NodeId>,
+    /// Ready, and on the way to the issuer: these go last.
+    held: BTreeSet<NodeId>,
+}
+
+impl RollCall {
+    pub(crate) const fn new(order: Order, giver: Giver, deadline: Moment) -> Self {
+        Self {
+            order,
+            giver,
+            stage: Stage::Collecting,
+            deadline,
+            entries: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            going: BTreeSet::new(),
+            held: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) const fn deadline(&self) -> Moment {
+        self.deadline
+    }
+
+    pub(crate) const fn set_deadline(&mut self, deadline: Moment) {
+        self.deadline = deadline;
+    }
+
+    /// Writes a node into the book, or how it ended.
+    pub(crate) fn write(&mut self, entry: RollCallEntry) {
+        self.entries.insert(entry.id, entry);
+    }
+
+    /// This server was ordered and has to report.
+    pub(crate) fn wait_for(&mut self, server: NodeId) {
+        self.waiting.insert(server);
+    }
+
+    /// A server reports on itself and what is below it; others it does not speak for.
+    pub(crate) fn take_report(&mut self, server: NodeId, reported: Vec<RollCallEntry>) {
+        let Some(top) = self.entries.get(&server).map(|entry| entry.path.clone()) else { return };
+        for entry in reported {
+            let place = self.entries.get(&entry.id).map_or(&entry.path, |known| &known.path);
+            if top.contains(place) && entry.id != server {
+                let path = place.clone();
+                self.entries.insert(entry.id, RollCallEntry { path, ..entry });
+            }
+        }
+    }
+
+    /// A server is ready to go. `hold` keeps it until the report was sent through it. Tells
+    /// whether it may go at once.
+    pub(crate) fn ready(&mut self, server: NodeId, hold: bool) -> bool {
+        if !self.waiting.remove(&server) {
+            return false;
+        }
+        if hold {
+            let detail = "goes last: this report travels through it";
+            self.end(server, RollCallOutcome::Stopping, detail);
+            self.held.insert(server);
+        } else {
+            self.going.insert(server);
+        }
+        !hold
+    }
+
+    /// A server will not do it.
+    pub(crate) fn refused(&mut self, server: NodeId, why: &str) {
+        if self.waiting.remove(&server) {
+            self.end(server, RollCallOutcome::Refused, why);
+        }
+    }
+
+    /// A server's link is gone: as it said, or without a word.
+    pub(crate) fn lost(&mut self, server: NodeId) {
+        if self.going.remove(&server) {
+            let outcome = if self.order.restart {
+                RollCallOutcome::Restarting
+            } else {
+                RollCallOutcome::Stopped
+            };
+            self.end(server, outcome, "");
+        } else if self.waiting.remove(&server) {
+            self.end(server, RollCallOutcome::Unknown, "lost before it reported");
+        }
+        self.held.remove(&server);
+    }
+
+    /// The time is over: whoever has not ended is unknown.
+    pub(crate) fn give_up(&mut self) {
+        for server in std::mem::take(&mut self.waiting) {
+            self.end(server, RollCallOutcome::Unknown, "did not report in time");
+        }
+        for server in std::mem::take(&mut self.going) {
+            self.end(server, RollCallOutcome::Unknown, "said it goes and did not go in time");
+        }
+    }
+
+    fn end(&mut self, id: NodeId, outcome: RollCallOutcome, detail: &str) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.outcome = outcome;
+            detail.clone_into(&mut entry.detail);
+        }
+    }
+
+    /// Has every server below reported and, if it may, gone?
+    pub(crate) fn is_complete(&self) -> bool {
+        self.waiting.is_empty() && self.going.is_empty()
+    }
+
+    /// Servers that have not gone yet.
+    pub(crate) fn not_gone(&self) -> Vec<NodeId> {
+        self.waiting.iter().chain(&self.going).chain(&self.held).copied().collect()
+    }
+
+    /// Those that wait for the report to pass through them.
+    pub(crate) fn held(&self) -> impl Iterator<Item = NodeId> {
+        self.held.iter().copied()
+    }
+
+    /// The book, in the order of paths.
+    pub(crate) fn entries(&self) -> Vec<RollCallEntry> {
+        let mut entries: Vec<RollCallEntry> = self.entries.values().cloned().collect();
+        entries.sort_by(|a, b| (&a.path, a.id).cmp(&(&b.path, b.id)));
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> NodeId {
+        NodeId::from_bytes([n; 32])
+    }
+
+    fn entry(n: u8, path: &str) -> RollCallEntry {
+        RollCallEntry {
+            id: id(n),
+            path: path.parse().unwrap(),
+            is_server: true,
+            outcome: RollCallOutcome::Unknown,
+            detail: String::new(),
+        }
+    }
+
+    fn sample() -> RollCall {
+        let order =
+            Order { number: 1, restart: false, subtree: true, issuer: id(9), includes_me: true };
+        let mut roll = RollCall::new(order, Giver::Server(id(0)), Moment::ZERO);
+        for (n, path) in [(1, "/a"), (2, "/a/b"), (3, "/c")] {
+            roll.write(entry(n, path));
+        }
+        roll.wait_for(id(1));
+        roll.wait_for(id(3));
+        roll
+    }
+
+    #[test]
+    fn nobody_is_stopped_before_his_link_is_gone() {
+        let mut roll = sample();
+        assert!(roll.ready(id(1), false));
+        assert_eq!(roll.entries()[0].outcome, RollCallOutcome::Unknown);
+        roll.lost(id(1));
+        assert_eq!(roll.entries()[0].outcome, RollCallOutcome::Stopped);
+        assert!(!roll.is_complete());
+        roll.lost(id(3));
+        assert!(roll.is_complete());
+        assert_eq!(roll.entries()[2].outcome, RollCallOutcome::Unknown);
+    }
+
+    #[test]
+    fn a_server_speaks_only_for_what_is_below_it() {
+        let mut roll = sample();
+        let stopped = |e: RollCallEntry| RollCallEntry { outcome: RollCallOutcome::Stopped, ..e };
+        let lies = vec![stopped(entry(3, "/a/x")), stopped(entry(2, "/a/b"))];
+        roll.take_report(id(1), lies);
+        let outcomes: Vec<_> = roll.entries().iter().map(|e| e.outcome).collect();
+        use RollCallOutcome::{Stopped, Unknown};
+        assert_eq!(outcomes, [Unknown, Stopped, Unknown]);
+    }
+}

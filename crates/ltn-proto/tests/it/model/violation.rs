@@ -1,0 +1,58 @@
+//! What a checker says when a promise was broken.
+
+use std::fmt;
+
+use ltn_proto::Moment;
+
+/// Which promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ViolationKind {
+    /// Something that was asked for never ended.
+    NeverEnded,
+    /// It ended more than once.
+    EndedTwice,
+    /// It ended after its deadline.
+    EndedLate,
+    /// One word reached programs more than once.
+    EnteredTwice,
+    /// A certain "no" to something that a program had got.
+    SaidNoButEntered,
+    /// A "done" for something that no program had got, or had answered otherwise.
+    SaidDoneButNot,
+    /// A word reached somebody it was not meant for.
+    WrongTarget,
+    /// Casts of one sender arrived in another order.
+    OutOfOrder,
+    /// Somebody believed, or passed on, a source that had said no such thing.
+    Forged,
+    /// Nobody knew how it went, though nothing had come between.
+    LostAnswer,
+    /// No way to a node that was there all the time.
+    NoWay,
+    /// Live uplinks closed a circle.
+    Cycle,
+    /// A node that should have come back did not.
+    NotConnected,
+    /// A node has a wrong idea of its place.
+    WrongPlace,
+    /// A server's map differs from what is there.
+    WrongTree,
+    /// Tables did not become empty.
+    Leak,
+    /// A roll call told something that did not happen.
+    FalseRollCall,
+}
+
+/// One broken promise.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation {
+    pub(crate) at: Moment,
+    pub(crate) kind: ViolationKind,
+    pub(crate) what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {:.6} s: {}", self.kind, self.at.since_zero().as_secs_f64(), self.what)
+    }
+}

@@ -1,0 +1,151 @@
+//! A carried connection as TLS sees it: few system calls, and a count of what has left.
+//!
+//! TLS asks for its input in pieces of 4 KiB. Here one read takes all that has arrived, up to
+//! [`READ_AHEAD_BYTES_MAX`], into a buffer that all connections of a thread share; only what TLS
+//! does not take at once is kept, so a connection that is idle keeps nothing.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::ByteStream;
+
+/// What one read takes at the most.
+const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_AHEAD_BYTES_MAX]);
+}
+
+/// A byte stream that reads ahead and counts what it has written.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    stream: Box<dyn ByteStream>,
+    ahead: Vec<u8>,
+    ahead_taken: usize,
+    bytes_sent: u64,
+}
+
+impl Transport {
+    /// Wraps a connection.
+    pub(crate) fn new(stream: Box<dyn ByteStream>) -> Self {
+        Self { stream, ahead: Vec::new(), ahead_taken: 0, bytes_sent: 0 }
+    }
+
+    /// How many bytes the carrier has taken so far: whoever waits for a peer that reads slowly sees
+    /// here that it does read.
+    pub(crate) const fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
+    }
+
+    fn take_ahead(&mut self, into: &mut ReadBuf<'_>) {
+        let rest = self.ahead.get(self.ahead_taken..).unwrap_or_default();
+        let count = rest.len().min(into.remaining());
+        into.put_slice(&rest[..count]);
+        self.ahead_taken += count;
+        if self.ahead_taken == self.ahead.len() {
+            self.ahead = Vec::new();
+            self.ahead_taken = 0;
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.ahead.is_empty() {
+            return SCRATCH.with_borrow_mut(|scratch| {
+                let mut arrived = ReadBuf::new(scratch);
+                ready!(Pin::new(&mut this.stream).poll_read(cx, &mut arrived))?;
+                let (now, later) =
+                    arrived.filled().split_at(into.remaining().min(arrived.filled().len()));
+                into.put_slice(now);
+                this.ahead.extend_from_slice(later);
+                Poll::Ready(Ok(()))
+            });
+        }
+        this.take_ahead(into);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let count = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
+        this.bytes_sent += count as u64;
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let count = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, slices))?;
+        this.bytes_sent += count as u64;
+        Poll::Ready(Ok(count))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_bytes_come_through_in_order_whatever_the_pieces() {
+        let (mut near, far) = tokio::io::duplex(100_000);
+        let sent: Vec<u8> = (0..90_000_u32).map(|i| (i % 251) as u8).collect();
+        near.write_all(&sent).await.unwrap();
+        drop(near);
+        let mut transport = Transport::new(Box::new(far));
+        let mut received = Vec::new();
+        let mut piece = [0; 777];
+        loop {
+            let count = transport.read(&mut piece).await.unwrap();
+            if count == 0 {
+                break;
+            }
+            received.extend_from_slice(&piece[..count]);
+        }
+        assert_eq!(received, sent);
+        assert_eq!(transport.ahead.capacity(), 0, "an idle connection keeps no buffer");
+    }
+
+    #[tokio::test]
+    async fn what_has_left_is_counted() {
+        let (near, mut far) = tokio::io::duplex(10);
+        let mut transport = Transport::new(Box::new(near));
+        transport.write_all(b"12345678").await.unwrap();
+        assert_eq!(transport.bytes_sent(), 8);
+        let mut read = [0; 8];
+        far.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"12345678");
+    }
+}

@@ -1,0 +1,390 @@
+//! The one task that owns a node's mind: it alone feeds it, carries out what it decides, and keeps
+//! its clock.
+//!
+//! A turn is: take a batch of what came in, give the mind one input at a time and drain its
+//! outputs to the end after each (the drive contract of `ltn-proto`), then set the timer. There is
+//! no lock around the mind and no code of users on this task: handlers run in tasks of their own
+//! (`handlers.rs`), messages go into a queue (`inbox.rs`). The only thing it ever waits for in the
+//! middle of a turn is room towards a link that it has just filled, and that for 50 ms at most,
+//! because a link that is slower than that counts as stalled.
+
+mod ask;
+mod joins;
+mod restart;
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+
+use ltn_proto::{Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::{Instant, Sleep};
+
+pub(crate) use ask::{Ask, End, Life, StreamWish, Waited};
+use joins::Joins;
+
+use crate::dial::dial_link;
+use crate::handlers::{Handlers, Offer};
+use crate::inbox::Inbox;
+use crate::link::{LinkContext, LinkHandle};
+use crate::listen::Listener;
+use crate::streams::Streams;
+use crate::tls::random_bytes;
+use crate::wake::Wake;
+use crate::words::{Invocation, Message, Question};
+
+/// How many asks of the program may wait for the driver; beyond that the program waits.
+pub(crate) const ASKS_MAX: usize = 1_024;
+/// How many asks are taken in one turn: enough to pay for the turn, few enough that frames which
+/// arrive meanwhile do not wait noticeably.
+const ASKS_PER_TURN: usize = 256;
+/// As [`ASKS_PER_TURN`]; each wake may bring as many frames as one read of a link holds.
+const WAKES_PER_TURN: usize = 32;
+
+/// What a driver is made of.
+pub(crate) struct Parts {
+    pub(crate) config: NodeConfig,
+    pub(crate) context: LinkContext,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) wakes: mpsc::Receiver<Wake>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) handlers: Handlers,
+    pub(crate) inbox: Inbox,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) life: watch::Sender<Life>,
+    pub(crate) streams: Streams,
+}
+
+/// The owner of one node's mind.
+pub(crate) struct Driver {
+    mind: NodeState,
+    config: NodeConfig,
+    zero: Instant,
+    now: Moment,
+    timer: Pin<Box<Sleep>>,
+    /// What the timer is set to; it may ring too early, never too late.
+    armed: Option<Moment>,
+    context: LinkContext,
+    listeners: Vec<Listener>,
+    wakes: mpsc::Receiver<Wake>,
+    asks: mpsc::Receiver<Ask>,
+    links: HashMap<LinkId, LinkHandle>,
+    /// Links that were found congested in this turn.
+    congested: Vec<LinkHandle>,
+    waiting: HashMap<OpId, tokio::sync::oneshot::Sender<ltn_proto::Outcome>>,
+    joins: Joins,
+    handlers: Handlers,
+    inbox: Inbox,
+    /// What this node itself answered in the middle of a drain: the next mutations.
+    answers: VecDeque<Op>,
+    events: broadcast::Sender<Event>,
+    life: watch::Sender<Life>,
+    streams: Streams,
+    /// What came in between two lives and belongs to the next one.
+    early: Vec<Wake>,
+    /// The mind has said its last word: is it to come back?
+    stopped: Option<Restart>,
+}
+
+/// Does a node that has stopped come back?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Restart {
+    Yes,
+    No,
+}
+
+impl Driver {
+    /// A driver with a mind that knows nothing yet.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let zero = Instant::now();
+        Self {
+            mind: NodeState::new(parts.config.clone(), Moment::ZERO),
+            config: parts.config,
+            zero,
+            now: Moment::ZERO,
+            timer: Box::pin(tokio::time::sleep_until(zero)),
+            armed: None,
+            context: parts.context,
+            listeners: parts.listeners,
+            wakes: parts.wakes,
+            asks: parts.asks,
+            links: HashMap::new(),
+            congested: Vec::new(),
+            waiting: HashMap::new(),
+            joins: Joins::default(),
+            handlers: parts.handlers,
+            inbox: parts.inbox,
+            answers: VecDeque::new(),
+            events: parts.events,
+            life: parts.life,
+            streams: parts.streams,
+            early: Vec::new(),
+            stopped: None,
+        }
+    }
+
+    /// Lives until the node is told to stop, through all its restarts.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.one_life().await;
+            self.close_everything().await;
+            if self.stopped.take() == Some(Restart::No) {
+                break;
+            }
+            match random_bytes() {
+                Ok(seed) => self.begin_again(seed).await,
+                Err(error) => {
+                    tracing::error!(%error, "no restart without randomness");
+                    break;
+                }
+            }
+        }
+        for listener in self.listeners.drain(..) {
+            listener.shutdown().await;
+        }
+        self.life.send_modify(|life| life.ended = true);
+    }
+
+    async fn one_life(&mut self) {
+        let mut wakes = Vec::with_capacity(WAKES_PER_TURN);
+        let mut asks = Vec::with_capacity(ASKS_PER_TURN);
+        self.drain();
+        while self.stopped.is_none() {
+            self.arm();
+            tokio::select! {
+                _ = self.wakes.recv_many(&mut wakes, WAKES_PER_TURN) => {}
+                _ = self.asks.recv_many(&mut asks, ASKS_PER_TURN) => {}
+                () = self.timer.as_mut(), if self.armed.is_some() => self.armed = None,
+            }
+            self.read_clock();
+            for wake in wakes.drain(..) {
+                self.on_wake(wake).await;
+            }
+            for ask in asks.drain(..) {
+                self.on_ask(ask).await;
+            }
+            if self.mind.poll_timeout().is_some_and(|due| due <= self.now) {
+                self.feed(Input::Timeout).await;
+            }
+            if self.inbox.is_filling() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn read_clock(&mut self) {
+        self.now = Moment::after_zero(self.zero.elapsed());
+    }
+
+    /// Sets the timer, unless it rings early enough anyway: most turns only push deadlines back,
+    /// and a timer that rings for nothing is cheaper than one that is set in every turn.
+    fn arm(&mut self) {
+        let Some(due) = self.mind.poll_timeout() else { return };
+        if self.armed.is_none_or(|armed| due < armed) {
+            self.timer.as_mut().reset(self.zero + due.since_zero());
+            self.armed = Some(due);
+        }
+    }
+
+    async fn on_wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::LinkOpened { link, direction, peer, handle } => {
+                tracing::debug!(link = link.0, ?peer, remote = handle.remote(), "link opened");
+                self.links.insert(link, handle);
+                self.feed(Input::LinkOpened { link, direction, peer }).await;
+            }
+            Wake::Frames { link, frames } => {
+                // Frames of a link that belonged to an earlier life of this node mean nothing.
+                if self.links.contains_key(&link) {
+                    for frame in frames {
+                        self.feed(Input::Frame { link, frame }).await;
+                    }
+                }
+            }
+            Wake::LinkClosed { link, why, text } => {
+                if let Some(handle) = self.links.remove(&link) {
+                    tracing::debug!(link = link.0, peer = %handle.peer(), %why, text, "link closed");
+                    self.feed(Input::LinkClosed { link, why }).await;
+                }
+            }
+            Wake::LinkStalled { link, stalled } => {
+                if self.links.contains_key(&link) {
+                    self.feed(Input::LinkStalled { link, stalled }).await;
+                }
+            }
+            Wake::DialFailed { dial, why, text } => {
+                tracing::debug!(dial = dial.0, %why, text, "dial failed");
+                self.joins.dial_failed(why);
+                self.feed(Input::DialFailed { dial, why }).await;
+                self.joins.forget_dial();
+            }
+            Wake::DataOpened { peer, ticket, stream } => {
+                self.streams.opened(peer, ticket, stream);
+            }
+        }
+    }
+
+    async fn on_ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Cast { to, content, room: _room } => {
+                self.feed(Input::Op(Op::Cast { to, content })).await;
+            }
+            Ask::Op(op) => self.feed(Input::Op(*op)).await,
+            Ask::Wait(waited) => {
+                let Waited { id, op, end, room: _room } = *waited;
+                match end {
+                    End::Outcome(end) => {
+                        if matches!(op, Op::Disconnect { .. }) {
+                            self.joins.forget_uplink();
+                        }
+                        self.waiting.insert(id, end);
+                    }
+                    End::Joined { to, persist, end } => {
+                        if !self.joins.begin(id, to, persist, end) {
+                            return;
+                        }
+                    }
+                }
+                self.feed(Input::Op(op)).await;
+            }
+            Ask::Snapshot(reply) => {
+                let mut picture = self.mind.snapshot(self.now);
+                picture.counters.dropped += self.inbox.dropped();
+                // Whoever does not wait any more does not need the picture.
+                let _ = reply.send(picture);
+            }
+            Ask::StreamHop { of, reply } => {
+                let hop = self.mind.stream_hop(of.from, of.source, of.destination);
+                // As above.
+                let _ = reply.send(hop);
+            }
+            Ask::Offer { name, offer, reply } => self.on_offer(name, *offer, reply).await,
+            Ask::Withdraw { name, reply } => {
+                self.handlers.withdraw(&name);
+                self.feed(Input::Op(Op::Withdraw { name })).await;
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    async fn on_offer(&mut self, name: String, offer: Offer, reply: ask::OfferReply) {
+        let offered = match self.handlers.offer(name, offer) {
+            Ok(op) => {
+                self.feed(Input::Op(op)).await;
+                Ok(())
+            }
+            Err(refusal) => Err(refusal),
+        };
+        // Whoever does not wait any more does not need to know.
+        let _ = reply.send(offered);
+    }
+
+    /// One mutation, then a full drain; the same for what the node itself had to answer in it.
+    async fn feed(&mut self, input: Input) {
+        self.mind.handle(self.now, input);
+        self.drain();
+        while let Some(op) = self.answers.pop_front() {
+            self.mind.handle(self.now, Input::Op(op));
+            self.drain();
+        }
+        if !self.congested.is_empty() {
+            self.wait_for_room().await;
+        }
+    }
+
+    /// Waits for the links that were filled a moment ago. This is what slows down a program that
+    /// casts faster than its link, and a neighbour that sends faster than the next link.
+    async fn wait_for_room(&mut self) {
+        for handle in std::mem::take(&mut self.congested) {
+            handle.wait_for_room().await;
+        }
+        self.read_clock();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.mind.poll_output() {
+            match output {
+                Output::Transmit { link, frame } => {
+                    let Some(handle) = self.links.get(&link) else { continue };
+                    handle.push(frame);
+                    if handle.is_congested() && !handle.is_stalled() {
+                        note_once(&mut self.congested, handle);
+                    }
+                }
+                Output::Close { link, reason } => {
+                    if let Some(handle) = self.links.get(&link) {
+                        handle.close(reason);
+                    }
+                }
+                Output::Dial { dial, to } => dial_link(&self.context, dial, to),
+                Output::Event(event) => self.on_event(event),
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Ended { op, outcome } => {
+                if let Some(end) = self.waiting.remove(&op) {
+                    // Whoever does not wait any more does not need to know.
+                    let _ = end.send(outcome);
+                } else {
+                    self.joins.ended(op, outcome);
+                }
+            }
+            Event::Message { inbound, from, sender, content } => {
+                let message = Message { from, sender, content };
+                match inbound {
+                    None => self.inbox.put_cast(message),
+                    Some(inbound) => {
+                        let answer = self.inbox.put_send(message);
+                        self.answer(inbound, answer);
+                    }
+                }
+            }
+            Event::Requested { inbound, from, name, argument, time_left } => {
+                let question = Question { from, argument };
+                if let Some(answer) = self.handlers.ask(inbound, &name, question, time_left) {
+                    self.answer(inbound, answer);
+                }
+            }
+            Event::Called { inbound, from, direct, command, arguments, time_left } => {
+                let invocation = Invocation { from, direct, arguments };
+                let answer = self.handlers.call(inbound, &command, invocation, time_left);
+                if let Some(answer) = answer {
+                    self.answer(inbound, answer);
+                }
+            }
+            // Tickets are secrets between the two ends of a link.
+            Event::DataTicket { .. } | Event::DataTicketIssued { .. } => {
+                self.streams.notice(&event);
+            }
+            event => self.tell_everybody(event),
+        }
+    }
+
+    fn tell_everybody(&mut self, event: Event) {
+        self.joins.notice(&event);
+        self.streams.notice(&event);
+        if let Event::Stopped { restart } = event {
+            self.stopped = Some(if restart { Restart::Yes } else { Restart::No });
+        }
+        // An error only says that nobody listens at the moment.
+        let _ = self.events.send(event);
+    }
+
+    fn answer(&mut self, inbound: ltn_proto::InboundId, answer: Answer) {
+        self.answers.push_back(Op::Answer { inbound, answer });
+    }
+}
+
+fn note_once(congested: &mut Vec<LinkHandle>, handle: &LinkHandle) {
+    if congested.iter().all(|noted| noted.link() != handle.link()) {
+        congested.push(handle.clone());
+    }
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("links", &self.links.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,78 @@
+//! The end of one life of a node and the beginning of the next.
+//!
+//! The listener stays open in between, so nobody can take the port and whoever comes back early
+//! only waits for the new mind.
+
+use std::time::Duration;
+
+use ltn_proto::{CloseReason, Input, NodeState, Op, OpId};
+
+use super::{Driver, Restart};
+use crate::wake::Wake;
+
+/// How long the links have to send their last words: a little more than a link itself takes at
+/// most.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// What newcomers may say before the next life begins; beyond that their links are dropped.
+const EARLY_MAX: usize = 512;
+/// The number of the join after a restart, which nobody waits for; handles count from 1.
+const REJOIN: OpId = OpId(0);
+
+impl Driver {
+    /// Ends whatever still waits, and closes every link behind its last words.
+    pub(super) async fn close_everything(&mut self) {
+        self.waiting.clear();
+        self.answers.clear();
+        self.congested.clear();
+        self.handlers.abort_all();
+        self.streams.end();
+        let reason = match self.stopped {
+            Some(Restart::Yes) => CloseReason::Restarting,
+            Some(Restart::No) | None => CloseReason::Stopping,
+        };
+        for handle in self.links.values() {
+            handle.close(reason);
+        }
+        let mut early = Vec::new();
+        // A link that is not gone by then is dropped with its handle.
+        let _ = tokio::time::timeout(LAST_WORDS, self.last_words(&mut early)).await;
+        self.links.clear();
+        self.early = early;
+    }
+
+    async fn last_words(&mut self, early: &mut Vec<Wake>) {
+        while !self.links.is_empty() {
+            match self.wakes.recv().await {
+                Some(Wake::LinkClosed { link, .. }) if self.links.remove(&link).is_some() => {}
+                Some(Wake::Frames { link, .. } | Wake::LinkStalled { link, .. })
+                    if self.links.contains_key(&link) => {}
+                Some(wake) if self.stopped == Some(Restart::Yes) && early.len() < EARLY_MAX => {
+                    early.push(wake);
+                }
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
+    /// A fresh mind with the same identity, the same offers and the same way up.
+    pub(super) async fn begin_again(&mut self, seed: [u8; 32]) {
+        self.config.incarnation += 1;
+        self.config.seed = seed;
+        self.read_clock();
+        self.mind = NodeState::new(self.config.clone(), self.now);
+        self.armed = None;
+        self.joins.begin_again();
+        self.drain();
+        for op in self.handlers.declarations() {
+            self.feed(Input::Op(op)).await;
+        }
+        for wake in std::mem::take(&mut self.early) {
+            self.on_wake(wake).await;
+        }
+        if let Some(to) = self.joins.uplink().cloned() {
+            self.feed(Input::Op(Op::Connect { op: REJOIN, to, persist: true })).await;
+        }
+        self.life.send_modify(|life| life.run += 1);
+    }
+}

@@ -1,0 +1,254 @@
+//! What this node offers to others: values, functions and commands, and the tasks they run in.
+//!
+//! Values are answered on the spot, because looking one up runs nobody's code. Functions and
+//! commands run in tasks of their own with the time that the asker still has; whatever happens in
+//! there (an error, a panic, a time-out) becomes an answer. This room knows neither links nor the
+//! mind: answers leave it as [`Ask`]s.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use ltn_proto::limits::DECLARATIONS_MAX;
+use ltn_proto::{Answer, CommandSpec, InboundId, Op, Refusal, RefusalKind, Value};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::driver::Ask;
+use crate::words::{Invocation, Question};
+
+/// A handler at work.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
+
+/// A function that answers a requestable.
+pub(crate) type Function = Arc<dyn Fn(Question) -> Running + Send + Sync>;
+/// A function that runs a command.
+pub(crate) type Action = Arc<dyn Fn(Invocation) -> Running + Send + Sync>;
+
+/// One thing on offer.
+#[derive(Clone)]
+pub(crate) enum Offer {
+    /// A requestable that is a value.
+    Value(Value),
+    /// A requestable that is a function.
+    Function(Function),
+    /// A command.
+    Command(CommandSpec, Action),
+}
+
+/// All that the program on this node offers, by name.
+pub(crate) struct Handlers {
+    offers: HashMap<String, Offer>,
+    running: JoinSet<()>,
+    answers: mpsc::Sender<Ask>,
+}
+
+impl Handlers {
+    /// Nothing on offer; what running handlers answer goes to `answers`.
+    pub(crate) fn new(answers: mpsc::Sender<Ask>) -> Self {
+        Self { offers: HashMap::new(), running: JoinSet::new(), answers }
+    }
+
+    /// Puts something on offer, in place of an earlier thing of this name, and says how the mind
+    /// is told.
+    pub(crate) fn offer(&mut self, name: String, offer: Offer) -> Result<Op, Refusal> {
+        if self.offers.len() >= DECLARATIONS_MAX && !self.offers.contains_key(&name) {
+            let text = format!("a node offers {DECLARATIONS_MAX} things at most");
+            return Err(Refusal::new(RefusalKind::Full, text));
+        }
+        let op = declaration(&name, &offer);
+        self.offers.insert(name, offer);
+        Ok(op)
+    }
+
+    /// Takes something off.
+    pub(crate) fn withdraw(&mut self, name: &str) {
+        self.offers.remove(name);
+    }
+
+    /// How a mind that knows nothing yet is told of all that is on offer.
+    pub(crate) fn declarations(&self) -> Vec<Op> {
+        self.offers.iter().map(|(name, offer)| declaration(name, offer)).collect()
+    }
+
+    /// Somebody asks. A value is the answer at once; a function is started and answers later.
+    pub(crate) fn ask(
+        &mut self,
+        inbound: InboundId,
+        name: &str,
+        question: Question,
+        time_left: Duration,
+    ) -> Option<Answer> {
+        match self.offers.get(name) {
+            Some(Offer::Value(value)) => Some(Answer::Value(value.clone())),
+            Some(Offer::Function(function)) => {
+                let function = Arc::clone(function);
+                self.start(inbound, time_left, move || function(question));
+                None
+            }
+            Some(Offer::Command(..)) | None => Some(not_offered("requestable", name)),
+        }
+    }
+
+    /// Somebody calls a command, which is started and answers later.
+    pub(crate) fn call(
+        &mut self,
+        inbound: InboundId,
+        name: &str,
+        invocation: Invocation,
+        time_left: Duration,
+    ) -> Option<Answer> {
+        let Some(Offer::Command(_, action)) = self.offers.get(name) else {
+            return Some(not_offered("command", name));
+        };
+        let action = Arc::clone(action);
+        self.start(inbound, time_left, move || action(invocation));
+        None
+    }
+
+    /// Ends all handlers that run: nobody waits for their answers any more.
+    pub(crate) fn abort_all(&mut self) {
+        self.running.abort_all();
+    }
+
+    fn start<F>(&mut self, inbound: InboundId, time_left: Duration, run: F)
+    where
+        F: FnOnce() -> Running + Send + 'static,
+    {
+        while self.running.try_join_next().is_some() {}
+        let answers = self.answers.clone();
+        self.running.spawn(async move {
+            let answer = match tokio::time::timeout(time_left, guarded(run)).await {
+                Ok(Ok(value)) => Answer::Value(value),
+                Ok(Err(text)) => Answer::Failed(text),
+                Err(_) => Answer::Failed("it took longer than the caller waits".to_owned()),
+            };
+            // A closed queue means that the node stops: nobody is left to hear the answer.
+            let _ = answers.send(Ask::plain(Op::Answer { inbound, answer })).await;
+        });
+    }
+}
+
+impl std::fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handlers").field("offers", &self.offers.keys()).finish_non_exhaustive()
+    }
+}
+
+fn declaration(name: &str, offer: &Offer) -> Op {
+    match offer {
+        Offer::Value(_) | Offer::Function(_) => Op::OfferRequestable { name: name.to_owned() },
+        Offer::Command(spec, _) => Op::OfferCommand { spec: spec.clone() },
+    }
+}
+
+fn not_offered(what: &str, name: &str) -> Answer {
+    let text = format!("there is no {what} `{name}` here");
+    Answer::Refused(Refusal::new(RefusalKind::NotOffered, text))
+}
+
+/// Runs a user's function so that a panic in it, also before its first await, is a failure like any
+/// other: the asker gets an answer and the panic's message stays on this node.
+async fn guarded<F: FnOnce() -> Running>(run: F) -> Result<Value, String> {
+    let panicked = || Err("the handler panicked".to_owned());
+    let Ok(mut running) = std::panic::catch_unwind(AssertUnwindSafe(run)) else {
+        return panicked();
+    };
+    std::future::poll_fn(move |context| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(panicked()))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use ltn_proto::NodeId;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn handlers() -> (Handlers, mpsc::Receiver<Ask>) {
+        let (answers, asks) = mpsc::channel(8);
+        (Handlers::new(answers), asks)
+    }
+
+    fn function<F, Fut>(function: F) -> Offer
+    where
+        F: Fn(Question) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Value, String>> + Send + 'static,
+    {
+        Offer::Function(Arc::new(move |question| Box::pin(function(question))))
+    }
+
+    fn question(argument: Value) -> Question {
+        Question { from: NodeId::NOBODY, argument }
+    }
+
+    async fn answer_of(offer: Offer, time_left: Duration) -> Answer {
+        let (mut handlers, mut asks) = handlers();
+        handlers.offer("it".to_owned(), offer).unwrap();
+        let now = question(Value::Int(20));
+        if let Some(answer) = handlers.ask(InboundId(7), "it", now, time_left) {
+            return answer;
+        }
+        match asks.recv().await {
+            Some(Ask::Op(op)) => match *op {
+                Op::Answer { inbound: InboundId(7), answer } => answer,
+                other => panic!("no answer: {other:?}"),
+            },
+            other => panic!("no answer: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_value_is_answered_at_once_and_what_is_missing_is_refused() {
+        let (mut handlers, _asks) = handlers();
+        handlers.offer("name".to_owned(), Offer::Value(Value::Int(1))).unwrap();
+        let ask = |handlers: &mut Handlers, name: &str| {
+            handlers.ask(InboundId(1), name, question(Value::Null), LONG)
+        };
+        assert_eq!(ask(&mut handlers, "name"), Some(Answer::Value(Value::Int(1))));
+        assert!(matches!(ask(&mut handlers, "other"), Some(Answer::Refused(_))));
+        handlers.withdraw("name");
+        assert!(matches!(ask(&mut handlers, "name"), Some(Answer::Refused(_))));
+    }
+
+    #[tokio::test]
+    async fn every_end_of_a_function_is_an_answer() {
+        let twice = function(|question: Question| async move {
+            let Value::Int(n) = question.argument else { return Err("a number, please".into()) };
+            Ok(Value::Int(n * 2))
+        });
+        assert_eq!(answer_of(twice, LONG).await, Answer::Value(Value::Int(40)));
+        let fails = function(|_| async { Err("no".to_owned()) });
+        assert_eq!(answer_of(fails, LONG).await, Answer::Failed("no".to_owned()));
+        let panics = function(|_| async { panic!("oh") });
+        assert!(matches!(answer_of(panics, LONG).await, Answer::Failed(_)));
+        let panics_early = Offer::Function(Arc::new(|_| panic!("oh")));
+        assert!(matches!(answer_of(panics_early, LONG).await, Answer::Failed(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_that_never_ends_is_ended() {
+        let hangs = function(|_| std::future::pending());
+        assert!(matches!(answer_of(hangs, LONG).await, Answer::Failed(_)));
+    }
+
+    #[tokio::test]
+    async fn offers_have_a_maximum() {
+        let (mut handlers, _asks) = handlers();
+        for n in 0..DECLARATIONS_MAX {
+            handlers.offer(n.to_string(), Offer::Value(Value::Null)).unwrap();
+        }
+        let more = handlers.offer("more".to_owned(), Offer::Value(Value::Null));
+        assert_eq!(more.unwrap_err().kind, RefusalKind::Full);
+        handlers.offer("0".to_owned(), Offer::Value(Value::Int(0))).unwrap();
+        assert_eq!(handlers.declarations().len(), DECLARATIONS_MAX);
+    }
+}

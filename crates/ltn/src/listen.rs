@@ -1,0 +1,294 @@
+//! Letting others in: one task per listener that accepts, and one per handshake that is under way.
+//!
+//! Before a stranger has proved who it is it costs little and not for long: the handshakes at one
+//! time are bounded, in all and per address, and each has a time limit. A stranger that is turned
+//! away costs one line in the log. No error of accepting ends a listener. Whether a proved id may
+//! join is for the mind.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ltn_proto::{Address, Direction, Limits};
+use tokio::io::AsyncReadExt;
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::carrier::{Acceptor, Carried};
+use crate::link::LinkContext;
+use crate::tls::{ConnectionKind, SecureStream, TlsError};
+use crate::wake::Wake;
+
+/// A TLS handshake that takes longer is given up.
+const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// When all places for handshakes are taken, newcomers wait in the backlog until one ends or the
+/// oldest has had this long. An honest handshake takes a small part of it.
+const FAIR_TIME: Duration = Duration::from_secs(1);
+/// The pause after an error of accepting; it doubles up to [`ACCEPT_PAUSE_MAX`]. Most such errors
+/// are a lack of file descriptors, which only time can cure.
+const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
+/// See [`ACCEPT_PAUSE_MIN`].
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Serves {
+    /// The main port of a server: links, and data connections of children.
+    LinksAndData,
+    /// A `Maindata` port: data connections only.
+    DataOnly,
+}
+
+/// A running listener. Dropping it stops it too, a moment later.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    address: Address,
+    /// Dropping this is the sign to stop.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Starts to accept. `acceptor` comes from [`crate::port::bind`] or from
+    /// [`crate::carrier::Carriers::listen`].
+    pub(crate) fn start(acceptor: Box<dyn Acceptor>, serves: Serves, context: LinkContext) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let address = acceptor.address();
+        let door = Door {
+            address: address.clone(),
+            serves,
+            pending: Pending::new(context.limits()),
+            handshakes: JoinSet::new(),
+            context,
+        };
+        let task = tokio::spawn(door.keep(acceptor, stopped));
+        Self { address, stop, task }
+    }
+
+    /// Where it is reached, with the real port.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Stops accepting and drops what has not finished its handshake. The port is free when this
+    /// returns. Links that stand are not touched.
+    pub(crate) async fn shutdown(self) {
+        drop(self.stop);
+        // It cannot fail: nobody aborts it, and its code does not panic.
+        let _ = self.task.await;
+    }
+}
+
+/// Why a connection was turned away before its end.
+#[derive(Debug, thiserror::Error)]
+enum TurnedAway {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("nothing that looks like TLS within {TLS_TIMEOUT:?}")]
+    Silent,
+    #[error("no ticket for the data connection ({0})")]
+    NoTicket(String),
+}
+
+/// The accepting side of one listener.
+struct Door {
+    address: Address,
+    serves: Serves,
+    context: LinkContext,
+    pending: Pending,
+    handshakes: JoinSet<u64>,
+}
+
+impl Door {
+    async fn keep(mut self, mut acceptor: Box<dyn Acceptor>, mut stopped: oneshot::Receiver<()>) {
+        tracing::info!(address = %self.address, serves = ?self.serves, "listening");
+        let mut pause = ACCEPT_PAUSE_MIN;
+        loop {
+            let makes_room_at = self.pending.makes_room_at();
+            tokio::select! {
+                biased;
+                _ = &mut stopped => break,
+                Some(done) = self.handshakes.join_next() => {
+                    if let Ok(number) = done {
+                        self.pending.remove(number);
+                    }
+                }
+                () = sleep_until(makes_room_at.unwrap_or_else(Instant::now)),
+                    if makes_room_at.is_some() => self.make_room(),
+                accepted = acceptor.accept(), if makes_room_at.is_none() => match accepted {
+                    Ok(carried) => {
+                        pause = ACCEPT_PAUSE_MIN;
+                        self.welcome(carried);
+                    }
+                    Err(error) if concerns_one_connection(&error) => {
+                        tracing::debug!(address = %self.address, %error, "a connection was gone");
+                    }
+                    Err(error) => {
+                        tracing::warn!(
+                            address = %self.address, %error, ?pause,
+                            "cannot accept connections now, trying again"
+                        );
+                        tokio::select! {
+                            _ = &mut stopped => break,
+                            () = sleep(pause) => {}
+                        }
+                        pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
+                    }
+                },
+            }
+        }
+        drop(acceptor);
+        self.handshakes.shutdown().await;
+        tracing::info!(address = %self.address, "no longer listening");
+    }
+
+    fn welcome(&mut self, carried: Carried) {
+        let remote = carried.remote.clone();
+        let Some(number) = self.pending.admit(carried.origin) else {
+            return turned_away(&self.address, &remote, &"too many handshakes of this address");
+        };
+        let (context, serves) = (self.context.clone(), self.serves);
+        let (address, name) = (self.address.clone(), remote.clone());
+        let task = self.handshakes.spawn(async move {
+            if let Err(why) = handshake(&context, serves, carried).await {
+                turned_away(&address, &name, &why);
+            }
+            number
+        });
+        self.pending.insert(number, remote, task);
+    }
+
+    fn make_room(&mut self) {
+        if let Some(oldest) = self.pending.remove_oldest() {
+            oldest.task.abort();
+            turned_away(&self.address, &oldest.remote, &"its handshake takes others' time");
+        }
+    }
+}
+
+fn turned_away(address: &Address, remote: &str, why: &dyn std::fmt::Display) {
+    tracing::info!(listener = %address, remote, %why, "a connection was turned away");
+}
+
+async fn handshake(
+    context: &LinkContext,
+    serves: Serves,
+    carried: Carried,
+) -> Result<(), TurnedAway> {
+    let tls = context.tls();
+    let secured = timeout(TLS_TIMEOUT, async {
+        match serves {
+            Serves::LinksAndData => tls.accept(carried).await,
+            Serves::DataOnly => tls.accept_data(carried).await,
+        }
+    });
+    let (kind, stream) = secured.await.map_err(|_| TurnedAway::Silent)??;
+    match kind {
+        ConnectionKind::Link => context.open_link(stream, Direction::Down).await,
+        ConnectionKind::Data => take_ticket(context, stream).await?,
+    }
+    Ok(())
+}
+
+async fn take_ticket(context: &LinkContext, mut stream: SecureStream) -> Result<(), TurnedAway> {
+    let mut ticket = [0; 16];
+    timeout(context.limits().hello_timeout, stream.read_exact(&mut ticket))
+        .await
+        .map_err(|_| TurnedAway::NoTicket("it said nothing in time".to_owned()))?
+        .map_err(|error| TurnedAway::NoTicket(error.to_string()))?;
+    let opened = Wake::DataOpened { peer: stream.peer(), ticket, stream };
+    // If the driver has ended the connection is dropped, which is all that is left to do.
+    let _ = context.wakes().send(opened).await;
+    Ok(())
+}
+
+/// Errors that a connection had before it was accepted; the next one is fine.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::InvalidInput
+    )
+}
+
+/// The handshakes under way, oldest first.
+#[derive(Debug)]
+struct Pending {
+    by_number: BTreeMap<u64, UnderWay>,
+    per_origin: HashMap<IpAddr, usize>,
+    origins: HashMap<u64, IpAddr>,
+    next_number: u64,
+    all_max: usize,
+    per_origin_max: usize,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    remote: String,
+    since: Instant,
+    task: AbortHandle,
+}
+
+impl Pending {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            by_number: BTreeMap::new(),
+            per_origin: HashMap::new(),
+            origins: HashMap::new(),
+            next_number: 0,
+            all_max: limits.pending_links.max(1),
+            per_origin_max: limits.pending_links_per_address.max(1),
+        }
+    }
+
+    /// If all places are taken: when the oldest handshake has to make room.
+    fn makes_room_at(&self) -> Option<Instant> {
+        let full = self.by_number.len() >= self.all_max;
+        self.by_number.values().next().filter(|_| full).map(|oldest| oldest.since + FAIR_TIME)
+    }
+
+    /// A number for one more handshake, unless this address has all that one may have.
+    fn admit(&mut self, origin: Option<IpAddr>) -> Option<u64> {
+        let number = self.next_number;
+        if let Some(origin) = origin {
+            let count = self.per_origin.entry(origin).or_default();
+            if *count >= self.per_origin_max {
+                return None;
+            }
+            *count += 1;
+            self.origins.insert(number, origin);
+        }
+        self.next_number += 1;
+        Some(number)
+    }
+
+    fn insert(&mut self, number: u64, remote: String, task: AbortHandle) {
+        self.by_number.insert(number, UnderWay { remote, since: Instant::now(), task });
+    }
+
+    fn remove(&mut self, number: u64) -> Option<UnderWay> {
+        if let Some(origin) = self.origins.remove(&number)
+            && let Some(count) = self.per_origin.get_mut(&origin)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.per_origin.remove(&origin);
+            }
+        }
+        self.by_number.remove(&number)
+    }
+
+    fn remove_oldest(&mut self) -> Option<UnderWay> {
+        let oldest = *self.by_number.first_key_value()?.0;
+        self.remove(oldest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

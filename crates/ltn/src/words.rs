@@ -1,0 +1,131 @@
+//! What programs hand to a [`Node`](crate::Node) and get from it: plain data, no behaviour.
+
+use ltn_proto::{Confirmation, Content, NodeId, NodePath, Target, Value};
+
+use crate::error::TalkError;
+
+/// What joining a server brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joined {
+    /// The server's id.
+    pub server: NodeId,
+    /// What the server calls itself.
+    pub server_name: String,
+    /// The name that this node has there.
+    pub name: Option<String>,
+    /// Why it is not the wanted one.
+    pub name_reason: Option<String>,
+    /// The port of the server's `Maindata` socket if it has one and we are connected to it.
+    pub data_port: Option<u16>,
+    /// May this node do everything there?
+    pub admin: bool,
+    /// The server's texts of welcome.
+    pub welcome: Vec<String>,
+}
+
+/// What a command answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallReply {
+    /// It ran; this is its result.
+    Done(Value),
+    /// It is dangerous and did nothing yet: see [`Node::confirm`](crate::Node::confirm).
+    Confirm(Confirmation),
+}
+
+/// A message that came in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Who sent it, as the links say.
+    pub from: NodeId,
+    /// The sender's place, where it is known here; else see [`Node::locate`](crate::Node::locate).
+    pub sender: Option<NodePath>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// A question that came in for a requestable of this node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// Who asks.
+    pub from: NodeId,
+    /// With what.
+    pub argument: Value,
+}
+
+/// A command that came in, checked against its declaration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invocation {
+    /// Who calls.
+    pub from: NodeId,
+    /// Did it come by the caller's own link?
+    pub direct: bool,
+    /// The arguments in the order of the declaration.
+    pub arguments: Vec<Value>,
+}
+
+/// Where a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Who.
+    pub id: NodeId,
+    /// Where.
+    pub path: NodePath,
+}
+
+/// Whatever can be read as a [`Target`]: a target, an id, a path or a text.
+pub trait IntoTarget {
+    /// Reads it.
+    fn into_target(self) -> Result<Target, TalkError>;
+}
+
+impl IntoTarget for Target {
+    fn into_target(self) -> Result<Target, TalkError> {
+        Ok(self)
+    }
+}
+
+impl IntoTarget for NodeId {
+    fn into_target(self) -> Result<Target, TalkError> {
+        Ok(Target::Id(self))
+    }
+}
+
+impl IntoTarget for NodePath {
+    fn into_target(self) -> Result<Target, TalkError> {
+        Ok(Target::Path(self))
+    }
+}
+
+impl IntoTarget for &str {
+    fn into_target(self) -> Result<Target, TalkError> {
+        self.parse().map_err(TalkError::BadTarget)
+    }
+}
+
+/// What can be sent: text, a value, or bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body(pub(crate) Content);
+
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        Self(Content::Text(text.to_owned()))
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self(Content::Text(text))
+    }
+}
+
+impl From<Value> for Body {
+    fn from(value: Value) -> Self {
+        Self(Content::Value(value))
+    }
+}
+
+impl From<bytes::Bytes> for Body {
+    fn from(bytes: bytes::Bytes) -> Self {
+        Self(Content::Bytes(bytes))
+    }
+}

@@ -1,0 +1,9 @@
+//! Stories of real nodes: TLS over TCP on 127.0.0.1, every port given by the system.
+
+mod joining;
+mod lives;
+mod seed;
+mod starting;
+mod streaming;
+mod support;
+mod talking;

@@ -1,0 +1,80 @@
+//! What the documents promise: invariants with the tests that hold them, and news told.
+
+use super::code::mentions;
+use super::tree::Tree;
+
+/// The page of the invariants.
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
+/// How an invariant names its test or tests: "(test: `name`)" or "(tests: `one`, `two`)".
+const MARKS: [&str; 2] = ["(test: ", "(tests: "];
+
+/// Every test that an invariant names exists, so that no invariant is only a wish.
+pub(super) fn invariants_have_tests(tree: &Tree) -> Vec<String> {
+    let Some(page) = tree.file(ARCHITECTURE) else {
+        return vec![format!("{ARCHITECTURE}: missing; it lists the invariants and their tests")];
+    };
+    let mut problems = Vec::new();
+    let mut named = 0;
+    for (number, line) in page.text.lines().enumerate() {
+        for test in tests_named(line) {
+            named += 1;
+            let function = format!("fn {test}");
+            if !tree.rust("").any(|file| mentions(&file.code, &function)) {
+                problems.push(page.problem(number, &format!("there is no test `{test}`")));
+            }
+        }
+    }
+    if named == 0 {
+        problems.push(page.problem(0, "no invariant names its test as *(test: `name`)*"));
+    }
+    problems
+}
+
+fn tests_named(line: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for mark in MARKS {
+        for (at, _) in line.match_indices(mark) {
+            let list = &line[at + mark.len()..];
+            let list = &list[..list.find(')').unwrap_or(list.len())];
+            names.extend(list.split('`').skip(1).step_by(2));
+        }
+    }
+    names
+}
+
+/// The change log has a place where a change says what it brings.
+pub(super) fn changelog_has_a_place_for_news(tree: &Tree) -> Vec<String> {
+    let heading = "## [Unreleased]";
+    let has_it = tree
+        .file("CHANGELOG.md")
+        .is_some_and(|page| page.text.lines().any(|line| line.starts_with(heading)));
+    if has_it { vec![] } else { vec![format!("CHANGELOG.md: needs a section `{heading}`")] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invariant_without_its_test_is_found() {
+        let page = "1. No cycle. *(test: `cycles_are_refused`)*\n\
+                    2. Same seed. *(tests: `same_seed`, `missing`)*\n";
+        let code = "fn cycles_are_refused() {}\nfn same_seed() {}\n// fn missing() {}";
+        let tree = Tree::of(&[("ARCHITECTURE.md", page), ("tests/a.rs", code)]);
+        assert_eq!(invariants_have_tests(&tree), ["ARCHITECTURE.md:2: there is no test `missing`"]);
+    }
+
+    #[test]
+    fn a_page_without_tests_is_found() {
+        assert_eq!(invariants_have_tests(&Tree::of(&[("ARCHITECTURE.md", "# Words")])).len(), 1);
+        assert_eq!(invariants_have_tests(&Tree::of(&[])).len(), 1);
+    }
+
+    #[test]
+    fn a_change_log_without_news_is_found() {
+        let with = Tree::of(&[("CHANGELOG.md", "# Changes\n\n## [Unreleased]\n")]);
+        let without = Tree::of(&[("CHANGELOG.md", "# Changes\n\n## [1.0.0]\n")]);
+        assert_eq!(changelog_has_a_place_for_news(&with).len(), 0);
+        assert_eq!(changelog_has_a_place_for_news(&without).len(), 1);
+    }
+}
