@@ -35,8 +35,8 @@ pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
         fleet.stop().await;
         return Err(trouble);
     }
-    let news = watch_all(&fleet);
     draw(&fleet, output).await;
+    let news = watch_all(&fleet);
     output.say("The network is up. Ctrl-C here, or `ltn shutdown` elsewhere, stops it.");
     Ok(keep_up(&fleet, news, &mut signals, output).await)
 }

@@ -4,6 +4,7 @@
 //! snapshots anew; put `[..]` back where ports and times stand.
 
 mod console;
+mod demo;
 mod files;
 mod process;
 mod servers;
