@@ -7,20 +7,23 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+const LONG_ABOUT: &str = "\
+A layered network of your own machines.
+
+A main server is the root, sub-servers hang below it, clients join anywhere,
+and everybody can message, ask and command everybody else along the tree.";
+
 /// A layered network of your own machines.
-///
-/// A main server is the root, sub-servers hang below it, clients join anywhere, and everybody can
-/// message, ask and command everybody else along the tree.
 #[derive(Debug, Parser)]
 #[command(
     name = "ltn",
     version,
+    long_about = LONG_ABOUT,
     after_help = "New here? `ltn demo` shows everything in a second, on this machine only.",
-    disable_help_subcommand = true,
-    max_term_width = 100
+    disable_help_subcommand = true
 )]
 pub(crate) struct Args {
-    /// Tell what happens inside, on stderr (-v states, -vv details, -vvv every frame).
+    /// Say more on stderr: -v what changes, -vv details, -vvv everything.
     #[arg(short, long, action = ArgAction::Count, global = true, display_order = 900)]
     pub(crate) verbose: u8,
 
@@ -123,7 +126,7 @@ pub(crate) struct UpArgs {
 /// The mode, for the verbs that start or join something.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModeArgs {
-    /// The open mode: this machine only, encrypted, everybody is admin.
+    /// The open mode: this machine only, everybody is admin.
     #[arg(long)]
     pub(crate) open: bool,
 }
@@ -131,10 +134,10 @@ pub(crate) struct ModeArgs {
 /// The ports of a server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PortArgs {
-    /// The port: 4000, '>4000' (or the next free one above), '4000,4010', 0 (any).
+    /// The port: 4000, '>4000' (or the next free above), '4000,4010', 0 (any).
     #[arg(long, value_name = "EXPR")]
     pub(crate) port: Option<String>,
-    /// The port of `Maindata`, for bulk data: 3999, '<3999' (or the next free one below).
+    /// The port for bulk data: 3999, '<3999' (or the next free below).
     #[arg(long, value_name = "EXPR")]
     pub(crate) data_port: Option<String>,
 }
@@ -153,7 +156,7 @@ pub(crate) struct MainArgs {
 pub(crate) struct SubArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The higher server: 4000, 127.0.0.1:4000 or localhost:4000.
+    /// The higher server: 4000 or 127.0.0.1:4000.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: String,
     #[command(flatten)]
@@ -167,7 +170,7 @@ pub(crate) struct SubArgs {
 pub(crate) struct ClientArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The server to join: 4000, 127.0.0.1:4000 or localhost:4000.
+    /// The server to join: 4000 or 127.0.0.1:4000.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: String,
     #[command(flatten)]
@@ -177,7 +180,7 @@ pub(crate) struct ClientArgs {
 /// What all short visits share.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VisitArgs {
-    /// Any server of the network: 4000, 127.0.0.1:4000 or localhost:4000.
+    /// Any server of the network: 4000 or 127.0.0.1:4000.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: String,
     #[command(flatten)]
@@ -213,7 +216,7 @@ pub(crate) struct SendArgs {
 pub(crate) struct AskArgs {
     /// Whom: a path (/sub1/client3), a name or an id.
     pub(crate) target: String,
-    /// For what: the name of a requestable (PING, SERVERDATA, CLIENTDATA or one's own).
+    /// For what: PING, SERVERDATA, CLIENTDATA, or what the node offers.
     pub(crate) name: String,
     /// What to send along.
     pub(crate) argument: Option<String>,
@@ -226,7 +229,7 @@ pub(crate) struct AskArgs {
 pub(crate) struct RunArgs {
     /// Where: a path (/sub1), a name or an id.
     pub(crate) target: String,
-    /// The command: 's.info()' as one word, or its name followed by its arguments.
+    /// The command: 's.info()' in one word, or a name and arguments.
     pub(crate) command: String,
     /// The arguments, where the command stands without brackets.
     #[arg(value_name = "ARG")]

@@ -141,6 +141,10 @@ impl Driver {
         for listener in self.listeners.drain(..) {
             listener.shutdown().await;
         }
+        // What was asked in the last moment is dropped here, so that whoever waits hears of it: one
+        // that came into the queue while it is dropped with the driver would stay there for ever.
+        self.asks.close();
+        while self.asks.recv().await.is_some() {}
         self.life.send_modify(|life| life.ended = true);
     }
 

@@ -153,7 +153,9 @@ impl Node {
         let ask = Waited { id, op, end, room: None };
         self.ask(Ask::Wait(Box::new(ask))).await.map_err(|_| ConnectError::Stopped)?;
         let mut joined = ended.await.map_err(|_| ConnectError::Stopped)??;
-        if joined.data_port.is_some() && !self.has_data_connection(joined.server).await {
+        // Visitors get no tickets, so there is nothing for them to wait for.
+        let data = joined.data_port.is_some() && self.role().is_listed();
+        if !data || !self.has_data_connection(joined.server).await {
             joined.data_port = None;
         }
         Ok(joined)

@@ -104,13 +104,15 @@ impl Console {
                 return if self.connected { Ending::All } else { Ending::Some };
             }
             tokio::select! {
+                // The answer to a line is shown before what followed from it.
+                biased;
+                answered = self.outstanding.next() => self.show(answered),
                 news = watch.next() => {
                     if let Some(ending) = self.hear(&news) {
                         self.finish().await;
                         return ending;
                     }
                 }
-                answered = self.outstanding.next() => self.show(answered),
                 line = lines.recv(), if may_read => match line {
                     Some(line) => self.take(line),
                     None => reading = false,

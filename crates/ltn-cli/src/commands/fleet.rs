@@ -52,6 +52,7 @@ impl Fleet {
             None => None,
         };
         for member in self.0.iter().rev() {
+            tracing::debug!(name = member.name, "stopping");
             // One that does not stop must not keep the others up; the process ends soon anyway.
             drop(tokio::time::timeout(STOP_TIMEOUT, member.node.shutdown()).await);
         }

@@ -35,8 +35,8 @@ pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
         fleet.stop().await;
         return Err(trouble);
     }
-    let news = watch_all(&fleet);
     draw(&fleet, output).await;
+    let news = watch_all(&fleet);
     output.say("The network is up. Ctrl-C here, or `ltn shutdown` elsewhere, stops it.");
     Ok(keep_up(&fleet, news, &mut signals, output).await)
 }
@@ -161,35 +161,40 @@ async fn keep_up(
     tokio::pin!(all_servers_stopped);
     loop {
         tokio::select! {
-            biased;
-            Some((name, news)) = news.recv() => {
-                if let News::RollCall(entries) = &news {
-                    ending = roll_call::ending(entries);
-                }
-                if is_worth_telling(fleet, &news) {
-                    show(output, Some(&name), &news);
-                }
-            }
-            () = signals.next() => {
-                output.say("stopping, the lowest layers first");
-                let stopped = tokio::select! {
-                    stopped = fleet.stop() => stopped,
-                    () = signals.next() => return Ending::Unknown,
-                };
-                return match stopped {
-                    Some(entries) => {
-                        output.roll_call(&entries, &roll_call::table(&entries));
-                        roll_call::ending(&entries)
-                    }
-                    None => Ending::All,
-                };
-            }
-            () = &mut all_servers_stopped => {
-                fleet.stop().await;
-                return ending;
-            }
+            Some((name, news)) = news.recv() => tell(fleet, output, &name, &news, &mut ending),
+            () = signals.next() => return stop(fleet, signals, output).await,
+            () = &mut all_servers_stopped => break,
         }
     }
+    // The clients have nobody left. With them the last news ends.
+    fleet.stop().await;
+    while let Some((name, news)) = news.recv().await {
+        tell(fleet, output, &name, &news, &mut ending);
+    }
+    ending
+}
+
+/// Shows what is worth it; a roll call says how all of it ended.
+fn tell(fleet: &Fleet, output: Output, name: &str, news: &News, ending: &mut Ending) {
+    if let News::RollCall(entries) = news {
+        *ending = roll_call::ending(entries);
+    }
+    if is_worth_telling(fleet, news) {
+        show(output, Some(name), news);
+    }
+}
+
+/// Stops everything because the person at the keyboard wants it; a second wish does not wait.
+async fn stop(fleet: &Fleet, signals: &mut Signals, output: Output) -> Ending {
+    output.say("stopping, the lowest layers first");
+    let report = tokio::select! {
+        report = fleet.stop() => report,
+        () = signals.next() => return Ending::Unknown,
+    };
+    report.map_or(Ending::All, |entries| {
+        output.roll_call(&entries, &roll_call::table(&entries));
+        roll_call::ending(&entries)
+    })
 }
 
 /// Starts one instance of the file and keeps it up.

@@ -50,7 +50,10 @@ impl NodeState {
         let order = roll.order;
         let mut asked = servers.to_vec();
         if order.subtree {
-            asked = self.tree.subtree(self.config.id).into_iter().skip(1).collect();
+            // Visitors are on no list, so nobody waits for word of them either.
+            let listed =
+                |id: &NodeId| self.tree.get(*id).is_some_and(|record| record.role.is_listed());
+            asked = self.tree.subtree(self.config.id).into_iter().skip(1).filter(listed).collect();
         } else if order.includes_me {
             asked.extend(self.own_clients());
         }

@@ -26,10 +26,10 @@ pub(crate) async fn perform(args: &DemoArgs) -> Result<Ending, Trouble> {
     );
     let played = play(&mut stage, args.keep).await;
     let leftover = stage.fleet().stop().await;
-    if args.keep
-        && let Some(entries) = &leftover
-    {
-        output.roll_call(entries, &roll_call::table(entries));
+    match &leftover {
+        Some(entries) if args.keep => output.roll_call(entries, &roll_call::table(entries)),
+        None if args.keep => output.say("The network has stopped."),
+        _ => (),
     }
     played
 }

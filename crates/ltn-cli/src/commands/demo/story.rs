@@ -67,9 +67,12 @@ pub(super) async fn servers_start(stage: &mut Stage) -> Result<(), Trouble> {
 async fn start(stage: &mut Stage, name: &str, builder: ltn::NodeBuilder) -> Result<Node, Trouble> {
     let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
     stage.enter(name, node.clone());
-    let text = |address: Option<ltn::Address>| address.map(|address| address.to_string()).into();
-    let places = [("address", text(node.address())), ("data_address", text(node.data_address()))];
-    stage.tell(name, "started", &whereabouts(&node), &places);
+    if node.role().is_server() {
+        let text =
+            |address: Option<ltn::Address>| address.map(|address| address.to_string()).into();
+        let own = [("address", text(node.address())), ("data_address", text(node.data_address()))];
+        stage.tell(name, "started", &whereabouts(&node), &own);
+    }
     Ok(node)
 }
 
@@ -186,7 +189,7 @@ pub(super) async fn a_cycle_is_refused(stage: &mut Stage) -> Result<(), Trouble>
     let after = parent(stage, &server).await?;
     stage.check(before == Some(sub1), "lower_sub3 was not below sub1 before")?;
     stage.check(after == before, "lower_sub3 lost its parent")?;
-    stage.tell("lower_sub3", "kept-parent", "is still below sub1, with client4 below it", &[]);
+    stage.tell("lower_sub3", "kept-parent", "its higher server, before and after: sub1", &[]);
     stage.aside(
         "  (In the notebook this command cost lower_sub3 its place in the network.\n   \
          Here a move is made before the old place is given up, and a cycle is refused.)",

@@ -1,0 +1,20 @@
+//! The program as people meet it: sessions as snapshots, and processes that talk to each other.
+//!
+//! After a wanted change of output `TRYCMD=overwrite cargo test -p ltn-cli --test it` writes the
+//! snapshots anew; put `[..]` back where ports and times stand.
+
+mod console;
+mod demo;
+mod files;
+mod process;
+mod servers;
+mod visits;
+
+#[test]
+fn sessions_look_as_recorded() {
+    trycmd::TestCases::new()
+        .register_bin("ltn", std::path::PathBuf::from(process::PROGRAM))
+        .env("NO_COLOR", "1")
+        .timeout(process::PATIENCE)
+        .case("tests/cmd/*.trycmd");
+}

@@ -1,0 +1,74 @@
+//! Short visits: they answer, they tell with their exit code how it went, and no list shows them.
+
+use crate::process::{Running, visit};
+
+#[test]
+fn the_tree_holds_everybody_but_the_visitor() {
+    let (_main, address) = Running::main_server();
+    let mut lamp = Running::start(&["client", "lamp", "--to", &address, "--open"]);
+    lamp.expect("Registered as 'lamp'");
+    let drawn = visit(&address, &["tree"]);
+    assert_eq!(drawn.code, Some(0));
+    let lines: Vec<&str> = drawn.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", drawn.stdout);
+    assert!(lines[0].contains("0 servers  1 client") && lines[1].contains("lamp"));
+
+    let listed = visit(&address, &["tree", "--json"]);
+    let tree: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(tree["complete"], true);
+    let paths: Vec<&str> = tree["tree"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(paths, ["/", "/lamp"]);
+    assert_eq!(tree["tree"][1]["parent"], tree["tree"][0]["id"]);
+}
+
+#[test]
+fn each_verb_answers_and_its_code_is_honest() {
+    let (mut main, address) = Running::main_server();
+    let sent = visit(&address, &["send", "/", "a visit"]);
+    assert_eq!((sent.code, sent.stdout.trim()), (Some(0), "delivered to /"));
+    main.expect("> a visit");
+    let pinged = visit(&address, &["ping", "/", "--count", "2", "--json"]);
+    assert_eq!(pinged.code, Some(0));
+    let last: serde_json::Value =
+        serde_json::from_str(pinged.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["answered"], &last["sent"]), (&2.into(), &2.into()));
+    let asked = visit(&address, &["ask", "/", "SERVERDATA", "--json"]);
+    let data: serde_json::Value = serde_json::from_str(&asked.stdout).unwrap();
+    assert_eq!(data["value"]["servername"], "Mainserver");
+    let ran = visit(&address, &["run", "/", "s.info()"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stdout.contains("Mainserver"), "{}", ran.stdout);
+
+    let nobody = visit(&address, &["send", "/nobody", "hi"]);
+    assert_eq!(nobody.code, Some(2));
+    assert!(nobody.stderr.contains("/nobody") && nobody.stderr.contains("Certainly not done"));
+    assert_eq!(visit(&address, &["ask", "/", "NOSUCH"]).code, Some(2));
+    let json = visit(&address, &["run", "/", "s.nosuch", "--json"]);
+    let error: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json.code, &error["ending"]), (Some(2), &"none".into()));
+}
+
+#[test]
+fn nobody_stops_a_network_by_accident() {
+    let (main, address) = Running::main_server();
+    let refused = visit(&address, &["shutdown"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("the whole network will shut down"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("nothing was done"), "{}", refused.stderr);
+    assert_eq!(visit(&address, &["ping", "/", "--count", "1"]).code, Some(0), "it is still up");
+
+    let stopped = visit(&address, &["shutdown", "--yes", "--json"]);
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    let roll: serde_json::Value = serde_json::from_str(&stopped.stdout).unwrap();
+    assert_eq!(roll["roll_call"].as_array().unwrap().len(), 1, "a visitor is not on the roll");
+    assert_eq!(roll["roll_call"][0]["outcome"], "stopping");
+    assert_eq!(main.wait().code, Some(0));
+    let gone = visit(&address, &["tree"]);
+    assert_eq!(gone.code, Some(2));
+    assert!(gone.stderr.contains("is it running?"), "{}", gone.stderr);
+}
