@@ -68,3 +68,8 @@ pub use node::Node;
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;
 pub use words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
+
+/// The examples of the README, which have to compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
