@@ -10,7 +10,8 @@ use tracing::level_filters::LevelFilter;
 use crate::trouble::Trouble;
 
 /// Starts logging as the flags say. Text from others was sanitised by those who log it, and the
-/// formatter escapes whatever could steer a terminal once more.
+/// formatter escapes whatever could steer a terminal once more. A log that cannot be written (a full
+/// disk, a pipe whose reader has gone) must not stop a node, so its errors go nowhere.
 pub(crate) fn start(verbose: u8, file: Option<&Path>) -> Result<(), Trouble> {
     let asked = match verbose {
         0 => LevelFilter::ERROR,
@@ -23,6 +24,7 @@ pub(crate) fn start(verbose: u8, file: Option<&Path>) -> Result<(), Trouble> {
             .with_max_level(asked)
             .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr)
+            .log_internal_errors(false)
             .try_init(),
         Some(path) => {
             let file =
@@ -34,6 +36,7 @@ pub(crate) fn start(verbose: u8, file: Option<&Path>) -> Result<(), Trouble> {
                 .with_max_level(asked.max(LevelFilter::INFO))
                 .with_ansi(false)
                 .with_writer(Mutex::new(file))
+                .log_internal_errors(false)
                 .try_init()
         }
     };

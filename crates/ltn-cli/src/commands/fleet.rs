@@ -20,6 +20,9 @@ pub(crate) struct Member {
 /// A node that was told to stop gets this long to do so.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A roll call waits for silent servers up to a minute; whatever takes longer never ends.
+const ROLL_CALL_TIMEOUT: Duration = Duration::from_secs(70);
+
 /// The command that stops the whole network.
 pub(crate) const SHUTDOWN_NETWORK: &str = "s.shutdownnetwork";
 
@@ -48,7 +51,10 @@ impl Fleet {
     /// call says how each node ended; whoever is left after it is stopped one by one.
     pub(crate) async fn stop(&self) -> Option<Vec<RollCallEntry>> {
         let report = match self.main() {
-            Some(main) => call_the_roll(main).await.ok().flatten(),
+            Some(main) => {
+                let roll = tokio::time::timeout(ROLL_CALL_TIMEOUT, call_the_roll(main)).await;
+                roll.ok().and_then(Result::ok).flatten()
+            }
             None => None,
         };
         for member in self.0.iter().rev() {

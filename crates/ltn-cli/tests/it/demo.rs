@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use crate::process::run;
+use crate::process::{PROGRAM, run, wait};
 
 #[test]
 fn every_event_of_the_demonstration_is_one_json_object() {
@@ -31,4 +32,18 @@ fn every_event_of_the_demonstration_is_one_json_object() {
     let logged = fs::read_to_string(&log).unwrap();
     assert!(logged.contains("INFO") && !logged.contains('\u{1b}'), "{logged}");
     fs::remove_file(&log).unwrap();
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let mut demo = Command::new(PROGRAM)
+        .args(["demo", "-vvv"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built for this test");
+    // The reader goes away at once, as `head` does.
+    drop(demo.stderr.take());
+    assert_eq!(wait(&mut demo), Some(0));
 }

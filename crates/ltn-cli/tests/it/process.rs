@@ -144,7 +144,8 @@ fn read(pipe: &mut impl Read) -> String {
     text
 }
 
-fn wait(child: &mut Child) -> Option<i32> {
+/// Waits for the end, not for ever.
+pub(crate) fn wait(child: &mut Child) -> Option<i32> {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = child.try_wait().expect("it is our child") {

@@ -7,7 +7,7 @@
 mod stage;
 mod story;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::args::DemoArgs;
 use crate::commands::roll_call;
@@ -15,6 +15,9 @@ use crate::commands::watch::Signals;
 use crate::output::Output;
 use crate::trouble::{Ending, Trouble};
 use stage::Stage;
+
+/// The story takes a second on a slow machine; after this time something hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn perform(args: &DemoArgs) -> Result<Ending, Trouble> {
     let output = Output::new(args.json);
@@ -36,18 +39,27 @@ pub(crate) async fn perform(args: &DemoArgs) -> Result<Ending, Trouble> {
 
 async fn play(stage: &mut Stage, keep: bool) -> Result<Ending, Trouble> {
     let start = Instant::now();
+    let told = tokio::time::timeout(PATIENCE, tell(stage, keep)).await;
+    told.map_err(|_| stage.wrong("it did not come to an end"))??;
+    if keep {
+        return stay(stage).await;
+    }
+    stage.finished(start.elapsed());
+    Ok(Ending::All)
+}
+
+/// The story, or with `keep` the part of it after which the network is still whole.
+async fn tell(stage: &mut Stage, keep: bool) -> Result<(), Trouble> {
     story::servers_start(stage).await?;
     story::everybody_joins(stage).await?;
     story::two_clients_talk(stage).await?;
     story::a_cycle_is_refused(stage).await?;
     story::the_network_is_listed(stage).await?;
     if keep {
-        return stay(stage).await;
+        return Ok(());
     }
     story::one_server_stops(stage).await?;
-    story::the_network_stops(stage).await?;
-    stage.finished(start.elapsed());
-    Ok(Ending::All)
+    story::the_network_stops(stage).await
 }
 
 /// Leaves the network up for others to look at.
