@@ -227,6 +227,22 @@ pub enum Op {
         /// Its name.
         name: String,
     },
+    /// Something about the periodic routines of this node.
+    Service {
+        /// Its outcome names it.
+        op: OpId,
+        /// What.
+        wish: ServiceWish,
+    },
+    /// The run that `Event::ServiceDue` asked for is over.
+    ServiceEnded {
+        /// Of which service.
+        name: String,
+        /// Which run.
+        run: u64,
+        /// What it failed with, if it did.
+        error: Option<String>,
+    },
     /// A ticket of this child was used for a data connection: it gets another one.
     TicketUsed {
         /// Whose.
@@ -236,6 +252,36 @@ pub enum Op {
     Stop {
         /// Come back at once?
         restart: bool,
+    },
+}
+
+/// What the program on this node can want of its services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceWish {
+    /// Have this service from now on, in place of an earlier one of the program's of this name. It
+    /// is due at once.
+    Keep {
+        /// What it is called.
+        name: String,
+        /// How often it runs.
+        interval: Duration,
+    },
+    /// Have this service of the program's no longer.
+    Remove {
+        /// Which one.
+        name: String,
+    },
+    /// Switch services on or off.
+    Enable {
+        /// Which one; `None` for all.
+        name: Option<String>,
+        /// On or off?
+        enabled: bool,
+    },
+    /// Run this service now, whether it is due or enabled or not.
+    RunNow {
+        /// Which one.
+        name: String,
     },
 }
 
@@ -376,6 +422,27 @@ pub enum Event {
         peer: NodeId,
         /// Why.
         why: String,
+    },
+    /// A service of the program is due. Run it once and answer with `Op::ServiceEnded`.
+    ServiceDue {
+        /// Which one.
+        name: String,
+        /// The number of this run; the answer names it.
+        run: u64,
+        /// The nodes that are joined to this one, directly.
+        connections: Vec<NodeId>,
+    },
+    /// A service failed and is disabled now.
+    ServiceFailed {
+        /// Which one.
+        name: String,
+        /// With what.
+        error: String,
+    },
+    /// What a direct neighbour tells of itself (`SERVERDATA`, `CLIENTDATA`) has changed.
+    MetadataChanged {
+        /// Whose.
+        peer: NodeId,
     },
     /// The parent hands out tickets for its data socket.
     DataTicket {

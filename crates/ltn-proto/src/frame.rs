@@ -36,6 +36,8 @@ impl Kind {
     pub const TREE: Self = Self(0x08);
     /// From the parent: one-use tickets for data connections.
     pub const TICKET: Self = Self(0x09);
+    /// From either end: what I tell of myself has changed, ask me for it.
+    pub const NEWS: Self = Self(0x0a);
 
     /// The first kind that is passed on.
     pub const FIRST_ROUTED: Self = Self(0x40);

@@ -32,6 +32,7 @@
 //!     seed: [7; 32],
 //!     newcomers: Permissions::admin(),
 //!     limits: Limits::default(),
+//!     services: true,
 //! };
 //! let mut main = NodeState::new(config, Moment::ZERO);
 //! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
@@ -75,6 +76,7 @@ mod random;
 mod requests;
 mod role;
 mod rollcall;
+mod services;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod snapshot;
@@ -87,7 +89,7 @@ pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
-pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output};
+pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output, ServiceWish};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
 pub use id::{BadNodeId, DialId, InboundId, LinkId, NodeId, OpId};
@@ -103,6 +105,6 @@ pub use outcome::{
 pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
-pub use snapshot::{Counters, Snapshot, TreeNode};
+pub use snapshot::{Counters, ServiceStatus, Snapshot, TreeNode};
 pub use text::{sanitise, sanitise_line, shorten};
 pub use value::{BadValue, Value};

@@ -29,6 +29,10 @@ pub const WORD_BYTES_MAX: usize = 64;
 pub const ARGUMENTS_MAX: usize = 64;
 /// The requestables or commands that one node declares.
 pub const DECLARATIONS_MAX: usize = 1_024;
+/// The services of one node, built in or the program's own.
+pub const SERVICES_MAX: usize = 256;
+/// The shortest time between two runs of a service: more often is a loop, not a routine.
+pub const SERVICE_INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// The open confirmations of one actor; a further one replaces the oldest.
 pub const CONFIRMATIONS_PER_ACTOR_MAX: usize = 4;
 /// The open confirmations of one node.

@@ -4,6 +4,7 @@
 //! This room keeps what is known of each link and when it was last heard. It sends nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::body::{Hello, Register, Welcome};
 use crate::frame::{Frame, Kind};
@@ -125,6 +126,10 @@ pub(crate) struct Link {
     pub(crate) stalled: bool,
     /// Which run of the child this is.
     pub(crate) incarnation: u64,
+    /// When the ping left whose pong has not come.
+    pub(crate) pinged: Option<Moment>,
+    /// How long the last ping took, and when its pong came.
+    pub(crate) round_trip: Option<(Duration, Moment)>,
 }
 
 /// When a link was opened and when it must have registered.
@@ -153,6 +158,8 @@ impl Links {
             said: None,
             stalled: false,
             incarnation: 0,
+            pinged: None,
+            round_trip: None,
         };
         self.pending += 1;
         self.links.insert(id, link);

@@ -23,6 +23,8 @@ pub(crate) struct Offers {
     built_in_requestables: BTreeSet<String>,
     requestables: BTreeSet<String>,
     commands: BTreeMap<String, (CommandSpec, Runner)>,
+    /// Is what others can see another than when [`Offers::take_changed`] was asked last?
+    changed: bool,
 }
 
 impl Offers {
@@ -35,13 +37,14 @@ impl Offers {
             built_in_requestables: requestables.into_iter().map(str::to_owned).collect(),
             requestables: BTreeSet::new(),
             commands: commands.into_iter().map(built_in).collect(),
+            changed: false,
         }
     }
 
     /// The program offers a requestable; beyond the maximum it is not taken.
     pub(crate) fn offer_requestable(&mut self, name: String) {
         if self.requestables.len() < DECLARATIONS_MAX {
-            self.requestables.insert(name);
+            self.changed |= self.requestables.insert(name);
         }
     }
 
@@ -50,16 +53,24 @@ impl Offers {
         let is_built_in =
             self.commands.get(&spec.name).is_some_and(|(_, runner)| *runner == Runner::BuiltIn);
         if !is_built_in && self.commands.len() < DECLARATIONS_MAX {
-            self.commands.insert(spec.name.clone(), (spec, Runner::Program));
+            let program = (spec, Runner::Program);
+            let before = self.commands.insert(program.0.name.clone(), program.clone());
+            self.changed |= before != Some(program);
         }
     }
 
     /// The program offers this no longer.
     pub(crate) fn withdraw(&mut self, name: &str) {
-        self.requestables.remove(name);
+        self.changed |= self.requestables.remove(name);
         if self.commands.get(name).is_some_and(|(_, runner)| *runner == Runner::Program) {
             self.commands.remove(name);
+            self.changed = true;
         }
+    }
+
+    /// Has it changed since this was asked last? To offer the same thing again is no change.
+    pub(crate) const fn take_changed(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
     }
 
     /// Does the program offer this requestable?

@@ -2,6 +2,7 @@
 //!
 //! Plain data, copied out of the mind; nothing here can change anything.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -9,6 +10,7 @@ use crate::id::NodeId;
 use crate::name::Name;
 use crate::path::NodePath;
 use crate::role::Role;
+use crate::text::span;
 
 /// What a node knows at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,58 @@ pub struct Snapshot {
     pub inbound_requests: usize,
     /// What happened so far, for tests and metrics.
     pub counters: Counters,
+    /// Its periodic routines, in the order of their names.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// How one service is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceStatus {
+    /// What it is called.
+    pub name: String,
+    /// How often it runs; `None` for one that runs when there is something to do.
+    pub interval: Option<Duration>,
+    /// Does it come with every node of this kind?
+    pub built_in: bool,
+    /// Does it run by itself? One that failed does not, until it is enabled again.
+    pub enabled: bool,
+    /// Is it running now?
+    pub running: bool,
+    /// How often it was started.
+    pub runs: u64,
+    /// How long ago it was started last.
+    pub last_run: Option<Duration>,
+    /// What the last run failed with, if it did.
+    pub last_error: Option<String>,
+    /// Ticks that passed while it ran, or while the machine slept.
+    pub skipped: u64,
+}
+
+impl fmt::Display for ServiceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match (self.running, self.enabled, &self.last_error) {
+            (true, ..) => "running",
+            (false, true, _) => "on",
+            (false, false, None) => "off",
+            (false, false, Some(_)) => "disabled, it failed",
+        };
+        write!(f, "{}: {state}", self.name)?;
+        match self.interval {
+            Some(interval) => write!(f, ", every {interval:?}")?,
+            None => f.write_str(", when something changes")?,
+        }
+        match self.last_run {
+            Some(ago) => write!(f, ", last run {} ago", span(ago))?,
+            None => f.write_str(", not run yet")?,
+        }
+        if self.skipped > 0 {
+            write!(f, ", {} ticks skipped", self.skipped)?;
+        }
+        if let Some(error) = &self.last_error {
+            write!(f, ", error: {error}")?;
+        }
+        Ok(())
+    }
 }
 
 /// One node of a subtree.

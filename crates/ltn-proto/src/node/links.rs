@@ -120,8 +120,8 @@ impl NodeState {
         let from_parent = self.uplink.is_parent_link(link);
         match frame.header.kind {
             Kind::PING => self.say(link, Kind::PONG, Bytes::new()),
-            // That it was heard is all that a pong says.
-            Kind::PONG => {}
+            Kind::PONG => self.on_pong(now, link),
+            Kind::NEWS => self.on_news(link),
             Kind::CLOSE => return self.on_close(now, link, frame),
             Kind::PLACE if from_parent => {
                 let place = body::read(&frame.payload)?;
@@ -304,7 +304,7 @@ impl NodeState {
         let until_lease = limits.lease - silent_for;
         let pause = limits.ping_interval;
         if silent_for >= pause {
-            self.say(link, Kind::PING, Bytes::new());
+            self.ping_link(now, link);
             self.link_deadlines.set(link, now + pause.min(until_lease));
         } else {
             self.link_deadlines.set(link, now + (pause - silent_for).min(until_lease));

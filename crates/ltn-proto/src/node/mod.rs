@@ -4,7 +4,8 @@
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
 //! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
 //! what this node asks of others, `answering.rs` what others ask of it, `builtin.rs`, `running.rs`
-//! and `ordering.rs` the commands that come with every node, `picture.rs` what it tells of itself.
+//! and `ordering.rs` the commands that come with every node, `serving.rs` its periodic routines,
+//! `picture.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
@@ -17,6 +18,7 @@ mod ordering;
 mod picture;
 mod routing;
 mod running;
+mod serving;
 
 pub use routing::StreamHop;
 
@@ -44,6 +46,7 @@ use crate::random::Random;
 use crate::requests::Requests;
 use crate::role::Role;
 use crate::rollcall::RollCall;
+use crate::services::Services;
 use crate::snapshot::Counters;
 use crate::tree::Tree;
 use crate::uplink::Uplink;
@@ -75,6 +78,8 @@ pub struct NodeConfig {
     pub newcomers: Permissions,
     /// The maxima.
     pub limits: Limits,
+    /// Does it start with the services that come with a node of its role?
+    pub services: bool,
 }
 
 /// The mind: everything that one node knows and decides.
@@ -108,6 +113,7 @@ pub struct NodeState {
     reassembly: Reassembly,
     offers: Offers,
     confirmations: Confirmations,
+    services: Services,
     roll_call: Option<RollCall>,
     stopping: Option<Stopping>,
     next_sweep: Moment,
@@ -161,6 +167,7 @@ impl NodeState {
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
             confirmations: Confirmations::default(),
+            services: serving::built_in(&config, now),
             roll_call: None,
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,
@@ -189,6 +196,7 @@ impl NodeState {
             Input::Op(op) => self.on_op(now, op),
             Input::Timeout => self.on_timeout(now),
         }
+        self.notice_changed_offers(now);
         self.tell_changes();
         self.finish_stopping();
     }
@@ -208,6 +216,7 @@ impl NodeState {
             self.uplink.retry.as_ref().map(|retry| retry.at),
             self.reassembly.poll_timeout(),
             self.roll_call.as_ref().map(RollCall::deadline),
+            self.services.next_due(),
             Some(self.next_sweep).filter(|_| self.tree.len() > 0),
         ]
         .into_iter()
@@ -230,6 +239,7 @@ impl NodeState {
         if self.roll_call.as_ref().is_some_and(|roll| roll.deadline() <= now) {
             self.on_roll_call_due(now);
         }
+        self.run_due_services(now);
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
             for id in self.tree.stale_since_before(now - STALE_LIFETIME) {
@@ -250,6 +260,10 @@ impl NodeState {
             Op::OfferRequestable { name } => self.offers.offer_requestable(name),
             Op::OfferCommand { spec } => self.offers.offer_command(spec),
             Op::Withdraw { name } => self.offers.withdraw(&name),
+            Op::Service { op, wish } => self.on_service_wish(now, op, wish),
+            Op::ServiceEnded { name, run, error } => {
+                self.on_service_ended(now, &name, run, error.as_deref());
+            }
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Stop { restart } => self.stop(now, restart),
         }
@@ -261,6 +275,7 @@ impl NodeState {
             return;
         }
         self.stopping = Some(Stopping { restart, told: false });
+        self.services = Services::default();
         let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
         self.give_up_search(now, &refusal);
         let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };

@@ -34,6 +34,7 @@ impl NodeState {
             open_requests: self.requests.len(),
             inbound_requests: self.inbound.len(),
             counters: self.counters,
+            services: self.services.statuses(now),
         }
     }
 

@@ -341,6 +341,7 @@ impl NodeState {
                 let (servers, clients) = self.counts();
                 map.insert("path".to_owned(), self.path().to_string().into());
                 map.insert("joined".to_owned(), format!("{servers}, {clients}").into());
+                map.insert("services".to_owned(), self.services_value(now));
             }
             return self.answer_with(now, run.inbound, Outcome::Reply(value));
         }
@@ -352,8 +353,11 @@ impl NodeState {
             .collect();
         match found.as_slice() {
             [node] => {
+                let ping = self.round_trip_to(node.id).map_or(String::new(), |round_trip| {
+                    format!(", ping {:.2} ms", round_trip.as_secs_f64() * 1e3)
+                });
                 let text = format!(
-                    "{} is a {} at {}, {}",
+                    "{} is a {} at {}, {}{ping}",
                     node.name,
                     node.role,
                     node.path,

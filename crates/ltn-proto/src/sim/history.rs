@@ -153,6 +153,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::OfferRequestable { .. } | Op::OfferCommand { .. } => "offer",
         Op::Withdraw { .. } => "withdraw",
         Op::TicketUsed { .. } => "ticket used",
+        Op::Service { .. } | Op::ServiceEnded { .. } => "service",
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
     }
@@ -162,7 +163,9 @@ pub const fn word(op: &Op) -> &'static str {
 #[must_use]
 pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
     match op {
-        Op::Connect { op, .. } | Op::Disconnect { op } => Some((*op, None)),
+        Op::Connect { op, .. } | Op::Disconnect { op } | Op::Service { op, .. } => {
+            Some((*op, None))
+        }
         Op::Send { op, timeout, .. }
         | Op::Request { op, timeout, .. }
         | Op::Call { op, timeout, .. }
@@ -173,6 +176,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::OfferCommand { .. }
         | Op::Withdraw { .. }
         | Op::TicketUsed { .. }
+        | Op::ServiceEnded { .. }
         | Op::Stop { .. } => None,
     }
 }

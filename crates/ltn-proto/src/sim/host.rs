@@ -71,6 +71,7 @@ impl Host {
             seed: [0; 32],
             newcomers: Permissions::admin(),
             limits: Limits::default(),
+            services: true,
         };
         Self {
             config,

@@ -4,6 +4,7 @@
 mod commands;
 mod moving;
 mod seed;
+mod services;
 mod strangers;
 mod talking;
 mod trouble;
