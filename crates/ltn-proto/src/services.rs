@@ -68,9 +68,16 @@ pub(crate) struct Services {
     /// anything changes.
     next: Option<Moment>,
     runs: u64,
+    halted: bool,
 }
 
 impl Services {
+    /// Nothing is due any more: the node stops.
+    pub(crate) fn halt(&mut self) {
+        self.halted = true;
+        self.look_ahead();
+    }
+
     /// A service of the mind's own: enabled, and first due after one interval, or when woken.
     pub(crate) fn build_in(&mut self, now: Moment, name: &str, rhythm: Rhythm) {
         let due = match rhythm {
@@ -243,7 +250,8 @@ impl Services {
     }
 
     fn look_ahead(&mut self) {
-        self.next = self.services.values().filter_map(Service::ready_at).min();
+        let ready = self.services.values().filter_map(Service::ready_at);
+        self.next = ready.min().filter(|_| !self.halted);
     }
 }
 

@@ -1,10 +1,12 @@
 //! How a node is made: a role, a name, ports, and the mode of its network.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role};
 use tokio::sync::{mpsc, watch};
 
+use crate::admin_commands;
 use crate::carrier::{Acceptor, Carriers, MemoryNet};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
@@ -12,11 +14,15 @@ use crate::handlers::Handlers;
 use crate::inbox::Inbox;
 use crate::link::LinkContext;
 use crate::listen::{Listener, Serves};
+use crate::log::{self, Log};
+use crate::log_file::FILE_BYTES_MAX;
 use crate::node::{Ends, Facts, Node, event_channel};
+use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
+use crate::services::Services;
 use crate::streams::Streams;
 use crate::tls::{Identity, Tls, random_bytes};
-use crate::wake::WAKES_MAX;
+use crate::wake::{WAKES_MAX, Wake};
 
 /// Where servers listen, unless said.
 const MAIN_PORT: u16 = 4_000;
@@ -41,6 +47,16 @@ pub struct NodeBuilder {
     newcomers: Permissions,
     limits: Limits,
     memory: Option<MemoryNet>,
+    services: bool,
+    logs: Logs,
+}
+
+/// Where a node writes what it has to say, if it does.
+#[derive(Debug, Clone)]
+struct Logs {
+    file: Option<PathBuf>,
+    file_bytes_max: u64,
+    directory: Option<PathBuf>,
 }
 
 /// Which kind of network a node belongs to. There is no default on purpose.
@@ -121,6 +137,8 @@ impl NodeBuilder {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             memory: None,
+            services: true,
+            logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
         }
     }
 
@@ -181,6 +199,38 @@ impl NodeBuilder {
         self
     }
 
+    /// Start with the services that come with a node (`Ping`, `Metadata_update`)? It does, unless
+    /// said.
+    #[must_use]
+    pub const fn services(mut self, services: bool) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Writes what this node has to say into this file, one JSON object per line, behind what is
+    /// there already. When it has 10 MiB a new one is begun, and three older ones are kept. Each
+    /// node needs a file of its own.
+    #[must_use]
+    pub fn log_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.logs.file = Some(path.into());
+        self
+    }
+
+    /// Begins a new log file when the old one has so many bytes.
+    #[must_use]
+    pub const fn log_file_bytes(mut self, bytes: u64) -> Self {
+        self.logs.file_bytes_max = bytes;
+        self
+    }
+
+    /// Where `s.storelog` puts its files: unless said, beside the log file. Without either it
+    /// stores nothing.
+    #[must_use]
+    pub fn log_directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.logs.directory = Some(path.into());
+        self
+    }
+
     /// Lives in this net inside the process instead of on sockets: for tests, and for programs that
     /// want a whole network in one process. A server is reached at `mem:` and its id then, and
     /// ports do not matter; everything else, TLS included, is as it is over TCP.
@@ -204,6 +254,7 @@ impl NodeBuilder {
             return Err(StartError::NotLoopback(self.ip));
         }
         let name = self.checked_name()?;
+        let logs = self.open_logs()?;
         let identity = Identity::throw_away().map_err(no_identity)?;
         let tls = Tls::open(&identity).map_err(no_identity)?;
         let carriers = match &self.memory {
@@ -226,7 +277,14 @@ impl NodeBuilder {
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         let listeners = main.into_iter().chain(data).collect();
-        Ok(spawn(facts, config, context, listeners, wakes))
+        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs }))
+    }
+
+    fn open_logs(&self) -> Result<log::Place, StartError> {
+        let Logs { file, file_bytes_max, directory } = &self.logs;
+        log::place(file.as_deref(), directory.as_deref(), *file_bytes_max).map_err(|source| {
+            StartError::LogFile { path: file.clone().unwrap_or_default(), source }
+        })
     }
 
     fn checked_name(&self) -> Result<Option<Name>, StartError> {
@@ -270,22 +328,29 @@ impl NodeBuilder {
             seed,
             newcomers: self.newcomers,
             limits: self.limits,
+            services: self.services,
         }
     }
 }
 
-fn spawn(
-    facts: Facts,
-    config: NodeConfig,
+/// What a node finds when it begins to live.
+struct Surroundings {
     context: LinkContext,
     listeners: Vec<Listener>,
-    wakes: mpsc::Receiver<crate::wake::Wake>,
-) -> Node {
+    wakes: mpsc::Receiver<Wake>,
+    logs: log::Place,
+}
+
+fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
+    let Surroundings { context, listeners, wakes, logs } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
     let (streams, stream_ends) = Streams::new(facts.id, context.clone(), asks_sender.clone());
     let events = event_channel();
+    let (log, log_book) = Log::new(logs);
+    let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
+    log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -293,8 +358,12 @@ fn spawn(
         life,
         streams: streams.clone(),
         stream_ends,
+        log: log_book,
     };
-    let handlers = Handlers::new(asks_sender);
+    let node = Node::new(facts, ends);
+    let services = Services::new(asks_sender.clone());
+    let mut handlers = Handlers::new(asks_sender, log.clone());
+    admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     let driver = Driver::new(Parts {
         config,
         context,
@@ -306,9 +375,11 @@ fn spawn(
         events,
         life: life_sender,
         streams,
+        services,
+        log,
     });
     tokio::spawn(driver.run());
-    Node::new(facts, ends)
+    node
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

@@ -11,6 +11,7 @@
 mod ask;
 mod joins;
 mod restart;
+mod tasks;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -27,6 +28,9 @@ use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
 use crate::link::{LinkContext, LinkHandle};
 use crate::listen::Listener;
+use crate::log::Log;
+use crate::notice::NoticeKind;
+use crate::services::{DueRun, Services};
 use crate::streams::Streams;
 use crate::tls::random_bytes;
 use crate::wake::Wake;
@@ -52,6 +56,8 @@ pub(crate) struct Parts {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) life: watch::Sender<Life>,
     pub(crate) streams: Streams,
+    pub(crate) services: Services,
+    pub(crate) log: Log,
 }
 
 /// The owner of one node's mind.
@@ -79,6 +85,8 @@ pub(crate) struct Driver {
     events: broadcast::Sender<Event>,
     life: watch::Sender<Life>,
     streams: Streams,
+    services: Services,
+    log: Log,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -117,6 +125,8 @@ impl Driver {
             events: parts.events,
             life: parts.life,
             streams: parts.streams,
+            services: parts.services,
+            log: parts.log,
             early: Vec::new(),
             stopped: None,
         }
@@ -124,6 +134,7 @@ impl Driver {
 
     /// Lives until the node is told to stop, through all its restarts.
     pub(crate) async fn run(mut self) {
+        self.tell_offers().await;
         loop {
             self.one_life().await;
             self.close_everything().await;
@@ -134,6 +145,8 @@ impl Driver {
                 Ok(seed) => self.begin_again(seed).await,
                 Err(error) => {
                     tracing::error!(%error, "no restart without randomness");
+                    let text = format!("no restart without randomness: {error}");
+                    self.log.say(NoticeKind::Error, &text);
                     break;
                 }
             }
@@ -145,6 +158,7 @@ impl Driver {
         // that came into the queue while it is dropped with the driver would stay there for ever.
         self.asks.close();
         while self.asks.recv().await.is_some() {}
+        self.log.close().await;
         self.life.send_modify(|life| life.ended = true);
     }
 
@@ -238,8 +252,16 @@ impl Driver {
                 let Waited { id, op, end, room: _room } = *waited;
                 match end {
                     End::Outcome(end) => {
-                        if matches!(op, Op::Disconnect { .. }) {
-                            self.joins.forget_uplink();
+                        match &op {
+                            Op::Disconnect { .. } => self.joins.forget_uplink(),
+                            Op::Service { wish, .. } => self.services.asked(id, wish, None),
+                            _ => {}
+                        }
+                        self.waiting.insert(id, end);
+                    }
+                    End::Service(routine, end) => {
+                        if let Op::Service { wish, .. } = &op {
+                            self.services.asked(id, wish, Some(routine));
                         }
                         self.waiting.insert(id, end);
                     }
@@ -250,6 +272,10 @@ impl Driver {
                     }
                 }
                 self.feed(Input::Op(op)).await;
+            }
+            Ask::Tasks(reply) => {
+                // Whoever does not wait any more does not need the list.
+                let _ = reply.send(self.tasks());
             }
             Ask::Snapshot(reply) => {
                 let mut picture = self.mind.snapshot(self.now);
@@ -329,6 +355,7 @@ impl Driver {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Ended { op, outcome } => {
+                self.services.ended(op, &outcome);
                 if let Some(end) = self.waiting.remove(&op) {
                     // Whoever does not wait any more does not need to know.
                     let _ = end.send(outcome);
@@ -337,9 +364,15 @@ impl Driver {
                 }
             }
             Event::Message { inbound, from, sender, content } => {
+                self.log.message(from, sender.as_ref(), &content);
                 let message = Message { from, sender, content };
                 match inbound {
-                    None => self.inbox.put_cast(message),
+                    None => {
+                        if let Some(dropped) = self.inbox.put_cast(message) {
+                            let text = format!("nobody reads the messages: {dropped} dropped");
+                            self.log.say(NoticeKind::Warning, &text);
+                        }
+                    }
                     Some(inbound) => {
                         let answer = self.inbox.put_send(message);
                         self.answer(inbound, answer);
@@ -359,6 +392,9 @@ impl Driver {
                     self.answer(inbound, answer);
                 }
             }
+            Event::ServiceDue { name, run: number, connections } => {
+                self.services.run(name, DueRun { number, connections });
+            }
             // Tickets are secrets between the two ends of a link.
             Event::DataTicket { .. } | Event::DataTicketIssued { .. } => {
                 self.streams.notice(&event);
@@ -368,6 +404,7 @@ impl Driver {
     }
 
     fn tell_everybody(&mut self, event: Event) {
+        self.log.event(&event);
         self.joins.notice(&event);
         self.streams.notice(&event);
         if let Event::Stopped { restart } = event {

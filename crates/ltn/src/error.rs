@@ -31,6 +31,14 @@ pub enum StartError {
         /// What the system said last.
         source: std::io::Error,
     },
+    /// The log file cannot be written.
+    #[error("the log file {} cannot be opened: {source}", path.display())]
+    LogFile {
+        /// Which one.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A throw-away identity could not be made.
     #[error("no identity could be made: {0}")]
     Identity(String),

@@ -19,10 +19,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::driver::Ask;
+use crate::log::Log;
+use crate::notice::NoticeKind;
 use crate::words::{Invocation, Question};
 
+/// A function of the program at work.
+pub(crate) type Working<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
 /// A handler at work.
-pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
+pub(crate) type Running = Working<Value>;
 
 /// A function that answers a requestable.
 pub(crate) type Function = Arc<dyn Fn(Question) -> Running + Send + Sync>;
@@ -45,12 +49,19 @@ pub(crate) struct Handlers {
     offers: HashMap<String, Offer>,
     running: JoinSet<()>,
     answers: mpsc::Sender<Ask>,
+    log: Log,
 }
 
 impl Handlers {
     /// Nothing on offer; what running handlers answer goes to `answers`.
-    pub(crate) fn new(answers: mpsc::Sender<Ask>) -> Self {
-        Self { offers: HashMap::new(), running: JoinSet::new(), answers }
+    pub(crate) fn new(answers: mpsc::Sender<Ask>, log: Log) -> Self {
+        Self { offers: HashMap::new(), running: JoinSet::new(), answers, log }
+    }
+
+    /// How many are at work, and how many things are on offer.
+    pub(crate) fn counts(&mut self) -> (usize, usize) {
+        while self.running.try_join_next().is_some() {}
+        (self.running.len(), self.offers.len())
     }
 
     /// Puts something on offer, in place of an earlier thing of this name, and says how the mind
@@ -87,7 +98,7 @@ impl Handlers {
             Some(Offer::Value(value)) => Some(Answer::Value(value.clone())),
             Some(Offer::Function(function)) => {
                 let function = Arc::clone(function);
-                self.start(inbound, time_left, move || function(question));
+                self.start(inbound, name, time_left, move || function(question));
                 None
             }
             Some(Offer::Command(..)) | None => Some(not_offered("requestable", name)),
@@ -106,7 +117,7 @@ impl Handlers {
             return Some(not_offered("command", name));
         };
         let action = Arc::clone(action);
-        self.start(inbound, time_left, move || action(invocation));
+        self.start(inbound, name, time_left, move || action(invocation));
         None
     }
 
@@ -115,16 +126,20 @@ impl Handlers {
         self.running.abort_all();
     }
 
-    fn start<F>(&mut self, inbound: InboundId, time_left: Duration, run: F)
+    fn start<F>(&mut self, inbound: InboundId, name: &str, time_left: Duration, run: F)
     where
         F: FnOnce() -> Running + Send + 'static,
     {
         while self.running.try_join_next().is_some() {}
-        let answers = self.answers.clone();
+        let (answers, log, name) = (self.answers.clone(), self.log.clone(), name.to_owned());
         self.running.spawn(async move {
             let answer = match tokio::time::timeout(time_left, guarded(run)).await {
-                Ok(Ok(value)) => Answer::Value(value),
-                Ok(Err(text)) => Answer::Failed(text),
+                Ok(Ok(Ok(value))) => Answer::Value(value),
+                Ok(Ok(Err(text))) => Answer::Failed(text),
+                Ok(Err(panicked)) => {
+                    log.say(NoticeKind::Error, &format!("the handler of {name}: {panicked}"));
+                    Answer::Failed(format!("the handler failed: {panicked}"))
+                }
                 Err(_) => Answer::Failed("it took longer than the caller waits".to_owned()),
             };
             // A closed queue means that the node stops: nobody is left to hear the answer.
@@ -151,16 +166,26 @@ fn not_offered(what: &str, name: &str) -> Answer {
     Answer::Refused(Refusal::new(RefusalKind::NotOffered, text))
 }
 
+/// A user's function did not come to its end. What it said stays on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it panicked")]
+pub(crate) struct Panicked;
+
 /// Runs a user's function so that a panic in it, also before its first await, is a failure like any
-/// other: the asker gets an answer and the panic's message stays on this node.
-async fn guarded<F: FnOnce() -> Running>(run: F) -> Result<Value, String> {
-    let panicked = || Err("the handler panicked".to_owned());
+/// other: somebody waits for its end.
+pub(crate) async fn guarded<T, F>(run: F) -> Result<Result<T, String>, Panicked>
+where
+    F: FnOnce() -> Working<T>,
+{
     let Ok(mut running) = std::panic::catch_unwind(AssertUnwindSafe(run)) else {
-        return panicked();
+        return Err(Panicked);
     };
     std::future::poll_fn(move |context| {
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| Poll::Ready(panicked()))
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
     })
     .await
 }
@@ -175,7 +200,8 @@ mod tests {
 
     fn handlers() -> (Handlers, mpsc::Receiver<Ask>) {
         let (answers, asks) = mpsc::channel(8);
-        (Handlers::new(answers), asks)
+        let (log, _) = Log::new(crate::log::Place::default());
+        (Handlers::new(answers, log), asks)
     }
 
     fn function<F, Fut>(function: F) -> Offer

@@ -58,15 +58,20 @@ impl Inbox {
         Answer::Taken
     }
 
-    /// Puts a message in that nobody waits for, or drops it.
-    pub(crate) fn put_cast(&mut self, message: Message) {
+    /// Puts a message in that nobody waits for, or drops it. Returns how many were dropped so far
+    /// when that is worth a word: at the first, and each time they have doubled.
+    pub(crate) fn put_cast(&mut self, message: Message) -> Option<u64> {
         self.forget_what_was_read();
-        if !self.put(message) {
-            if self.dropped.is_power_of_two() || self.dropped == 0 {
-                tracing::warn!(so_far = self.dropped + 1, "messages dropped: nobody reads them");
-            }
-            self.dropped += 1;
+        if self.put(message) {
+            return None;
         }
+        self.dropped += 1;
+        Some(self.dropped).filter(|dropped| dropped.is_power_of_two())
+    }
+
+    /// How many messages wait.
+    pub(crate) fn waiting(&mut self) -> usize {
+        self.forget_what_was_read()
     }
 
     /// Is so much waiting that the reader should get the processor before more is put in?
@@ -154,8 +159,8 @@ mod tests {
             inbox.put_cast(message(8));
         }
         assert_eq!(inbox.dropped(), 0);
-        inbox.put_cast(message(8));
-        assert_eq!(inbox.dropped(), 1);
+        let worth_a_word: Vec<u64> = (0..5).filter_map(|_| inbox.put_cast(message(8))).collect();
+        assert_eq!((inbox.dropped(), worth_a_word), (5, vec![1, 2, 4]));
         let mut count = 0;
         while messages.try_recv().is_ok() {
             count += 1;

@@ -37,6 +37,7 @@
 //! body (one driver task per node, a reader and a writer per link) and its front door. Other crates
 //! use only what is public here.
 
+mod admin_commands;
 mod builder;
 mod carrier;
 mod dial;
@@ -47,8 +48,12 @@ mod inbox;
 mod link;
 mod listen;
 mod listing;
+mod log;
+mod log_file;
 mod node;
+mod notice;
 mod port;
+mod services;
 mod streams;
 mod tls;
 mod wake;
@@ -61,13 +66,17 @@ pub use ltn_proto::{
     Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
     Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
     ParameterKind, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
-    RollCallOutcome, Snapshot, Target, TreeNode, Value, draw_tree, nearest, parse_line, sanitise,
-    sanitise_line,
+    RollCallOutcome, ServiceStatus, Snapshot, Target, TreeNode, Value, draw_tree, nearest,
+    parse_line, sanitise, sanitise_line,
 };
 pub use node::Node;
+pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;
-pub use words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
+pub use words::{
+    Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question, ServiceContext,
+    TaskStatus,
+};
 
 /// The examples of the README, which have to compile and run.
 #[cfg(doctest)]

@@ -72,6 +72,11 @@ impl Listener {
         &self.address
     }
 
+    /// Does it still accept?
+    pub(crate) fn is_listening(&self) -> bool {
+        !self.task.is_finished()
+    }
+
     /// Stops accepting and drops what has not finished its handshake. The port is free when this
     /// returns. Links that stand are not touched.
     pub(crate) async fn shutdown(self) {

@@ -3,6 +3,8 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod upkeep;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +22,7 @@ use crate::driver::{Ask, End, Life, Waited};
 use crate::error::{ConnectError, StreamError, TalkError};
 use crate::handlers::Offer;
 use crate::listing;
+use crate::log::LogBook;
 use crate::streams::{DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
 
@@ -44,6 +47,15 @@ const EVENTS_MAX: usize = 1_024;
 #[derive(Debug, Clone)]
 pub struct Node {
     shared: Arc<Shared>,
+    queues: Arc<Queues>,
+}
+
+/// What there is one of, for the program that takes it first. When the program has dropped all its
+/// handles these go too, and whoever sends something hears that nobody reads it.
+#[derive(Debug, Default)]
+struct Queues {
+    messages: Mutex<Option<mpsc::Receiver<Message>>>,
+    streams: Mutex<Option<mpsc::Receiver<DataStream>>>,
 }
 
 /// What all handles of one node have in common.
@@ -54,11 +66,10 @@ struct Shared {
     room: Arc<Semaphore>,
     next_op: AtomicU64,
     events: broadcast::WeakSender<Event>,
-    messages: Mutex<Option<mpsc::Receiver<Message>>>,
     life: watch::Receiver<Life>,
     streams: Streams,
-    incoming: Mutex<Option<mpsc::Receiver<DataStream>>>,
     data: watch::Receiver<Option<NodeId>>,
+    log: LogBook,
 }
 
 /// What never changes while a node runs.
@@ -88,6 +99,8 @@ pub(crate) struct Ends {
     pub(crate) streams: Streams,
     /// Streams that others open, and to whom a data connection stands.
     pub(crate) stream_ends: StreamEnds,
+    /// What the node had to say.
+    pub(crate) log: LogBook,
 }
 
 impl Node {
@@ -98,13 +111,21 @@ impl Node {
             room: Arc::new(Semaphore::new(QUEUED_KIB_MAX)),
             next_op: AtomicU64::new(1),
             events: ends.events,
-            messages: Mutex::new(Some(ends.messages)),
             life: ends.life,
             streams: ends.streams,
-            incoming: Mutex::new(Some(ends.stream_ends.incoming)),
             data: ends.stream_ends.joined,
+            log: ends.log,
         };
-        Self { shared: Arc::new(shared) }
+        let queues = Queues {
+            messages: Mutex::new(Some(ends.messages)),
+            streams: Mutex::new(Some(ends.stream_ends.incoming)),
+        };
+        Self { shared: Arc::new(shared), queues: Arc::new(queues) }
+    }
+
+    /// A handle for the node's own use: it keeps no queue open that the program has dropped.
+    pub(crate) fn without_queues(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), queues: Arc::default() }
     }
 
     /// This node's id.
@@ -347,7 +368,7 @@ impl Node {
     /// While nobody has taken it, up to 1,024 messages wait and further ones are refused as busy.
     #[must_use]
     pub fn messages(&self) -> Option<mpsc::Receiver<Message>> {
-        self.shared.messages.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.queues.messages.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Opens a stream of bytes to another node, hop by hop over connections of its own, so that it
@@ -364,7 +385,7 @@ impl Node {
     /// asks gets it. Up to 64 streams wait in it, further ones are refused as busy.
     #[must_use]
     pub fn incoming_streams(&self) -> Option<mpsc::Receiver<DataStream>> {
-        self.shared.incoming.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.queues.streams.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Stops this node: leaves the higher server, tells everybody below, closes everything.

@@ -63,6 +63,25 @@ pub struct Invocation {
     pub arguments: Vec<Value>,
 }
 
+/// One thing that is at work in a node, and how it is doing, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskStatus {
+    /// What it is: the driver, a listener, a link, the handlers, a service, ….
+    pub task: String,
+    /// How it is doing.
+    pub state: String,
+}
+
+/// What a service gets to know when it runs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ServiceContext {
+    /// The node that it is a service of.
+    pub node: crate::Node,
+    /// The nodes that are joined to it, directly.
+    pub connections: Vec<NodeId>,
+}
+
 /// Where a node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {

@@ -275,7 +275,7 @@ impl NodeState {
             return;
         }
         self.stopping = Some(Stopping { restart, told: false });
-        self.services = Services::default();
+        self.services.halt();
         let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
         self.give_up_search(now, &refusal);
         let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };

@@ -182,6 +182,15 @@ fn what_comes_with_the_node_stays() {
 }
 
 #[test]
+fn a_node_that_stops_begins_no_run() {
+    let mut services = every_ten();
+    services.halt();
+    services.enable(at(0), None, true).unwrap();
+    assert_eq!((services.next_due(), services.pop_due(at(20))), (None, None));
+    assert_eq!(services.statuses(at(0)).len(), 1, "and is still asked how they are");
+}
+
+#[test]
 fn names_intervals_and_numbers_have_bounds() {
     let mut services = every_ten();
     for bad in ["", "a b", "a\u{202e}", "a/b", &"x".repeat(65)] {

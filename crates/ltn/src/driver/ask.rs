@@ -7,7 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::ConnectError;
 use crate::handlers::Offer;
-use crate::words::Joined;
+use crate::services::Routine;
+use crate::words::{Joined, TaskStatus};
 
 /// One thing that a handle wants. Small, because millions of casts a second are moved through the
 /// queue by value: whatever is large and rarer is boxed.
@@ -25,6 +26,8 @@ pub(crate) enum Ask {
     Op(Box<Op>),
     /// Something that ends once.
     Wait(Box<Waited>),
+    /// What is at work in this node.
+    Tasks(oneshot::Sender<Vec<TaskStatus>>),
     /// A picture of what the node knows.
     Snapshot(oneshot::Sender<Snapshot>),
     /// Where does a stream go next?
@@ -79,6 +82,7 @@ impl std::fmt::Debug for Ask {
             Self::Cast { to, .. } => write!(f, "Cast({to})"),
             Self::Op(op) => op.fmt(f),
             Self::Wait(waited) => waited.op.fmt(f),
+            Self::Tasks(_) => f.write_str("Tasks"),
             Self::Snapshot(_) => f.write_str("Snapshot"),
             Self::StreamHop { of, .. } => write!(f, "StreamHop({})", of.destination),
             Self::Offer { name, .. } => write!(f, "Offer({name})"),
@@ -103,6 +107,8 @@ pub(crate) struct Waited {
 pub(crate) enum End {
     /// Somebody who takes any outcome.
     Outcome(oneshot::Sender<Outcome>),
+    /// Somebody who has a new service; this is its function.
+    Service(Routine, oneshot::Sender<Outcome>),
     /// Somebody who joins a server and wants to know what that brought.
     Joined {
         /// Where to, for the error.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ltn_proto::{CloseReason, Input, NodeState, Op, OpId};
+use ltn_proto::{CloseReason, Input, NodeState, Op, OpId, ServiceWish};
 
 use super::{Driver, Restart};
 use crate::wake::Wake;
@@ -15,8 +15,8 @@ use crate::wake::Wake;
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// What newcomers may say before the next life begins; beyond that their links are dropped.
 const EARLY_MAX: usize = 512;
-/// The number of the join after a restart, which nobody waits for; handles count from 1.
-const REJOIN: OpId = OpId(0);
+/// The number of what is done again after a restart, which nobody waits for; handles count from 1.
+const NOBODY_WAITS: OpId = OpId(0);
 
 impl Driver {
     /// Ends whatever still waits, and closes every link behind its last words.
@@ -25,6 +25,7 @@ impl Driver {
         self.answers.clear();
         self.congested.clear();
         self.handlers.abort_all();
+        self.services.abort_all();
         self.streams.end();
         let reason = match self.stopped {
             Some(Restart::Yes) => CloseReason::Restarting,
@@ -60,19 +61,36 @@ impl Driver {
         self.config.incarnation += 1;
         self.config.seed = seed;
         self.read_clock();
+        let before = self.mind.snapshot(self.now).services;
         self.mind = NodeState::new(self.config.clone(), self.now);
         self.armed = None;
         self.joins.begin_again();
         self.drain();
-        for op in self.handlers.declarations() {
-            self.feed(Input::Op(op)).await;
+        self.tell_offers().await;
+        // One that failed has another chance; one that somebody switched off stays off.
+        for off in before.into_iter().filter(|s| !s.enabled && s.last_error.is_none()) {
+            self.wish(ServiceWish::Enable { name: Some(off.name), enabled: false }).await;
         }
         for wake in std::mem::take(&mut self.early) {
             self.on_wake(wake).await;
         }
         if let Some(to) = self.joins.uplink().cloned() {
-            self.feed(Input::Op(Op::Connect { op: REJOIN, to, persist: true })).await;
+            self.feed(Input::Op(Op::Connect { op: NOBODY_WAITS, to, persist: true })).await;
         }
         self.life.send_modify(|life| life.run += 1);
+    }
+
+    /// Tells a mind that knows nothing yet what the program offers and does.
+    pub(super) async fn tell_offers(&mut self) {
+        for op in self.handlers.declarations() {
+            self.feed(Input::Op(op)).await;
+        }
+        for wish in self.services.declarations() {
+            self.wish(wish).await;
+        }
+    }
+
+    async fn wish(&mut self, wish: ServiceWish) {
+        self.feed(Input::Op(Op::Service { op: NOBODY_WAITS, wish })).await;
     }
 }

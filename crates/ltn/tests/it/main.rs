@@ -7,3 +7,4 @@ mod starting;
 mod streaming;
 mod support;
 mod talking;
+mod upkeep;
