@@ -232,7 +232,7 @@ impl NodeState {
         }
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
-            for id in self.tree.stale_since_before(now - STALE_LIFETIME) {
+            for id in self.tree.stale_for(now, STALE_LIFETIME) {
                 self.forget_node(id);
             }
         }

@@ -4,7 +4,6 @@ use super::NodeState;
 use crate::id::NodeId;
 use crate::limits::{DEPTH_MAX, MESSAGE_BYTES_MAX, NAME_CHARS_MAX};
 use crate::moment::Moment;
-use crate::name::Name;
 use crate::path::NodePath;
 use crate::snapshot::{Snapshot, TreeNode};
 use crate::tree::Record;
@@ -73,7 +72,7 @@ impl NodeState {
         let mut sessions = visits.iter().filter(live).count();
         let path = tree[at].path.clone();
         for record in clients.into_iter().chain(servers) {
-            let name = record.name.clone().unwrap_or_else(|| Name::unnamed(&record.id));
+            let name = record.called();
             let next = tree.len();
             tree.push(TreeNode {
                 id: record.id,
