@@ -244,7 +244,7 @@ impl NodeState {
         now: Moment,
         link: LinkId,
         state: ExpectRegister,
-        register: &Register,
+        register: Register,
     ) {
         let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
         if self.links.child(peer).is_some_and(|other| other != link) {
@@ -252,12 +252,13 @@ impl NodeState {
             return self.turn_away(now, link, RefusalKind::DuplicateKey, text);
         }
         let ExpectRegister { hello, name, name_reason } = state;
+        let Register { edition, metadata } = register;
         let record = Record {
             id: peer,
             parent: self.config.id,
             name: name.clone(),
             role: hello.role,
-            edition: register.edition,
+            edition,
             address: hello.address.clone(),
             stale_since: None,
         };
@@ -277,7 +278,8 @@ impl NodeState {
         self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
         if hello.role.is_listed() {
             self.issue_tickets(peer, TICKETS_AT_FIRST);
-            self.event(Event::Joined { child: peer, role: hello.role, name, name_reason });
+            let (child, role) = (peer, hello.role);
+            self.event(Event::Joined { child, role, name, name_reason, metadata });
         }
     }
 

@@ -96,7 +96,7 @@ impl NodeState {
                 // Whatever comes, what was promised to this child has to be taken back properly.
                 self.links.set_phase(link, Phase::ExpectRegister(state.clone()));
                 let (state, register) = state.register(frame)?;
-                self.on_register(now, link, state, &register);
+                self.on_register(now, link, state, register);
                 Ok(())
             }
             Some(Phase::ExpectWelcome(state)) => {
