@@ -374,7 +374,7 @@ impl NodeState {
             Origin::Casts(waiting) => self.counters.dropped += waiting.len() as u64,
             Origin::Relay(inbound) => self.answer_with(now, inbound, outcome),
             Origin::Stopwatch(inbound) => {
-                let took = now.since(open.asked).as_secs_f64() * 1_000.0;
+                let took = rounded(now.since(open.asked).as_secs_f64() * 1_000.0);
                 let outcome = match outcome {
                     Outcome::Reply(_) => Outcome::Reply(took.into()),
                     other => other,
@@ -460,6 +460,11 @@ fn check_size(question: Option<Question>) -> Result<Option<Question>, Refusal> {
         "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; send it as a stream"
     );
     Err(Refusal::new(RefusalKind::TooLarge, text))
+}
+
+/// Three decimals are all that anybody reads.
+pub(super) fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
 }
 
 fn milliseconds(duration: Duration) -> u32 {

@@ -1,6 +1,7 @@
 //! What this node tells of itself and of its subtree: snapshots, metadata, lists.
 
 use super::NodeState;
+use super::asking::rounded;
 use crate::id::NodeId;
 use crate::limits::{DEPTH_MAX, MESSAGE_BYTES_MAX, NAME_CHARS_MAX};
 use crate::moment::Moment;
@@ -103,7 +104,7 @@ impl NodeState {
         let commands_key = if self.config.role.is_server() { "servercommands" } else { "commands" };
         map.insert(commands_key.to_owned(), commands);
         map.insert("requestables".to_owned(), requestables);
-        let uptime = now.since(self.started).as_secs_f64();
+        let uptime = rounded(now.since(self.started).as_secs_f64());
         map.insert("uptime_seconds".to_owned(), uptime.into());
         Value::Map(map)
     }

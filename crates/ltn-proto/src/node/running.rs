@@ -393,8 +393,9 @@ impl NodeState {
         let mut lines = Vec::new();
         for word in wanted {
             let category = word.strip_suffix(" commands").unwrap_or(&word);
+            let is_it = |name: &str| name == word || name.strip_prefix("s.") == Some(&word);
             let fits =
-                |s: &&&CommandSpec| word == "commands" || s.category == category || s.name == word;
+                |s: &&&CommandSpec| word == "commands" || s.category == category || is_it(&s.name);
             let before = lines.len();
             lines.extend(specs.iter().filter(fits).map(|spec| help_line(spec)));
             if lines.len() == before {
