@@ -9,9 +9,11 @@ use tracing::level_filters::LevelFilter;
 
 use crate::trouble::Trouble;
 
-/// Starts logging as the flags say. Text from others was sanitised by those who log it, and the
-/// formatter escapes whatever could steer a terminal once more. A log that cannot be written (a full
-/// disk, a pipe whose reader has gone) must not stop a node, so its errors go nowhere.
+/// Starts logging as the flags say.
+///
+/// Text from others was sanitised by those who log it, and the formatter escapes whatever could
+/// steer a terminal once more. A log that cannot be written (a full disk, a pipe whose reader has
+/// gone) must not stop a node, so its errors go nowhere.
 pub(crate) fn start(verbose: u8, file: Option<&Path>) -> Result<(), Trouble> {
     let asked = match verbose {
         0 => LevelFilter::ERROR,

@@ -118,7 +118,7 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::Joined { role: Role::Session, .. } | Event::Left { role: Role::Session, .. } => {
             return None;
         }
-        Event::Joined { child, role, name, name_reason } => {
+        Event::Joined { child, role, name, name_reason, .. } => {
             let who = call(name.as_ref(), child);
             (Connection, format!("{who} joined as a {role}{}", in_brackets(name_reason.as_ref())))
         }
@@ -215,6 +215,8 @@ fn roll_call(entries: &[RollCallEntry]) -> (NoticeKind, String) {
 
 #[cfg(test)]
 mod tests {
+    use ltn_proto::Value;
+
     use super::*;
 
     fn id() -> NodeId {
@@ -246,6 +248,7 @@ mod tests {
             role: Role::SubServer,
             name: Name::known("sub1").ok(),
             name_reason: None,
+            metadata: Value::Null,
         };
         let (kind, text) = of_event(&joined).unwrap();
         assert_eq!((kind, text.as_str()), (NoticeKind::Connection, "sub1 joined as a sub-server"));
@@ -258,8 +261,13 @@ mod tests {
 
     #[test]
     fn visits_are_not_told() {
-        let joined =
-            Event::Joined { child: id(), role: Role::Session, name: None, name_reason: None };
+        let joined = Event::Joined {
+            child: id(),
+            role: Role::Session,
+            name: None,
+            name_reason: None,
+            metadata: Value::Null,
+        };
         assert_eq!(of_event(&joined), None);
     }
 
