@@ -142,6 +142,14 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
+/// The event log of a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EventLogArgs {
+    /// Keep the event log in this file (JSON lines); s.storelog stores beside it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event_log: Option<PathBuf>,
+}
+
 /// `ltn main`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MainArgs {
@@ -149,6 +157,8 @@ pub(crate) struct MainArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) event_log: EventLogArgs,
 }
 
 /// `ltn sub`.
@@ -163,6 +173,8 @@ pub(crate) struct SubArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) event_log: EventLogArgs,
 }
 
 /// `ltn client`.

@@ -121,7 +121,7 @@ const TOOLS: [Tool; 4] = [
         words: &["print!", "println!", "eprint!", "eprintln!", "stdout()"],
     },
     Tool { inside: "crates/ltn-cli/src/", home: "output", words: &["serde_json"] },
-    // The library's JSON is the lines of its log and nothing else: nobody builds an interface on it.
+    // The library's JSON is the lines of its log: values travel as CBOR, and show themselves.
     Tool { inside: "crates/ltn/src/", home: "log_file", words: &["serde_json"] },
 ];
 

@@ -2,7 +2,7 @@
 
 use ltn::{MainServer, Node, NodeBuilder};
 
-use crate::args::MainArgs;
+use crate::args::{EventLogArgs, MainArgs};
 use crate::commands::watch::{Signals, Watch, stay};
 use crate::output::Output;
 use crate::settings::{OpenMode, Ports};
@@ -14,6 +14,7 @@ pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
     let output = Output::words();
     let mut signals = Signals::listen()?;
     let builder = with_ports(MainServer::builder().open(), ports);
+    let builder = with_event_log(builder, &args.event_log);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
     let watch = Watch::new(&node);
     output.say(&format!("Mainserver {}", whereabouts(&node)));
@@ -29,6 +30,14 @@ pub(crate) fn with_ports(mut builder: NodeBuilder, ports: Ports) -> NodeBuilder 
         builder = builder.data_port(port);
     }
     builder
+}
+
+/// The builder with the event log that was asked for.
+pub(crate) fn with_event_log(builder: NodeBuilder, args: &EventLogArgs) -> NodeBuilder {
+    match &args.event_log {
+        Some(file) => builder.log_file(file),
+        None => builder,
+    }
 }
 
 /// Where a server is reached: "is running at …"; a node that nobody can reach "has started".

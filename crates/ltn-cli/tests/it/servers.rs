@@ -42,3 +42,24 @@ fn a_sub_server_waits_for_its_parent_and_carries_what_passes() {
     assert_eq!(lamp.wait().code, Some(0));
     main.expect("hall is gone");
 }
+
+#[test]
+fn the_event_log_is_in_its_file_and_stored_beside_it() {
+    let directory = std::env::temp_dir().join(format!("ltn-event-log-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("main.jsonl");
+    let ports = ["--port", "0", "--data-port", "0"];
+    let log = ["--event-log", file.to_str().unwrap()];
+    let mut main = Running::start(&[&["main", "--open"][..], &ports, &log].concat());
+    let address = main.address();
+    let stored = visit(&address, &["run", "/", "s.storelog", "monday.jsonl"]);
+    assert_eq!(stored.code, Some(0), "{}", stored.stderr);
+    let escaped = visit(&address, &["run", "/", "s.storelog", "../monday.jsonl"]);
+    assert_ne!(escaped.code, Some(0), "{}", escaped.stdout);
+    assert_eq!(visit(&address, &["shutdown", "--yes"]).code, Some(0));
+    assert_eq!(main.wait().code, Some(0));
+    let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    assert!(read("monday.jsonl").contains("started as a main-server"));
+    assert!(read("main.jsonl").trim_end().ends_with("\"text\":\"stopped\"}"));
+    std::fs::remove_dir_all(&directory).unwrap();
+}
