@@ -98,6 +98,10 @@ impl Watch {
                 biased;
                 event = self.events.recv() => {
                     if let Some(news) = self.news_of(event) {
+                        if news == News::Over {
+                            // Its last words, and the last lines of its log, are still under way.
+                            self.node.stopped().await;
+                        }
                         return news;
                     }
                 }
