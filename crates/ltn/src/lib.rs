@@ -48,6 +48,7 @@ mod link;
 mod listen;
 mod listing;
 mod node;
+mod offering;
 mod port;
 mod streams;
 mod tls;
@@ -67,7 +68,9 @@ pub use ltn_proto::{
 pub use node::Node;
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;
-pub use words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
+pub use words::{
+    Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,
+};
 
 /// The examples of the README, which have to compile and run.
 #[cfg(doctest)]
