@@ -1,8 +1,8 @@
 //! External programs that answer for a node: started with arguments, never through a shell, and
 //! bounded in time, output and number.
 //!
-//! This room knows processes. It does not know files or entries (`network_file/offers.rs` does), and
-//! not who may call what: the node has checked that before.
+//! This room knows processes. It does not know the network file (`network_file/entries/offers.rs`
+//! does), and not who may call what: the node has checked that before.
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -343,7 +343,7 @@ mod tests {
         Program {
             name: "it".to_owned(),
             command: command.iter().map(|word| (*word).to_owned()).collect(),
-            folder: PathBuf::from("/home"),
+            folder: PathBuf::from("/house"),
             output: OutputKind::Text,
             timeout: Duration::from_secs(1),
         }
@@ -388,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_program_beside_the_file_is_found_there_and_others_in_the_path() {
-        assert_eq!(program(&["./x.sh"]).executable(), PathBuf::from("/home/./x.sh"));
+        assert_eq!(program(&["./x.sh"]).executable(), PathBuf::from("/house/./x.sh"));
         assert_eq!(program(&["/bin/x"]).executable(), PathBuf::from("/bin/x"));
         assert_eq!(program(&["x"]).executable(), PathBuf::from("x"));
     }

@@ -46,7 +46,7 @@ impl Offering {
             if self.programs == Programs::Unwanted {
                 return Err(self.trouble(
                     offer,
-                    "runs a program, and in the open mode every user of this machine may ask for it",
+                    "runs a program, and in the open mode all users of this machine may ask for it",
                 )
                 .hint(format!("if that is wanted: `ltn up {} --allow-programs`", self.file)));
             }

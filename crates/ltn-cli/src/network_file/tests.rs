@@ -162,7 +162,8 @@ const HEAD: &str = "open = true\n[[server]]\nname = 'a'\n";
 #[test]
 fn offers_are_values_or_programs() {
     let file = NetworkFile::parse(&format!(
-        "{HEAD}[[server.requestable]]\nname = 'house'\nvalue = {{ n = [0x1f, -1, 1.5, true, 'x'] }}\n\
+        "{HEAD}[[server.requestable]]\nname = 'house'\n\
+         value = {{ n = [0x1f, -1, 1.5, true, 'x'] }}\n\
          [[server.requestable]]\nname = 'load'\ncommand = ['./x', '-v']\noutput = 'json'\n\
          timeout_s = 0.5\n[[server.command]]\nname = 's.heat'\ndescription = 'heat'\n\
          permission = 'heating'\ndangerous = true\nparameters = ['celsius:int', 'rooms:text*']\n\
