@@ -280,9 +280,9 @@ pub(crate) struct Call {
     /// Which command.
     #[n(0)]
     pub(crate) command: String,
-    /// With what.
+    /// With what: a list. As one value, so that one budget of memory holds for all of them.
     #[n(1)]
-    pub(crate) arguments: Vec<Value>,
+    pub(crate) arguments: Value,
     /// The token of a confirmation.
     #[n(2)]
     pub(crate) token: Option<Token>,
@@ -334,9 +334,6 @@ pub(crate) struct EdgeAsk {
     /// Who wants to join the asking server.
     #[n(0)]
     pub(crate) child: NodeId,
-    /// What the child calls itself, for error texts.
-    #[n(1)]
-    pub(crate) child_name: String,
     /// Which of the child's attempts it is.
     #[n(2)]
     pub(crate) attempt: u64,

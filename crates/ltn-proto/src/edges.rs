@@ -14,6 +14,9 @@ use crate::id::NodeId;
 use crate::limits::EDGE_LIFETIME;
 use crate::moment::Moment;
 
+/// Moves that may be under way to one server at the same time.
+const PENDING_PER_ASKER_MAX: usize = 128;
+
 /// The moves that are under way.
 #[derive(Debug, Clone)]
 pub(crate) struct Edges {
@@ -28,6 +31,8 @@ pub(crate) struct Edges {
 #[derive(Debug, Clone)]
 struct Pending {
     attempt: u64,
+    /// The server that asked: the new parent, and the only one to say what became of the edge.
+    asker: NodeId,
     /// Where the child was by its own word, and where it wants to go.
     parents: BTreeSet<NodeId>,
     decided: bool,
@@ -86,11 +91,15 @@ impl Edges {
         match self.pending.get(&wish.child) {
             Some(known) if known.attempt > wish.attempt => return Err(NotAllowed::Outdated),
             None if self.pending.len() >= self.pending_max => return Err(NotAllowed::Full),
+            _ if self.asked_by(wish.parent) >= PENDING_PER_ASKER_MAX => {
+                return Err(NotAllowed::Full);
+            }
             _ => {}
         }
         let mut parents = BTreeSet::from([wish.parent]);
         parents.extend(wish.current_parent);
-        let pending = Pending { attempt: wish.attempt, parents, decided: false };
+        let (attempt, asker) = (wish.attempt, wish.parent);
+        let pending = Pending { attempt, asker, parents, decided: false };
         self.pending.insert(wish.child, pending);
         Ok(())
     }
@@ -101,6 +110,10 @@ impl Edges {
         if pending.attempt != attempt {
             return;
         }
+        // Nobody speaks of an edge that is not his own.
+        if pending.asker != parent {
+            return;
+        }
         pending.parents.remove(&parent);
         if committed || pending.parents.is_empty() {
             self.pending.remove(&child);
@@ -108,6 +121,15 @@ impl Edges {
             // The child is where it said it was; that stays possible until it asks again.
             pending.decided = true;
         }
+    }
+
+    fn asked_by(&self, asker: NodeId) -> usize {
+        self.pending.values().filter(|p| p.asker == asker && !p.decided).count()
+    }
+
+    /// This server is gone, or runs anew: of the edges that it asked for none will be taken.
+    pub(crate) fn forget_asker(&mut self, asker: NodeId) {
+        self.pending.retain(|_, pending| pending.asker != asker);
     }
 
     /// Forgets what is not needed any more: the map has the only parent that is left.
@@ -187,7 +209,7 @@ mod tests {
     }
 
     fn edges() -> Edges {
-        Edges::new(7, Moment::ZERO, 100)
+        Edges::new(7, Moment::ZERO, 1_000)
     }
 
     #[test]
@@ -228,6 +250,21 @@ mod tests {
         assert_eq!(refused, Err(NotAllowed::Quiet));
         let later = Moment::ZERO + EDGE_LIFETIME + EDGE_LIFETIME;
         edges.grant(id(0), wish(3, 2, 1), later, committed).unwrap();
+    }
+
+    #[test]
+    fn only_who_asked_says_what_became_of_it_and_nobody_fills_the_book() {
+        let mut edges = edges();
+        edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
+        edges.done(id(1), id(9), 1, true);
+        assert!(edges.pending.contains_key(&id(1)), "that was somebody else's word");
+        for child in 10..250 {
+            let _full = edges.grant(id(0), wish(child, 2, 1), Moment::ZERO, |_| None);
+        }
+        assert_eq!(edges.asked_by(id(2)), PENDING_PER_ASKER_MAX);
+        edges.grant(id(0), wish(251, 3, 1), Moment::ZERO, |_| None).unwrap();
+        edges.forget_asker(id(2));
+        assert_eq!(edges.pending.len(), 1);
     }
 
     #[test]

@@ -358,6 +358,8 @@ pub enum Event {
         name: Option<Name>,
         /// Why it is not the name that was wanted.
         name_reason: Option<String>,
+        /// What it tells of itself.
+        metadata: Value,
     },
     /// A directly registered node is gone.
     Left {

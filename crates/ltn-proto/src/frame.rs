@@ -104,6 +104,9 @@ impl Flags {
     /// A reply that asks for a confirmation.
     pub const CONFIRM: Self = Self(0x20);
 
+    /// A reply that says that nobody can tell whether it was done.
+    pub const UNKNOWN: Self = Self(0x40);
+
     /// Are all of these bits set?
     #[must_use]
     pub const fn has(self, bits: Self) -> bool {

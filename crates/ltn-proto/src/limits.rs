@@ -45,6 +45,8 @@ pub const REASSEMBLIES_MAX: usize = 64;
 pub const REASSEMBLY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Half-arrived messages are dropped after this time.
 pub const REASSEMBLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest time that an answer is waited for or worked on; what is longer is a service.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
 /// A confirmation waits this long for its second word.
 pub const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
 /// A kick refuses the kicked id this long.

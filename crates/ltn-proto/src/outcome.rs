@@ -218,10 +218,7 @@ impl CloseReason {
     /// Does the child try to come back by itself after this?
     #[must_use]
     pub const fn invites_return(self) -> bool {
-        !matches!(
-            self,
-            Self::Kicked | Self::Stopping | Self::Leaving | Self::Moved | Self::Replaced
-        )
+        !matches!(self, Self::Kicked | Self::Stopping | Self::Leaving | Self::Moved)
     }
 }
 

@@ -91,7 +91,8 @@ impl NodePath {
     /// Does the subtree of this node hold that one (itself included)? By segment, never by letter.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
-        other.0.starts_with(&self.0)
+        let same = |(a, b): (&Name, &Name)| a.clashes_with(b);
+        other.0.len() >= self.0.len() && self.0.iter().zip(&other.0).all(same)
     }
 
     /// The place of the node above; `None` for the root.

@@ -89,6 +89,13 @@ impl Requests {
         self.open.get(&id)
     }
 
+    /// It goes on under another number.
+    pub(crate) fn renumber(&mut self, from: u64, to: u64) {
+        if let Some(open) = self.close(from) {
+            self.open(to, open);
+        }
+    }
+
     /// Ends it.
     pub(crate) fn close(&mut self, id: u64) -> Option<Open> {
         let open = self.open.remove(&id)?;

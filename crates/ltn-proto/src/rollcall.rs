@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{InboundId, NodeId};
 use crate::moment::Moment;
 use crate::outcome::{RollCallEntry, RollCallOutcome};
+use crate::text::shorten;
+
+/// What is told of one node, in characters.
+const DETAIL_CHARS_MAX: usize = 200;
 
 /// Who waits for the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,7 @@ pub(crate) struct RollCall {
     pub(crate) giver: Giver,
     pub(crate) stage: Stage,
     deadline: Moment,
+    entries_max: usize,
     entries: BTreeMap<NodeId, RollCallEntry>,
     /// Ordered, and not ready yet.
     waiting: BTreeSet<NodeId>,
@@ -60,12 +65,18 @@ pub(crate) struct RollCall {
 }
 
 impl RollCall {
-    pub(crate) const fn new(order: Order, giver: Giver, deadline: Moment) -> Self {
+    pub(crate) const fn new(
+        order: Order,
+        giver: Giver,
+        deadline: Moment,
+        entries_max: usize,
+    ) -> Self {
         Self {
             order,
             giver,
             stage: Stage::Collecting,
             deadline,
+            entries_max,
             entries: BTreeMap::new(),
             waiting: BTreeSet::new(),
             going: BTreeSet::new(),
@@ -95,10 +106,12 @@ impl RollCall {
     pub(crate) fn take_report(&mut self, server: NodeId, reported: Vec<RollCallEntry>) {
         let Some(top) = self.entries.get(&server).map(|entry| entry.path.clone()) else { return };
         for entry in reported {
-            let place = self.entries.get(&entry.id).map_or(&entry.path, |known| &known.path);
-            if top.contains(place) && entry.id != server {
-                let path = place.clone();
-                self.entries.insert(entry.id, RollCallEntry { path, ..entry });
+            let known = self.entries.get(&entry.id);
+            let has_room = known.is_some() || self.entries.len() < self.entries_max;
+            let place = known.map_or(&entry.path, |known| &known.path);
+            if has_room && top.contains(place) && entry.id != server {
+                let (path, detail) = (place.clone(), shorten(&entry.detail, DETAIL_CHARS_MAX));
+                self.entries.insert(entry.id, RollCallEntry { path, detail, ..entry });
             }
         }
     }
@@ -123,6 +136,13 @@ impl RollCall {
     pub(crate) fn refused(&mut self, server: NodeId, why: &str) {
         if self.waiting.remove(&server) {
             self.end(server, RollCallOutcome::Refused, why);
+        }
+    }
+
+    /// The order did not get to a server.
+    pub(crate) fn unreachable(&mut self, server: NodeId, why: &str) {
+        if self.waiting.remove(&server) {
+            self.end(server, RollCallOutcome::Unreachable, why);
         }
     }
 
@@ -202,7 +222,7 @@ mod tests {
     fn sample() -> RollCall {
         let order =
             Order { number: 1, restart: false, subtree: true, issuer: id(9), includes_me: true };
-        let mut roll = RollCall::new(order, Giver::Server(id(0)), Moment::ZERO);
+        let mut roll = RollCall::new(order, Giver::Server(id(0)), Moment::ZERO, 4);
         for (n, path) in [(1, "/a"), (2, "/a/b"), (3, "/c")] {
             roll.write(entry(n, path));
         }
@@ -222,6 +242,14 @@ mod tests {
         roll.lost(id(3));
         assert!(roll.is_complete());
         assert_eq!(roll.entries()[2].outcome, RollCallOutcome::Unknown);
+    }
+
+    #[test]
+    fn nobody_fills_the_book_with_nodes_that_nobody_knows() {
+        let mut roll = sample();
+        let invented = (10..200).map(|n| entry(n, &format!("/a/x{n}"))).collect();
+        roll.take_report(id(1), invented);
+        assert_eq!(roll.entries().len(), 4);
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! speaks of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::address::Address;
 use crate::id::NodeId;
+use crate::limits::DEPTH_MAX;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::role::Role;
@@ -28,6 +30,13 @@ pub(crate) struct Record {
     pub(crate) stale_since: Option<Moment>,
 }
 
+impl Record {
+    /// Its name; what has none is called by its kind and id.
+    pub(crate) fn called(&self) -> Name {
+        self.name.clone().unwrap_or_else(|| Name::default_for(self.role, &self.id))
+    }
+}
+
 /// The map of a subtree. The top itself has no record in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
@@ -42,6 +51,8 @@ struct Node {
     record: Record,
     /// The direct child of the top that it hangs below, or is.
     branch: NodeId,
+    /// Layers below the top: what recurses over the map is bounded by this.
+    depth: usize,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -71,6 +82,8 @@ pub(crate) enum NotTaken {
     Cycle,
     /// The map is full.
     Full,
+    /// It would be further below the top than a tree is deep.
+    TooDeep,
 }
 
 impl Tree {
@@ -84,16 +97,23 @@ impl Tree {
         if id == self.top || self.is_below(record.parent, id) {
             return Err(NotTaken::Cycle);
         }
-        let branch = if record.parent == self.top {
-            id
+        let (branch, depth) = if record.parent == self.top {
+            (id, 1)
         } else {
-            self.nodes.get(&record.parent).ok_or(NotTaken::Orphan)?.branch
+            let above = self.nodes.get(&record.parent).ok_or(NotTaken::Orphan)?;
+            (above.branch, above.depth + 1)
         };
+        if depth + self.height_below(id) > DEPTH_MAX {
+            return Err(NotTaken::TooDeep);
+        }
         match self.nodes.get(&id) {
             Some(known) if known.record.edition > record.edition => return Err(NotTaken::Outdated),
             Some(_) => self.unlink(id),
             None if self.nodes.len() >= self.records_max => return Err(NotTaken::Full),
             None => {}
+        }
+        if let Some(name) = &record.name {
+            self.take_name_of_stale(record.parent, name);
         }
         let siblings = self.children.entry(record.parent).or_default();
         match &record.name {
@@ -106,7 +126,7 @@ impl Tree {
                 siblings.nameless.insert(id);
             }
         }
-        self.nodes.insert(id, Node { record, branch });
+        self.nodes.insert(id, Node { record, branch, depth });
         self.rebranch(id, branch);
         Ok(())
     }
@@ -138,10 +158,16 @@ impl Tree {
         }
     }
 
-    /// The tops of branches that have been out of reach since this moment or longer.
-    pub(crate) fn stale_since_before(&self, moment: Moment) -> Vec<NodeId> {
-        let old = |r: &Record| r.stale_since.is_some_and(|since| since <= moment);
+    /// What has been out of reach for this long or longer.
+    pub(crate) fn stale_for(&self, now: Moment, span: Duration) -> Vec<NodeId> {
+        let old = |r: &Record| r.stale_since.is_some_and(|since| now.since(since) >= span);
         self.nodes.values().map(|node| &node.record).filter(|r| old(r)).map(|r| r.id).collect()
+    }
+
+    /// What has been out of reach for the longest time.
+    pub(crate) fn longest_stale(&self) -> Option<NodeId> {
+        let stale = self.nodes.values().filter_map(|n| Some((n.record.stale_since?, n.record.id)));
+        stale.min().map(|(_, id)| id)
     }
 
     /// What is known of this node.
@@ -196,13 +222,13 @@ impl Tree {
         self.subtree(self.top).into_iter().filter_map(|id| self.get(id)).collect()
     }
 
-    /// The names from the top down to this node; a session stands as a dash and its id.
+    /// The names from the top down to this node; what has no name stands by its kind and id.
     pub(crate) fn names_to(&self, id: NodeId) -> Option<Vec<Name>> {
         let mut names = Vec::new();
         let mut at = id;
         while at != self.top {
             let record = self.get(at)?;
-            names.push(record.name.clone().unwrap_or_else(|| Name::unnamed(&at)));
+            names.push(record.called());
             at = record.parent;
         }
         names.reverse();
@@ -241,6 +267,18 @@ impl Tree {
         self.nodes.len()
     }
 
+    /// A node out of reach does not keep its name from one that is there: it stays listed, by id.
+    fn take_name_of_stale(&mut self, parent: NodeId, name: &Name) {
+        let Some(holder) = self.child_named(parent, name) else { return };
+        let Some(node) = self.nodes.get_mut(&holder) else { return };
+        if node.record.stale_since.is_some() {
+            node.record.name = None;
+            let siblings = self.children.entry(parent).or_default();
+            siblings.by_name.remove(&name.folded());
+            siblings.nameless.insert(holder);
+        }
+    }
+
     fn unlink(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get(&id) else { return };
         let parent = node.record.parent;
@@ -258,8 +296,10 @@ impl Tree {
 
     fn rebranch(&mut self, id: NodeId, branch: NodeId) {
         for id in self.subtree(id) {
+            let above = self.nodes.get(&id).map(|node| node.record.parent);
+            let depth = above.and_then(|above| self.nodes.get(&above)).map_or(0, |n| n.depth) + 1;
             if let Some(node) = self.nodes.get_mut(&id) {
-                node.branch = branch;
+                (node.branch, node.depth) = (branch, depth);
             }
         }
     }
@@ -320,6 +360,27 @@ mod tests {
         tree.put(record(9, 0, "A", 1)).unwrap();
         assert_eq!(tree.child_named(id(0), &Name::known("a").unwrap()), Some(id(9)));
         assert!(tree.named(&Name::known("c").unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_chain_ends_where_the_depth_of_a_tree_does() {
+        let mut tree = Tree::new(id(0), 1_000);
+        let put = |tree: &mut Tree, n: u8| tree.put(record(n, n - 1, &format!("n{n}"), 1));
+        for n in 1..=16 {
+            put(&mut tree, n).unwrap();
+        }
+        assert_eq!(put(&mut tree, 17), Err(NotTaken::TooDeep));
+        tree.put(record(20, 0, "new", 1)).unwrap();
+        assert_eq!(tree.put(record(1, 20, "n1", 2)), Err(NotTaken::TooDeep));
+    }
+
+    #[test]
+    fn a_name_goes_from_who_is_out_of_reach_to_who_is_there() {
+        let mut tree = sample();
+        tree.mark_stale(id(1), Moment::ZERO);
+        tree.put(record(9, 0, "a", 1)).unwrap();
+        assert_eq!(tree.child_named(id(0), &Name::known("a").unwrap()), Some(id(9)));
+        assert_eq!(tree.get(id(1)).unwrap().name, None);
     }
 
     #[test]

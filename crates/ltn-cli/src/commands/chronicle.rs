@@ -8,7 +8,7 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::Joined { role: Role::Session, .. } | Event::Left { role: Role::Session, .. } => {
             return None;
         }
-        Event::Joined { child, role, name, name_reason } => {
+        Event::Joined { child, role, name, name_reason, .. } => {
             let called = name.as_ref().map_or_else(|| child.to_string(), ToString::to_string);
             let reason = name_reason.as_ref().map_or(String::new(), |why| format!(" ({why})"));
             format!("{called} joined as {}{reason}", kind(*role))
@@ -87,21 +87,19 @@ mod tests {
         NodeId::of_public_key(b"somebody")
     }
 
+    fn joined(role: Role, name: Option<Name>, name_reason: Option<String>) -> Event {
+        Event::Joined { child: id(), role, name, name_reason, metadata: ltn::Value::Null }
+    }
+
     #[test]
     fn sessions_come_and_go_without_a_word() {
-        let joined =
-            Event::Joined { child: id(), role: Role::Session, name: None, name_reason: None };
-        assert_eq!(of_event(&joined), None);
+        assert_eq!(of_event(&joined(Role::Session, None, None)), None);
     }
 
     #[test]
     fn a_joining_client_is_told_with_the_reason_of_its_name() {
-        let joined = Event::Joined {
-            child: id(),
-            role: Role::Client,
-            name: Name::known("unnamed_abcde").ok(),
-            name_reason: Some("the name `lamp` is taken".to_owned()),
-        };
+        let reason = Some("the name `lamp` is taken".to_owned());
+        let joined = joined(Role::Client, Name::known("unnamed_abcde").ok(), reason);
         let wanted = "unnamed_abcde joined as a client (the name `lamp` is taken)";
         assert_eq!(of_event(&joined).unwrap(), wanted);
     }

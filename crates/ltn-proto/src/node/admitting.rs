@@ -1,6 +1,7 @@
 //! Who is let in below this node: the other half of `joining.rs`.
 
 use super::NodeState;
+use crate::address::Address;
 use crate::body::{self, EdgeAsk, EdgeDone, Hello, Place, Register, Ticket, Token, Welcome};
 use crate::edges::{NotAllowed, Wish};
 use crate::event::Event;
@@ -30,6 +31,11 @@ impl NodeState {
         let Some(known) = self.links.get_mut(link) else { return Ok(()) };
         known.incarnation = hello.incarnation;
         let peer = known.peer;
+        let is_full = self.tree.len() >= self.config.limits.records;
+        if let Some(old) = self.tree.longest_stale().filter(|_| is_full) {
+            // Who is here needs the place more than who has been out of reach the longest.
+            self.forget_node(old);
+        }
         if let Err(refusal) = self.check_hello(peer, &hello) {
             self.turn_away(now, link, refusal.kind, &refusal.text);
             return Ok(());
@@ -75,7 +81,7 @@ impl NodeState {
             let text = format!("the tree would have {depth} layers; {DEPTH_MAX} are allowed");
             return refuse(RefusalKind::TooDeep, text);
         }
-        if self.tree.len() >= self.config.limits.records {
+        if self.tree.len() >= self.config.limits.records && self.tree.get(peer).is_none() {
             return refuse(RefusalKind::Full, format!("the map of {me} is full"));
         }
         Ok(())
@@ -118,7 +124,6 @@ impl NodeState {
         }
         let ask = EdgeAsk {
             child: peer,
-            child_name: hello.wanted.clone().unwrap_or_default(),
             attempt: hello.attempt,
             current_parent: hello.current_parent,
             root_incarnation: hello.root_incarnation,
@@ -179,12 +184,39 @@ impl NodeState {
             return (None, None);
         }
         let Some(wanted) = hello.wanted.as_deref() else {
-            return (Some(Name::default_for(hello.role, &peer)), None);
+            return (Some(self.free_name(peer, &Name::default_for(hello.role, &peer))), None);
         };
         match self.check_name(peer, hello.role, wanted) {
             Ok(name) => (Some(name), None),
-            Err(reason) => (Some(Name::unnamed(&peer)), Some(reason)),
+            Err(reason) => (Some(self.free_name(peer, &Name::unnamed(&peer))), Some(reason)),
         }
+    }
+
+    /// A name made of the node's id, with as much of the id as makes it the only one here.
+    fn free_name(&self, peer: NodeId, name: &Name) -> Name {
+        let id = peer.to_string();
+        let digits = id.trim_start_matches("id:");
+        let stem = name.as_str().rsplit_once('_').map_or("node", |(stem, _)| stem);
+        let longer = (6..=digits.len()).map(|n| format!("{stem}_{}", &digits[..n]));
+        let candidates = std::iter::once(name.to_string()).chain(longer);
+        let mut valid = candidates.filter_map(|text| Name::known(&text).ok());
+        valid.find(|name| self.holder_of(peer, name).is_none()).unwrap_or_else(|| name.clone())
+    }
+
+    /// Who else has this name here, or was promised it. Who is out of reach keeps nothing.
+    fn holder_of(&self, peer: NodeId, name: &Name) -> Option<NodeId> {
+        let has_it = self.tree.child_named(self.config.id, name).filter(|id| self.is_live(*id));
+        let promised =
+            || self.promised_names().find(|(_, other)| name.clashes_with(other)).map(|(id, _)| id);
+        has_it.filter(|id| *id != peer).or_else(|| promised().filter(|id| *id != peer))
+    }
+
+    /// Names of those who were let in and have not taken their place yet.
+    fn promised_names(&self) -> impl Iterator<Item = (NodeId, &Name)> {
+        self.links.iter().filter_map(|(_, link)| match &link.phase {
+            Phase::ExpectRegister(state) => Some((link.peer, state.name.as_ref()?)),
+            _ => None,
+        })
     }
 
     fn check_name(&self, peer: NodeId, role: Role, wanted: &str) -> Result<Name, String> {
@@ -192,19 +224,17 @@ impl NodeState {
         if role == Role::Client && name.is_restricted_for_clients() {
             return Err(format!("the name `{name}` is a word of the network's own"));
         }
-        let holders = self.tree.children_of(self.config.id);
+        if let Some(holder) = self.holder_of(peer, &name) {
+            return Err(format!("the name `{name}` is taken here by id:{}…", holder.short()));
+        }
+        // Plain names never look like one another; only others have to be compared one by one.
+        let holders = self.tree.children_of(self.config.id).filter(|id| self.is_live(*id));
         let names = holders.filter_map(|id| Some((id, self.tree.get(id)?.name.as_ref()?)));
-        let promised = self.links.iter().filter_map(|(_, link)| match &link.phase {
-            Phase::ExpectRegister(state) => Some((link.peer, state.name.as_ref()?)),
-            _ => None,
-        });
-        for (holder, other) in names.chain(promised).filter(|(holder, _)| *holder != peer) {
-            if name.clashes_with(other) {
-                return Err(format!("the name `{name}` is taken here by id:{}…", holder.short()));
-            }
-            if name.looks_like(other) {
-                return Err(format!("the name `{name}` looks like `{other}`, which is taken here"));
-            }
+        let others = names.chain(self.promised_names()).filter(|(holder, _)| *holder != peer);
+        let plain = |other: &Name| name.as_str().is_ascii() && other.as_str().is_ascii();
+        let mut unlike = others.filter(|(_, other)| !plain(other));
+        if let Some((_, other)) = unlike.find(|(_, other)| name.looks_like(other)) {
+            return Err(format!("the name `{name}` looks like `{other}`, which is taken here"));
         }
         Ok(name)
     }
@@ -214,25 +244,30 @@ impl NodeState {
         now: Moment,
         link: LinkId,
         state: ExpectRegister,
-        register: &Register,
+        register: Register,
     ) {
         let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
+        if self.links.child(peer).is_some_and(|other| other != link) {
+            let text = "another running node with the same key registered a moment ago";
+            return self.turn_away(now, link, RefusalKind::DuplicateKey, text);
+        }
         let ExpectRegister { hello, name, name_reason } = state;
+        let Register { edition, metadata } = register;
         let record = Record {
             id: peer,
             parent: self.config.id,
             name: name.clone(),
             role: hello.role,
-            edition: register.edition,
+            edition,
             address: hello.address.clone(),
             stale_since: None,
         };
-        self.tree.clear_below(peer);
         if self.tree.put(record).is_err() {
-            self.edge_is_over(now, peer, hello.attempt, false);
             self.turn_away(now, link, RefusalKind::Full, "a newer place of this node is known");
             return;
         }
+        self.tree.clear_below(peer);
+        self.forget_predecessor(peer, hello.address.as_ref());
         self.links.register_child(link);
         self.watch_link(now, link);
         self.tell_put(peer, true, now);
@@ -243,7 +278,21 @@ impl NodeState {
         self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
         if hello.role.is_listed() {
             self.issue_tickets(peer, TICKETS_AT_FIRST);
-            self.event(Event::Joined { child: peer, role: hello.role, name, name_reason });
+            let (child, role) = (peer, hello.role);
+            self.event(Event::Joined { child, role, name, name_reason, metadata });
+        }
+    }
+
+    /// Whoever listens where a lost server listened is what became of it.
+    fn forget_predecessor(&mut self, peer: NodeId, address: Option<&Address>) {
+        let Some(address) = address else { return };
+        let same = |id: &NodeId| {
+            let record = self.tree.get(*id).filter(|r| r.stale_since.is_some() && r.id != peer);
+            record.and_then(|r| r.address.as_ref()).is_some_and(|a| a.same_listener(address))
+        };
+        let gone: Vec<NodeId> = self.tree.children_of(self.config.id).filter(same).collect();
+        for id in gone {
+            self.forget_node(id);
         }
     }
 

@@ -5,35 +5,29 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::NodeState;
-use crate::body::{self, Confirm, EdgeAnswer, EdgeAsk, EdgeDone, Refused, Resolve, Resolved};
+use crate::body::{self, Confirm, EdgeAnswer, EdgeAsk, EdgeDone, Refused, Resolve};
 use crate::edges::Wish;
-use crate::event::{Answer, Content, Event, Output};
+use crate::event::{Answer, Content, Event};
+use crate::fragments::FragmentError;
 use crate::frame::{Flags, Frame, Header, Kind};
-use crate::id::{InboundId, NodeId};
+use crate::id::InboundId;
 use crate::inbound::Caller;
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::{ANSWER_TIME_MAX, DEPTH_MAX};
 use crate::moment::Moment;
-use crate::name::Name;
 use crate::offers::Runner;
 use crate::outcome::{Confirmation, NoRoute, Outcome, Refusal, RefusalKind};
-use crate::path::NodePath;
 use crate::requests::Stage;
 use crate::text::sanitise_line;
 use crate::value::Value;
 
-/// The longest time that an answer is worked on: nobody asks for longer.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
-
 impl NodeState {
     /// A frame for this node, from whoever its header says.
     pub(super) fn deliver(&mut self, now: Moment, frame: Frame) {
+        let header = frame.header;
         let whole = match self.reassembly.accept(now, frame) {
             Ok(Some(frame)) => frame,
             Ok(None) => return,
-            Err(_) => {
-                self.counters.dropped += 1;
-                return;
-            }
+            Err(error) => return self.refuse_parts(now, &header, &error),
         };
         match whole.header.kind {
             Kind::CAST => self.on_cast(&whole),
@@ -54,6 +48,24 @@ impl NodeState {
                 self.counters.unknown_kinds += 1;
                 self.bounce(now, &whole.header, "this node does not know that kind of frame");
             }
+        }
+    }
+
+    /// A message in parts that cannot be put together. Its sender hears so once, if it waits: the
+    /// parts that still come only say that they are out of order.
+    fn refuse_parts(&mut self, now: Moment, header: &Header, error: &FragmentError) {
+        let kind = match error {
+            FragmentError::TooLarge { .. } => RefusalKind::TooLarge,
+            FragmentError::OutOfOrder => {
+                self.counters.dropped += 1;
+                return;
+            }
+            _ => RefusalKind::Busy,
+        };
+        if header.flags.has(Flags::ANSWER_WANTED) {
+            let caller = Caller { node: header.source, request: header.id };
+            let refusal = Refusal::new(kind, error.to_string());
+            self.reply(now, caller, Outcome::Refused(refusal));
         }
     }
 
@@ -148,9 +160,13 @@ impl NodeState {
             self.inbound.open(caller, now + time_left(frame))
         };
         if room.is_none() {
-            let text =
-                format!("{} has too many open requests of this caller, or of all", self.name);
-            let refusal = Refusal::new(RefusalKind::Busy, text);
+            let me = &self.name;
+            let refusal = if self.stopping.is_some() {
+                Refusal::new(RefusalKind::Stopping, format!("{me} is stopping"))
+            } else {
+                let text = format!("{me} has too many open requests of this caller, or of all");
+                Refusal::new(RefusalKind::Busy, text)
+            };
             self.reply(now, caller, Outcome::Refused(refusal));
         }
         room
@@ -183,6 +199,9 @@ impl NodeState {
         }
         let (kind, flags, payload) = match outcome {
             Outcome::Delivered => (Kind::REPLY, Flags::default(), Bytes::new()),
+            Outcome::Reply(value) if value.check().is_err() => {
+                (Kind::REPLY, Flags::FAILED, Bytes::from_static(NOT_A_VALUE))
+            }
             Outcome::Reply(value) => match Bytes::from(value.to_cbor()) {
                 bytes if bytes.len() <= crate::limits::MESSAGE_BYTES_MAX => {
                     (Kind::REPLY, Flags::VALUE, bytes)
@@ -200,11 +219,7 @@ impl NodeState {
             Outcome::NoRoute(NoRoute { at, text }) => {
                 (Kind::NO_ROUTE, Flags::default(), body::write(&body::NoRoute { at, text }))
             }
-            // Silence would say the same, only later.
-            Outcome::Unknown(text) => {
-                let text = format!("unknown whether it was done: {text}");
-                (Kind::REPLY, Flags::FAILED, Bytes::from(text))
-            }
+            Outcome::Unknown(text) => (Kind::REPLY, Flags::UNKNOWN, Bytes::from(text)),
         };
         let mut header = Header::new(kind, self.config.id, caller.node);
         header.id = caller.request;
@@ -268,7 +283,10 @@ impl NodeState {
         });
         match path {
             Some(path) if self.uplink.parent.is_some() => {
-                self.search(now, id, &Resolve::Path(path));
+                // A new number: what comes back of the first try says nothing of the second.
+                let second = self.random.number();
+                self.requests.renumber(id, second);
+                self.search(now, second, &Resolve::Path(path));
             }
             _ => {
                 let outcome = no_route_of(frame);
@@ -277,126 +295,27 @@ impl NodeState {
         }
     }
 
-    /// Somebody below looks for a node: the first server that knows answers, else it goes up.
-    pub(super) fn on_resolve(&mut self, now: Moment, mut frame: Frame) {
-        let caller = caller_of(&frame);
-        let Ok(resolve) = body::read::<Resolve>(&frame.payload) else {
-            let refusal = Refusal::new(RefusalKind::BadTarget, "a target that cannot be read");
-            return self.reply(now, caller, Outcome::Refused(refusal));
-        };
-        let above = self.uplink.parent.as_ref().map(|parent| parent.link);
-        let found = match &resolve {
-            Resolve::Path(path) => self.find_path(path).map(Some),
-            Resolve::Id(id) => Ok(Some(*id).filter(|id| self.path_of(*id).is_some())),
-            Resolve::Name(name) => match self.find_name(name) {
-                Ok(found) => Ok(found),
-                Err(refusal) => return self.reply(now, caller, Outcome::Refused(refusal)),
-            },
-        };
-        match (found, above) {
-            (Ok(Some(id)), _) => self.say_where(now, caller, id),
-            (_, Some(link)) if frame.header.hops_left > 1 => {
-                frame.header.hops_left -= 1;
-                self.counters.forwarded += 1;
-                self.outputs.push_back(Output::Transmit { link, frame });
-            }
-            (Err(why), _) => self.bounce(now, &frame.header, &why),
-            (Ok(None), _) => {
-                let text = match resolve {
-                    Resolve::Name(name) => format!("no node is called `{name}`"),
-                    _ => "no such node is in the network now".to_owned(),
-                };
-                self.bounce(now, &frame.header, &text);
-            }
-        }
-    }
-
-    fn say_where(&mut self, now: Moment, caller: Caller, id: NodeId) {
-        if id != self.config.id && self.tree.get(id).is_some() && !self.is_live(id) {
-            let no_route =
-                NoRoute { at: self.path().to_string(), text: self.out_of_reach_since(now, id) };
-            return self.reply(now, caller, Outcome::NoRoute(no_route));
-        }
-        let Some(path) = self.path_of(id) else { return };
-        let mut header = Header::new(Kind::RESOLVED, self.config.id, caller.node);
-        header.id = caller.request;
-        let payload = body::write(&Resolved { id, path });
-        if self.send_out(now, Frame { header, payload }).is_err() {
-            self.counters.dropped += 1;
-        }
-    }
-
-    fn on_resolved(&mut self, now: Moment, frame: &Frame) {
-        let resolving = self.requests.get(frame.header.id).map(|open| &open.stage);
-        let (Some(&Stage::Resolving), Ok(Resolved { id, path })) =
-            (resolving, body::read(&frame.payload))
-        else {
-            self.counters.late_replies += 1;
-            return;
-        };
-        self.known.remember(id, path, now);
-        self.on_found(now, frame.header.id, id);
-    }
-
-    /// The program wanted to know only where it is.
-    pub(super) fn on_located(&mut self, now: Moment, id: u64, node: NodeId) {
-        let path = self.path_of(node);
-        let Some(path) = path else {
-            let not_asked = self.requests.get(id).is_some_and(|open| open.from_memory);
-            if not_asked && self.uplink.parent.is_some() {
-                return self.search(now, id, &Resolve::Id(node));
-            }
-            let text = "no such node is in the network now".to_owned();
-            let outcome = Outcome::NoRoute(NoRoute { at: self.path().to_string(), text });
-            return self.end_request(now, id, outcome);
-        };
-        let place = [("id", node.to_string()), ("path", path.to_string())];
-        let value = Value::map(place.map(|(key, text)| (key, Value::from(text))));
-        self.end_request(now, id, Outcome::Reply(value));
-    }
-
-    /// The node at this path, if this one can know it; else what is known of the way.
-    pub(super) fn find_path(&self, path: &NodePath) -> Result<NodeId, String> {
-        let here = self.path();
-        if here.contains(path) {
-            let below = &path.names()[here.layer()..];
-            return self.tree.find(below).map_err(|(found, last)| {
-                let missing = &below[found];
-                format!("{} has nobody called `{missing}` below it", self.call(last))
-            });
-        }
-        if path.contains(&here) {
-            let ancestor = self.place.ancestors.get(path.layer()).map(|a| a.id);
-            return ancestor.ok_or_else(|| format!("{path} is not known here"));
-        }
-        Err(format!("{path} is not below {here}, and the main server cannot be asked now"))
-    }
-
-    /// The one node of this name in the subtree, if there is one.
-    pub(super) fn find_name(&self, name: &Name) -> Result<Option<NodeId>, Refusal> {
-        if name.clashes_with(&self.name) {
-            return Ok(Some(self.config.id));
-        }
-        let found = self.tree.named(name);
-        if found.len() <= 1 {
-            return Ok(found.first().copied());
-        }
-        let paths = found.iter().take(CANDIDATES_MAX).filter_map(|id| self.path_of(*id));
-        let candidates: Vec<String> = paths.map(|path| path.to_string()).collect();
-        let text = format!("`{name}` is the name of several nodes: {}", candidates.join(", "));
-        Err(Refusal::new(RefusalKind::BadTarget, text))
-    }
-
     fn on_edge_ask(&mut self, now: Moment, frame: &Frame) {
         let Ok(ask) = body::read::<EdgeAsk>(&frame.payload) else { return };
+        let asker = frame.header.source;
+        let is_server = self.tree.get(asker).is_some_and(|r| r.role.accepts_servers());
+        if !is_server || !self.is_live(asker) {
+            return self.bounce(now, &frame.header, "only servers of this tree ask for edges");
+        }
         let wish = Wish {
             child: ask.child,
-            parent: frame.header.source,
+            parent: asker,
             attempt: ask.attempt,
             current_parent: ask.current_parent,
             root_incarnation: ask.root_incarnation,
         };
-        let refused = self.grant_edge(now, wish).err();
+        let layers = self.tree.names_to(asker).map_or(0, |names| names.len());
+        let refused = if layers + 1 + usize::from(ask.height) > DEPTH_MAX {
+            let text = format!("the tree would have more than {DEPTH_MAX} layers");
+            Some(Refusal::new(RefusalKind::TooDeep, text))
+        } else {
+            self.grant_edge(now, wish).err()
+        };
         let refused = refused.map(|Refusal { kind, text }| Refused { kind, text });
         let answer = EdgeAnswer { child: ask.child, attempt: ask.attempt, refused };
         let mut header = Header::new(Kind::EDGE_ANSWER, self.config.id, frame.header.source);
@@ -408,6 +327,11 @@ impl NodeState {
 
     fn on_edge_answer(&mut self, now: Moment, frame: &Frame) {
         let Ok(answer) = body::read::<EdgeAnswer>(&frame.payload) else { return };
+        let root = self.place.ancestors.first().map(|root| root.id);
+        if !self.place.rooted || root != Some(frame.header.source) {
+            self.counters.late_replies += 1;
+            return;
+        }
         if self.take_answer(frame).is_none() {
             // Nobody waits any more: the edge that was perhaps granted will not be taken.
             return self.edge_is_over(now, answer.child, answer.attempt, false);
@@ -428,9 +352,10 @@ impl NodeState {
     }
 }
 
-const TOO_LARGE: &[u8] = b"the answer is larger than one message can be";
+const NOT_A_VALUE: &[u8] = b"it ran, and its answer is nested too deep to be sent";
+const TOO_LARGE: &[u8] = b"it ran, and its answer is larger than one message can be";
 
-const fn caller_of(frame: &Frame) -> Caller {
+pub(super) const fn caller_of(frame: &Frame) -> Caller {
     Caller { node: frame.header.source, request: frame.header.id }
 }
 
@@ -453,18 +378,21 @@ fn outcome_of(frame: &Frame) -> Outcome {
     if flags.has(Flags::FAILED) {
         return Outcome::Failed(sanitise_line(&String::from_utf8_lossy(&frame.payload)));
     }
+    if flags.has(Flags::UNKNOWN) {
+        return Outcome::Unknown(sanitise_line(&String::from_utf8_lossy(&frame.payload)));
+    }
     if flags.has(Flags::CONFIRM) {
         return match body::read::<Confirm>(&frame.payload) {
             Ok(Confirm { token, text, targets }) => {
                 Outcome::Confirm(Confirmation { token: token.0, text, targets })
             }
-            Err(bad) => Outcome::Failed(bad.to_string()),
+            Err(bad) => Outcome::Unknown(bad.to_string()),
         };
     }
     if flags.has(Flags::VALUE) {
         return match Value::from_cbor(&frame.payload) {
             Ok(value) => Outcome::Reply(value),
-            Err(bad) => Outcome::Failed(format!("a value that cannot be read: {bad}")),
+            Err(bad) => Outcome::Unknown(format!("it answered with what cannot be read: {bad}")),
         };
     }
     Outcome::Delivered

@@ -9,14 +9,18 @@ use crate::body::{self, Resolve};
 use crate::event::{Content, Event, Op};
 use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::{LinkId, NodeId, OpId};
-use crate::limits::{ARGUMENTS_MAX, MESSAGE_BYTES_MAX, WORD_BYTES_MAX};
+use crate::limits::{ANSWER_TIME_MAX, ARGUMENTS_MAX, MESSAGE_BYTES_MAX, WORD_BYTES_MAX};
 use crate::moment::Moment;
 use crate::outcome::{NoRoute, Outcome, Refusal, RefusalKind};
 use crate::path::{NodePath, Target};
 use crate::requests::{Open, Origin, Question, Stage};
+use crate::value::Value;
 
-/// Casts to one target that wait until it is found.
-const WAITING_CASTS_MAX: usize = 1_024;
+/// Casts to one target that wait until it is found; they leave in one go, so they must fit into the
+/// queue of a link.
+const WAITING_CASTS_MAX: usize = 256;
+/// As [`WAITING_CASTS_MAX`], in bytes.
+const WAITING_CASTS_BYTES_MAX: usize = 512 * 1024;
 /// How long the target of a cast is looked for.
 const CAST_SEARCH: Duration = Duration::from_secs(5);
 
@@ -34,7 +38,13 @@ impl NodeState {
     /// A send, request, call or location that the program wants.
     pub(super) fn ask(&mut self, now: Moment, op: Op) {
         let (op, to, timeout, question) = match op {
-            Op::Send { op, to, content, timeout } => (op, to, timeout, Ok(Some(send(content)))),
+            Op::Send { op, to, content, timeout } => {
+                let checked = match &content {
+                    Content::Value(value) => check_value(value),
+                    Content::Text(_) | Content::Bytes(_) => Ok(()),
+                };
+                (op, to, timeout, checked.map(|()| Some(send(content))))
+            }
             Op::Request { op, to, name, argument, timeout } => {
                 (op, to, timeout, request(name, argument).map(Some))
             }
@@ -70,6 +80,7 @@ impl NodeState {
         timeout: Duration,
     ) {
         let id = self.random.number();
+        let timeout = timeout.min(ANSWER_TIME_MAX);
         let open = Open {
             origin,
             target: to,
@@ -247,7 +258,9 @@ impl NodeState {
 
     fn cast_later(&mut self, now: Moment, to: Target, content: Content, resolve: &Resolve) {
         if let Some(Open { origin: Origin::Casts(waiting), .. }) = self.requests.search_for(&to) {
-            if waiting.len() < WAITING_CASTS_MAX {
+            let bytes: usize = waiting.iter().map(size_of_content).sum();
+            let fits = bytes + size_of_content(&content) <= WAITING_CASTS_BYTES_MAX;
+            if fits && waiting.len() < WAITING_CASTS_MAX {
                 waiting.push(content);
             } else {
                 self.counters.dropped += 1;
@@ -322,6 +335,9 @@ impl NodeState {
 
     /// Nodes below are out of reach: what was passed on to them is unknown from here on.
     pub(super) fn end_requests_to_lost(&mut self, now: Moment) {
+        if self.requests.len() == 0 {
+            return;
+        }
         for id in self.requests.ids() {
             let Some(Open { stage: Stage::Sent(node), link: Some(link), .. }) =
                 self.requests.get(id)
@@ -358,7 +374,7 @@ impl NodeState {
             Origin::Casts(waiting) => self.counters.dropped += waiting.len() as u64,
             Origin::Relay(inbound) => self.answer_with(now, inbound, outcome),
             Origin::Stopwatch(inbound) => {
-                let took = now.since(open.asked).as_secs_f64() * 1_000.0;
+                let took = rounded(now.since(open.asked).as_secs_f64() * 1_000.0);
                 let outcome = match outcome {
                     Outcome::Reply(_) => Outcome::Reply(took.into()),
                     other => other,
@@ -384,6 +400,14 @@ impl NodeState {
     }
 }
 
+fn size_of_content(content: &Content) -> usize {
+    match content {
+        Content::Text(text) => text.len(),
+        Content::Bytes(bytes) => bytes.len(),
+        Content::Value(value) => value.to_cbor().len(),
+    }
+}
+
 fn send(content: Content) -> Question {
     let (flags, payload) = match content {
         Content::Text(text) => (Flags::TEXT, Bytes::from(text)),
@@ -393,18 +417,19 @@ fn send(content: Content) -> Question {
     Question { kind: Kind::SEND, flags, payload }
 }
 
-fn request(name: String, argument: crate::value::Value) -> Result<Question, Refusal> {
+fn request(name: String, argument: Value) -> Result<Question, Refusal> {
     if name.len() > WORD_BYTES_MAX {
         let text = format!("the name of a requestable has at most {WORD_BYTES_MAX} bytes");
         return Err(Refusal::new(RefusalKind::BadArguments, text));
     }
+    check_value(&argument)?;
     let payload = body::write(&body::Request { name, argument });
     Ok(Question { kind: Kind::REQUEST, flags: Flags::default(), payload })
 }
 
 fn call(
     command: String,
-    arguments: Vec<crate::value::Value>,
+    arguments: Vec<Value>,
     token: Option<[u8; 16]>,
 ) -> Result<Question, Refusal> {
     if command.len() > WORD_BYTES_MAX || arguments.len() > ARGUMENTS_MAX {
@@ -414,8 +439,16 @@ fn call(
         );
         return Err(Refusal::new(RefusalKind::BadArguments, text));
     }
-    let call = body::Call { command, arguments, token: token.map(body::Token) };
+    let token = token.map(body::Token);
+    let arguments = Value::List(arguments);
+    check_value(&arguments)?;
+    let call = body::Call { command, arguments, token };
     Ok(Question { kind: Kind::CALL, flags: Flags::default(), payload: body::write(&call) })
+}
+
+/// What every receiver would refuse is refused here, where somebody can mend it.
+fn check_value(value: &Value) -> Result<(), Refusal> {
+    value.check().map_err(|bad| Refusal::new(RefusalKind::BadArguments, bad.to_string()))
 }
 
 fn check_size(question: Option<Question>) -> Result<Option<Question>, Refusal> {
@@ -427,6 +460,11 @@ fn check_size(question: Option<Question>) -> Result<Option<Question>, Refusal> {
         "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; send it as a stream"
     );
     Err(Refusal::new(RefusalKind::TooLarge, text))
+}
+
+/// Three decimals are all that anybody reads.
+pub(super) fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
 }
 
 fn milliseconds(duration: Duration) -> u32 {

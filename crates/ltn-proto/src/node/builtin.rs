@@ -5,6 +5,7 @@ use super::NodeState;
 use crate::body;
 use crate::commands::{CommandSpec, ParameterKind, nearest};
 use crate::id::NodeId;
+use crate::limits::ARGUMENTS_MAX;
 use crate::moment::Moment;
 use crate::offers::Runner;
 use crate::outcome::{Refusal, RefusalKind};
@@ -139,7 +140,14 @@ impl NodeState {
             let text = format!("`{name}` needs the permission `{needed}` at {me}; ask an admin");
             return Err(Refusal::new(RefusalKind::NoPermission, text));
         }
-        let checked = spec.check(call.arguments.clone());
+        let arguments = match &call.arguments {
+            Value::List(arguments) if arguments.len() <= ARGUMENTS_MAX => arguments.clone(),
+            _ => {
+                let text = format!("arguments are a list of at most {ARGUMENTS_MAX}");
+                return Err(Refusal::new(RefusalKind::BadArguments, text));
+            }
+        };
+        let checked = spec.check(arguments);
         let arguments = checked.map_err(|text| Refusal::new(RefusalKind::BadArguments, text))?;
         Ok((*runner, arguments))
     }

@@ -8,6 +8,7 @@ use crate::body::{self, Hello, Place, Register, Welcome};
 use crate::event::{Event, Output};
 use crate::frame::{Kind, PROTOCOL_VERSION};
 use crate::id::{DialId, LinkId, NodeId, OpId};
+use crate::limits::DEPTH_MAX;
 use crate::links::{Answer, ExpectWelcome, Misbehaved};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
@@ -39,7 +40,11 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::OwnAddress, text));
         }
         let is_there = |a: &Option<Address>| a.as_ref().is_some_and(|a| a.same_listener(to));
-        if let Some(below) = self.tree.records().into_iter().find(|r| is_there(&r.address))
+        if let Some(below) = self
+            .tree
+            .records()
+            .into_iter()
+            .find(|r| r.stale_since.is_none() && r.role.is_server() && is_there(&r.address))
             && self.looks_for_cycles()
         {
             return Err(self.below_me(below.id));
@@ -168,6 +173,9 @@ impl NodeState {
         let Some(attempt) = self.uplink.attempt.clone().filter(|a| a.dial == state.dial) else {
             return Ok(());
         };
+        if welcome.place.ancestors.len() > DEPTH_MAX {
+            return Err(Misbehaved("a welcome to a place that cannot be".to_owned()));
+        }
         let is_above = welcome.place.ancestors.iter().any(|a| a.id == self.config.id);
         if is_above && self.looks_for_cycles() {
             let text = "the tree would have a cycle: this node is above that server";
@@ -296,10 +304,14 @@ impl NodeState {
             text: text.to_owned(),
             returning,
         });
-        let adrift = Place { rooted: false, ..self.place.clone() };
-        self.set_place(now, adrift);
+        if self.stopping.is_none() {
+            let adrift = Place { rooted: false, ..self.place.clone() };
+            self.set_place(now, adrift);
+        }
         self.roll_call_lost_its_giver(now, parent.id);
-        if returning && self.uplink.attempt.is_none() {
+        // A search by hand that is under way goes on; it ends with a parent, too.
+        let searching = self.uplink.attempt.is_some() || self.uplink.retry.is_some();
+        if returning && !searching {
             self.schedule_retry(now, parent.address, Wish::Return, &reason.to_string());
         }
     }

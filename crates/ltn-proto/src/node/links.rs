@@ -93,8 +93,10 @@ impl NodeState {
                 self.on_hello(now, link, hello)
             }
             Some(Phase::ExpectRegister(state)) => {
+                // Whatever comes, what was promised to this child has to be taken back properly.
+                self.links.set_phase(link, Phase::ExpectRegister(state.clone()));
                 let (state, register) = state.register(frame)?;
-                self.on_register(now, link, state, &register);
+                self.on_register(now, link, state, register);
                 Ok(())
             }
             Some(Phase::ExpectWelcome(state)) => {
@@ -132,7 +134,7 @@ impl NodeState {
                 let tickets = tickets.into_iter().map(|token| token.0).collect();
                 self.event(Event::DataTicket { tickets, port });
             }
-            Kind::TREE if !from_parent => {
+            Kind::TREE if self.is_server_below(link) => {
                 let body::Tree { changes } = body::read(&frame.payload)?;
                 self.on_tree(now, link, changes);
             }
@@ -149,6 +151,13 @@ impl NodeState {
             _ => self.counters.unknown_kinds += 1,
         }
         Ok(())
+    }
+
+    /// Is a registered server at the other end, below this node? Only servers have subtrees.
+    fn is_server_below(&self, link: LinkId) -> bool {
+        let Some(known) = self.links.get(link) else { return false };
+        let role = self.tree.get(known.peer).map(|record| record.role);
+        matches!(known.phase, Phase::Child) && role.is_some_and(|role| role.is_server())
     }
 
     fn on_close(&mut self, now: Moment, link: LinkId, frame: &Frame) -> Result<(), Misbehaved> {
@@ -227,6 +236,7 @@ impl NodeState {
     fn link_is_over(&mut self, now: Moment, link: LinkId, reason: CloseReason, text: &str) {
         let Some(known) = self.links.get(link) else { return };
         let (peer, phase) = (known.peer, known.phase.clone());
+        let is_its_link = self.links.child(peer) == Some(link);
         self.links.retire(link);
         if matches!(phase, Phase::Draining) {
             return;
@@ -240,7 +250,7 @@ impl NodeState {
             return;
         }
         match phase {
-            Phase::Child => self.on_child_lost(now, peer, reason),
+            Phase::Child if is_its_link => self.on_child_lost(now, peer, reason),
             Phase::ExpectRegister(state) if state.hello.role.is_server() => {
                 self.edge_is_over(now, peer, state.hello.attempt, false);
             }

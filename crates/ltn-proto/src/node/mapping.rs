@@ -35,12 +35,12 @@ impl NodeState {
         if id == self.config.id {
             return Some(self.path());
         }
-        if let Some(names) = self.tree.names_to(id) {
-            return Some(self.path_from_names(names));
-        }
         if let Some(layer) = self.place.ancestors.iter().position(|a| a.id == id) {
             let names = self.place.ancestors[..=layer].iter().skip(1).map(|a| a.name.clone());
             return Some(NodePath::from_names(names.collect()));
+        }
+        if let Some(names) = self.tree.names_to(id) {
+            return Some(self.path_from_names(names));
         }
         self.known.path_of(id).cloned()
     }
@@ -96,6 +96,12 @@ impl NodeState {
         if place != self.place {
             self.place = place;
             self.known.forget_all();
+            // Who is above cannot be below; what was heard of it there is older than this.
+            for above in self.place.ancestors.iter().map(|a| a.id).collect::<Vec<_>>() {
+                if self.tree.get(above).is_some() {
+                    self.forget_node(above);
+                }
+            }
             let for_children = body::write(&self.place_of_children());
             for (_, link) in self.links.children().collect::<Vec<_>>() {
                 self.say(link, Kind::PLACE, for_children.clone());
@@ -109,17 +115,23 @@ impl NodeState {
     /// What a child says of its subtree.
     pub(super) fn on_tree(&mut self, now: Moment, link: LinkId, changes: Vec<Change>) {
         let Some(branch) = self.links.get(link).map(|l| l.peer) else { return };
+        let mut lost = false;
         for change in changes {
+            lost |= matches!(change, Change::Gone(_));
             match change {
                 Change::Put(put) => self.take_put(now, branch, put),
                 Change::Gone(gone) => self.take_gone(now, branch, &gone),
             }
         }
+        if lost {
+            self.after_loss(now);
+        }
     }
 
     fn take_put(&mut self, now: Moment, branch: NodeId, put: Put) {
         // A child speaks of what hangs below it, never of itself or of other branches.
-        let hangs_there = self.tree.branch_of(put.parent) == Some(branch);
+        let below_server = self.tree.get(put.parent).is_some_and(|r| r.role.accepts_children());
+        let hangs_there = below_server && self.tree.branch_of(put.parent) == Some(branch);
         let is_above_me = self.place.ancestors.iter().any(|ancestor| ancestor.id == put.id);
         if !hangs_there || put.id == branch || is_above_me {
             self.counters.dropped += 1;
@@ -163,7 +175,6 @@ impl NodeState {
             Some(ms) => self.lose(now, gone.id, now - std::time::Duration::from_millis(ms)),
             None => self.forget_node(gone.id),
         }
-        self.after_loss(now, gone.id);
     }
 
     /// A registered child is gone.
@@ -196,7 +207,7 @@ impl NodeState {
         }
         // Who moved can still answer, from where it is now.
         if reason != CloseReason::Moved {
-            self.after_loss(now, child);
+            self.after_loss(now);
         }
     }
 
@@ -210,15 +221,19 @@ impl NodeState {
 
     pub(super) fn forget_node(&mut self, id: NodeId) {
         let edition = self.tree.get(id).map(|record| record.edition);
-        self.tree.remove(id);
+        for gone in self.tree.remove(id) {
+            if let Some(edges) = &mut self.edges {
+                edges.forget_asker(gone.id);
+            }
+        }
         if let Some(edition) = edition {
             self.changes.push(Change::Gone(Gone { id, edition, stale_ms: None }));
         }
     }
 
-    fn after_loss(&mut self, now: Moment, lost: NodeId) {
+    fn after_loss(&mut self, now: Moment) {
         self.end_requests_to_lost(now);
-        self.roll_call_lost(now, lost);
+        self.roll_call_lost(now);
     }
 
     /// Notes a record for the parent.

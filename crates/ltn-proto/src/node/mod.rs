@@ -3,8 +3,9 @@
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
 //! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
-//! what this node asks of others, `answering.rs` what others ask of it, `builtin.rs`, `running.rs`
-//! and `ordering.rs` the commands that come with every node, `picture.rs` what it tells of itself.
+//! what this node asks of others, `locating.rs` who is meant, `answering.rs` what others ask of it,
+//! `builtin.rs`, `running.rs` and `ordering.rs` the commands that come with every node,
+//! `picture.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
@@ -12,6 +13,7 @@ mod asking;
 mod builtin;
 mod joining;
 mod links;
+mod locating;
 mod mapping;
 mod ordering;
 mod picture;
@@ -232,7 +234,7 @@ impl NodeState {
         }
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
-            for id in self.tree.stale_since_before(now - STALE_LIFETIME) {
+            for id in self.tree.stale_for(now, STALE_LIFETIME) {
                 self.forget_node(id);
             }
         }

@@ -19,6 +19,8 @@ use crate::rollcall::{Giver, Order, RollCall, Stage};
 use crate::text::sanitise_line;
 use crate::value::Value;
 
+/// Entries that one report names, so that it is never larger than one message.
+const REPORTED_MAX: usize = 3_000;
 /// Entries per frame of a report.
 const ENTRIES_PER_FRAME: usize = 64;
 
@@ -32,7 +34,12 @@ impl NodeState {
         servers: &[NodeId],
     ) {
         let order = Order { number: self.random.number(), ..order };
-        let mut roll = RollCall::new(order, Giver::Command(inbound), now + ORDER_LIFETIME);
+        let mut roll = RollCall::new(
+            order,
+            Giver::Command(inbound),
+            now + ORDER_LIFETIME,
+            self.config.limits.records,
+        );
         if order.includes_me {
             roll.write(RollCallEntry {
                 id: self.config.id,
@@ -130,7 +137,7 @@ impl NodeState {
         if let Err(why) = self.send_out(now, Frame { header, payload: body::write(&body) })
             && let Some(roll) = &mut self.roll_call
         {
-            roll.refused(to, &why);
+            roll.unreachable(to, &why);
         }
     }
 
@@ -139,7 +146,12 @@ impl NodeState {
         let Ok(body) = body::read::<body::Order>(&frame.payload) else { return };
         let giver = frame.header.source;
         let is_above = self.place.ancestors.iter().any(|ancestor| ancestor.id == giver);
-        let time_left = Duration::from_millis(frame.header.time_left_ms.into());
+        let time_left = Duration::from_millis(frame.header.time_left_ms.into()).min(ORDER_LIFETIME);
+        if time_left.is_zero() {
+            // It was on its way for too long: whoever gave it has given up already.
+            self.counters.dropped += 1;
+            return;
+        }
         let refused = if !is_above {
             Some("only a server above may order that")
         } else if !self.config.role.is_server() {
@@ -173,7 +185,8 @@ impl NodeState {
         };
         self.event(Event::Ordered { restart: order.restart, text: text.to_owned() });
         let servers = if order.subtree { self.own_servers() } else { Vec::new() };
-        let roll = RollCall::new(order, Giver::Server(giver), now + time_left);
+        let roll =
+            RollCall::new(order, Giver::Server(giver), now + time_left, self.config.limits.records);
         self.spread(now, roll, &servers);
     }
 
@@ -217,7 +230,7 @@ impl NodeState {
     }
 
     /// Branches are gone: as they said, or without a word.
-    pub(super) fn roll_call_lost(&mut self, now: Moment, _lost: NodeId) {
+    pub(super) fn roll_call_lost(&mut self, now: Moment) {
         let Some(roll) = &self.roll_call else { return };
         let gone: Vec<NodeId> =
             roll.not_gone().into_iter().filter(|id| !self.is_live(*id)).collect();
@@ -321,7 +334,14 @@ impl NodeState {
 
 /// The report as the one who gave the order gets it.
 fn report_value(entries: &[RollCallEntry], restart: bool) -> Value {
-    let lines = entries.iter().map(|entry| {
+    let ended_well = |entry: &&RollCallEntry| {
+        use RollCallOutcome::{Restarting, Stopped, Stopping, Told};
+        matches!(entry.outcome, Stopped | Stopping | Restarting | Told)
+    };
+    // A report beyond one message names those who did not end well; the counts are of all.
+    let is_long = entries.len() > REPORTED_MAX;
+    let named = entries.iter().filter(|entry| !is_long || !ended_well(entry)).take(REPORTED_MAX);
+    let lines = named.map(|entry| {
         let role = if entry.is_server { "server" } else { "client" };
         Value::map([
             ("id", Value::from(entry.id.to_string())),
@@ -331,11 +351,7 @@ fn report_value(entries: &[RollCallEntry], restart: bool) -> Value {
             ("detail", Value::from(entry.detail.as_str())),
         ])
     });
-    let done = |entry: &&RollCallEntry| {
-        use RollCallOutcome::{Restarting, Stopped, Stopping, Told};
-        matches!(entry.outcome, Stopped | Stopping | Restarting | Told)
-    };
-    let (all, well) = (entries.len(), entries.iter().filter(done).count());
+    let (all, well) = (entries.len(), entries.iter().filter(ended_well).count());
     let what = if restart { "restart" } else { "stop" };
     let text = format!("{well} of {all} nodes were reached by the order to {what}");
     Value::map([("roll_call", Value::list(lines)), ("text", Value::from(text))])

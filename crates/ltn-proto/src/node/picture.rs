@@ -1,10 +1,10 @@
 //! What this node tells of itself and of its subtree: snapshots, metadata, lists.
 
 use super::NodeState;
+use super::asking::rounded;
 use crate::id::NodeId;
 use crate::limits::{DEPTH_MAX, MESSAGE_BYTES_MAX, NAME_CHARS_MAX};
 use crate::moment::Moment;
-use crate::name::Name;
 use crate::path::NodePath;
 use crate::snapshot::{Snapshot, TreeNode};
 use crate::tree::Record;
@@ -73,7 +73,7 @@ impl NodeState {
         let mut sessions = visits.iter().filter(live).count();
         let path = tree[at].path.clone();
         for record in clients.into_iter().chain(servers) {
-            let name = record.name.clone().unwrap_or_else(|| Name::unnamed(&record.id));
+            let name = record.called();
             let next = tree.len();
             tree.push(TreeNode {
                 id: record.id,
@@ -104,7 +104,7 @@ impl NodeState {
         let commands_key = if self.config.role.is_server() { "servercommands" } else { "commands" };
         map.insert(commands_key.to_owned(), commands);
         map.insert("requestables".to_owned(), requestables);
-        let uptime = now.since(self.started).as_secs_f64();
+        let uptime = rounded(now.since(self.started).as_secs_f64());
         map.insert("uptime_seconds".to_owned(), uptime.into());
         Value::Map(map)
     }

@@ -127,7 +127,8 @@ impl NodeState {
             Err(refusal) => return self.refuse(now, run, refusal.kind, &refusal.text),
         };
         // Without a higher server there is none to lose.
-        let harmless = command == "s.sethigherserver" && self.uplink.parent.is_none();
+        let has_none = self.uplink.parent.is_none() && self.uplink.home.is_none();
+        let harmless = command == "s.sethigherserver" && has_none;
         if run.token.is_none() && !harmless {
             return self.offer_token(now, command, run, prepared);
         }
@@ -150,7 +151,8 @@ impl NodeState {
             "s.shutdownnetwork" => {
                 let text = "the network is shutting down".to_owned();
                 self.event(Event::Ordered { restart: false, text });
-                let servers = self.own_servers();
+                let mut servers = self.own_servers();
+                servers.retain(|server| targets.contains(server));
                 self.lead_order(now, run.inbound, order(run, false, true), &servers);
             }
             _ => {
@@ -214,7 +216,10 @@ impl NodeState {
             let id = self.find_server(now, &run.text(index))?;
             if !targets.contains(&id) {
                 targets.push(id);
-                names.push(self.where_is(id));
+                let below = self.tree.subtree(id).len() - 1;
+                let others =
+                    if below == 0 { String::new() } else { format!(" (with {below} below)") };
+                names.push(format!("{}{others}", self.where_is(id)));
             }
         }
         Ok((format!("{} will {what}", names.join(", ")), targets))
@@ -318,7 +323,7 @@ impl NodeState {
     fn send_caller(&mut self, now: Moment, run: &Run, address: &Address) {
         let call = body::Call {
             command: "connect".to_owned(),
-            arguments: vec![Value::from(address.to_string())],
+            arguments: Value::list([Value::from(address.to_string())]),
             token: None,
         };
         let question =
@@ -388,8 +393,9 @@ impl NodeState {
         let mut lines = Vec::new();
         for word in wanted {
             let category = word.strip_suffix(" commands").unwrap_or(&word);
+            let is_it = |name: &str| name == word || name.strip_prefix("s.") == Some(&word);
             let fits =
-                |s: &&&CommandSpec| word == "commands" || s.category == category || s.name == word;
+                |s: &&&CommandSpec| word == "commands" || s.category == category || is_it(&s.name);
             let before = lines.len();
             lines.extend(specs.iter().filter(fits).map(|spec| help_line(spec)));
             if lines.len() == before {

@@ -121,6 +121,10 @@ fn misfit(ip: IpAddr) -> Option<&'static str> {
         Some("it stands for every address of a machine")
     } else if ip.is_multicast() || broadcast {
         Some("it stands for many machines")
+    } else if !ip.is_loopback() {
+        // The open mode lets in whoever knocks; so nothing of it leaves this machine, not even a
+        // dial that a command asked for.
+        Some("the open mode does not leave this machine")
     } else {
         None
     }

@@ -57,7 +57,9 @@ impl Driver {
 
     /// A fresh mind with the same identity, the same offers and the same way up.
     pub(super) async fn begin_again(&mut self, seed: [u8; 32]) {
-        self.config.incarnation += 1;
+        // A later run of the same key: its places are newer than all that the last one took.
+        self.config.incarnation = self.config.incarnation.wrapping_add(1);
+        self.config.starts += 1;
         self.config.seed = seed;
         self.read_clock();
         self.mind = NodeState::new(self.config.clone(), self.now);

@@ -10,7 +10,7 @@ use ltn_proto::{Flags, Frame, Header, Kind};
 
 /// Keeps every frame that a mind was handed.
 #[derive(Clone, Default)]
-struct Tap(Rc<RefCell<Vec<(HostId, HostId, Frame)>>>);
+pub(super) struct Tap(Rc<RefCell<Vec<(HostId, HostId, Frame)>>>);
 
 impl Observer for Tap {
     fn received(&mut self, _: &Network, passage: &Passage<'_>) {
@@ -19,14 +19,14 @@ impl Observer for Tap {
 }
 
 impl Tap {
-    fn on(network: &mut Network) -> Self {
+    pub(super) fn on(network: &mut Network) -> Self {
         let tap = Self::default();
         network.observe(tap.clone());
         tap
     }
 
     /// The last frame of this kind that this host was handed.
-    fn last(&self, to: HostId, kind: Kind) -> Option<Frame> {
+    pub(super) fn last(&self, to: HostId, kind: Kind) -> Option<Frame> {
         let frames = self.0.borrow();
         let wanted =
             |(_, host, frame): &&(HostId, HostId, Frame)| *host == to && frame.header.kind == kind;
