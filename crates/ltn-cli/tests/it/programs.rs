@@ -207,6 +207,33 @@ fn seventeen_programs_at_once_are_one_too_many() {
     said(&visit(&address, &["ask", "/", "wait"]), 0, "gone");
 }
 
+/// The processor time that a process has used, without that of the programs it ran.
+fn processor_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    let (_, fields) = stat.rsplit_once(')').expect("the name of a program is in brackets");
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>());
+    // Linux counts a hundred a second, whatever its own clock does.
+    Duration::from_millis(10 * ticks.map(|ticks| ticks.expect("a number")).sum::<u64>())
+}
+
+#[test]
+fn a_hundred_idle_clients_and_a_question_that_waits_leave_the_processor_alone() {
+    let folder = Folder::new("idle");
+    let mut network = "open = true\n[[server]]\nname = 'main'\nport = 0\ndata_port = 0\n\
+         [[server.requestable]]\nname = 'slow'\ncommand = ['sleep', '3']\n"
+        .to_owned();
+    for number in 0..100 {
+        network += &format!("[[client]]\nname = 'c{number}'\nparent = 'main'\n");
+    }
+    folder.write("network.toml", &network);
+    let (up, address) = folder.start();
+    let (before, begun) = (processor_time(up.id()), Instant::now());
+    said(&visit(&address, &["ask", "/", "slow"]), 0, "");
+    let (used, passed) = (processor_time(up.id()) - before, begun.elapsed());
+    assert!(passed >= Duration::from_secs(3), "{passed:?}");
+    assert!(used < passed / 5, "{used:?} of {passed:?}, with the whole network in one process");
+}
+
 #[test]
 fn without_permission_nothing_starts_and_the_entry_is_named() {
     let folder = Folder::new("unwanted");
