@@ -44,7 +44,8 @@ pub(crate) enum Verb {
     Demo(DemoArgs),
     /// Start the network that a file describes, and keep it up.
     #[command(after_help = "Examples:\n  ltn up examples/layered.toml\n  \
-                            ltn up examples/layered.toml --only sub1")]
+                            ltn up examples/layered.toml --only sub1\n  \
+                            ltn up examples/programs.toml --allow-programs")]
     Up(UpArgs),
     /// Start a main server: the root of a network.
     #[command(after_help = "Example:\n  ltn main --open --port '>4000' --data-port '<3999'")]
@@ -121,6 +122,9 @@ pub(crate) struct UpArgs {
     /// Start only this server or client of the file.
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Option<String>,
+    /// Let the file's own requestables and commands run programs when others ask.
+    #[arg(long)]
+    pub(crate) allow_programs: bool,
 }
 
 /// The mode, for the verbs that start or join something.

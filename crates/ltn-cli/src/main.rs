@@ -17,6 +17,7 @@ mod console;
 mod logging;
 mod network_file;
 mod output;
+mod programs;
 mod settings;
 mod trouble;
 

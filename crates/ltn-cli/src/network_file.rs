@@ -14,10 +14,10 @@ use ltn::{Name, PortExpr, nearest};
 
 use crate::trouble::Trouble;
 
-pub(crate) use entries::{ClientEntry, ServerEntry};
+pub(crate) use entries::{ClientEntry, OfferEntry, Offered, ProgramEntry, ServerEntry};
 
 /// A network as its file describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NetworkFile {
     /// The servers, each behind its parent; the first is the main server.
     pub(crate) servers: Vec<ServerEntry>,
@@ -26,7 +26,7 @@ pub(crate) struct NetworkFile {
 }
 
 /// What `--only` can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Entry<'a> {
     Server(&'a ServerEntry),
     Client(&'a ClientEntry),

@@ -7,6 +7,8 @@
 //! In JSON a value looks as one expects; what JSON lacks is an object with one key: bytes are
 //! `{"$bytes": "00ff…"}`, points in time `{"$time": seconds since 1970}`.
 
+mod reading;
+
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +16,8 @@ use ltn::{RollCallEntry, TreeNode, Value, sanitise, sanitise_line};
 use serde::ser::{Serialize, Serializer};
 
 use crate::trouble::{Ending, Trouble};
+
+pub(crate) use reading::value_of_json;
 
 /// Named values, in the order in which they stand in JSON.
 pub(crate) type Fields<'a> = [(&'a str, Value)];

@@ -50,9 +50,14 @@ impl Offers {
 
     /// The program offers a command. A built-in one of this name keeps its place.
     pub(crate) fn offer_command(&mut self, spec: CommandSpec) {
-        let is_built_in =
-            self.commands.get(&spec.name).is_some_and(|(_, runner)| *runner == Runner::BuiltIn);
-        if !is_built_in && self.commands.len() < DECLARATIONS_MAX {
+        let has_room = match self.commands.get(&spec.name) {
+            Some((_, runner)) => *runner == Runner::Program,
+            None => {
+                let of_program = |(_, runner): &&(_, Runner)| *runner == Runner::Program;
+                self.commands.values().filter(of_program).count() < DECLARATIONS_MAX
+            }
+        };
+        if has_room {
             let program = (spec, Runner::Program);
             let before = self.commands.insert(program.0.name.clone(), program.clone());
             self.changed |= before != Some(program);
@@ -76,6 +81,12 @@ impl Offers {
     /// Does the program offer this requestable?
     pub(crate) fn has_requestable(&self, name: &str) -> bool {
         self.requestables.contains(name)
+    }
+
+    /// Does this node come with a requestable or command of this name?
+    pub(crate) fn has_built_in(&self, name: &str) -> bool {
+        let command = self.commands.get(name).map(|(_, runner)| *runner);
+        command == Some(Runner::BuiltIn) || self.built_in_requestables.contains(name)
     }
 
     pub(crate) fn command(&self, name: &str) -> Option<&(CommandSpec, Runner)> {

@@ -5,12 +5,15 @@
 
 use std::sync::Arc;
 
-use ltn_proto::{CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Value};
+use ltn_proto::{
+    CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Refusal, RefusalKind, Value,
+};
 
+use crate::error::TalkError;
 use crate::handlers::{Action, Handlers, Offer, Running};
 use crate::node::Node;
 use crate::notice::{Notice, time_in_words};
-use crate::words::Invocation;
+use crate::words::{HandlerError, Invocation};
 
 /// What is answered of the log: an answer is one message.
 const ANSWERED_MAX: usize = 100;
@@ -52,18 +55,29 @@ where
     let _ = handlers.offer(spec.name.clone(), Offer::Command(spec, action));
 }
 
-async fn switch_services(node: Node, call: Invocation) -> Result<Value, String> {
+async fn switch_services(node: Node, call: Invocation) -> Result<Value, HandlerError> {
     let mut arguments = call.arguments.into_iter();
     let enabled = arguments.next().as_ref().and_then(as_switch);
-    let enabled = enabled.ok_or("say `on` or `off` (or `true`, `false`)")?;
+    let enabled = enabled.ok_or_else(|| {
+        let text = "say `on` or `off` (or `true`, `false`)";
+        Refusal::new(RefusalKind::BadArguments, text)
+    })?;
     let switched = match arguments.next() {
         Some(name) => node.set_service_enabled(&name.to_string(), enabled).await,
         None => node.set_all_services_enabled(enabled).await,
     };
-    switched.map_err(|error| error.to_string())?;
-    let services = node.services().await.map_err(|error| error.to_string())?;
+    switched.map_err(as_answer)?;
+    let services = node.services().await.map_err(as_answer)?;
     let lines: Vec<String> = services.iter().map(ToString::to_string).collect();
     Ok(answer(&lines, "services", Value::list(lines.iter().map(String::as_str))))
+}
+
+/// What this node refuses to itself is refused to the caller too.
+fn as_answer(error: TalkError) -> HandlerError {
+    match error {
+        TalkError::Refused(refusal) => HandlerError::Refused(refusal),
+        other => HandlerError::Failed(other.to_string()),
+    }
 }
 
 fn as_switch(value: &Value) -> Option<bool> {
@@ -80,7 +94,7 @@ fn as_switch(value: &Value) -> Option<bool> {
     }
 }
 
-async fn store_log(node: Node, call: Invocation) -> Result<Value, String> {
+async fn store_log(node: Node, call: Invocation) -> Result<Value, HandlerError> {
     let name = call.arguments.first().map(ToString::to_string);
     let stored = node.log_book().store(name).await?;
     Ok(Value::from(format!("the log is stored as {stored}")))
@@ -103,8 +117,8 @@ fn error_trace(troubles: &[Notice]) -> Value {
     answer(&lines, "entries", Value::list(last.iter().map(entry)))
 }
 
-async fn list_tasks(node: Node) -> Result<Value, String> {
-    let tasks = node.tasks().await.map_err(|error| error.to_string())?;
+async fn list_tasks(node: Node) -> Result<Value, HandlerError> {
+    let tasks = node.tasks().await.map_err(as_answer)?;
     let lines: Vec<String> =
         tasks.iter().map(|task| format!("{}: {}", task.task, task.state)).collect();
     let entries = tasks.iter().map(|task| {
@@ -116,9 +130,9 @@ async fn list_tasks(node: Node) -> Result<Value, String> {
     Ok(answer(&lines, "tasks", Value::list(entries)))
 }
 
-async fn attributes_of(node: Node, settings: Value) -> Result<Value, String> {
-    let picture = node.snapshot().await.map_err(|error| error.to_string())?;
-    let Value::Map(mut map) = settings else { return Err("there are no settings".to_owned()) };
+async fn attributes_of(node: Node, settings: Value) -> Result<Value, HandlerError> {
+    let picture = node.snapshot().await.map_err(as_answer)?;
+    let Value::Map(mut map) = settings else { return Ok(settings) };
     let parent = picture.parent.map(|id| id.to_string());
     for (key, value) in [
         ("name", Value::from(picture.name.as_str())),

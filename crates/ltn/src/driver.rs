@@ -16,7 +16,10 @@ mod tasks;
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
-use ltn_proto::{Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output};
+use ltn_proto::{
+    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
+    RefusalKind,
+};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
 
@@ -298,7 +301,8 @@ impl Driver {
     }
 
     async fn on_offer(&mut self, name: String, offer: Offer, reply: ask::OfferReply) {
-        let offered = match self.handlers.offer(name, offer) {
+        let checked = self.check_offer(&name, &offer);
+        let offered = match checked.and_then(|()| self.handlers.offer(name, offer)) {
             Ok(op) => {
                 self.feed(Input::Op(op)).await;
                 Ok(())
@@ -307,6 +311,20 @@ impl Driver {
         };
         // Whoever does not wait any more does not need to know.
         let _ = reply.send(offered);
+    }
+
+    /// Can others be shown this, and is its name free?
+    fn check_offer(&self, name: &str, offer: &Offer) -> Result<(), Refusal> {
+        if self.mind.has_built_in(name) {
+            let text = format!("`{name}` comes with this node; offer yours by another name");
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
+        match offer {
+            Offer::Command(spec, _) => {
+                spec.validate().map_err(|why| Refusal::new(RefusalKind::BadArguments, why))
+            }
+            Offer::Value(_) | Offer::Function(_) => Ok(()),
+        }
     }
 
     /// One mutation, then a full drain; the same for what the node itself had to answer in it.

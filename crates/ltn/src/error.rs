@@ -16,7 +16,8 @@ pub enum StartError {
     #[error("the open mode is for loopback addresses only, and {0} is none")]
     NotLoopback(std::net::IpAddr),
     /// The name cannot be used.
-    #[error("the name `{name}`: {source}")]
+    // The name as given may steer a terminal; the reason shows what of it can be shown.
+    #[error("{source}")]
     BadName {
         /// The name as given.
         name: String,

@@ -21,12 +21,21 @@ use tokio::task::JoinSet;
 use crate::driver::Ask;
 use crate::log::Log;
 use crate::notice::NoticeKind;
-use crate::words::{Invocation, Question};
+use crate::words::{HandlerError, Invocation, Question};
 
 /// A function of the program at work.
-pub(crate) type Working<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
+pub(crate) type Working<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 /// A handler at work.
-pub(crate) type Running = Working<Value>;
+pub(crate) type Running = Working<Value, HandlerError>;
+
+/// A handler at work whose errors become [`HandlerError`]s.
+pub(crate) fn running<E, F>(handler: F) -> Running
+where
+    E: Into<HandlerError>,
+    F: Future<Output = Result<Value, E>> + Send + 'static,
+{
+    Box::pin(async move { handler.await.map_err(Into::into) })
+}
 
 /// A function that answers a requestable.
 pub(crate) type Function = Arc<dyn Fn(Question) -> Running + Send + Sync>;
@@ -44,9 +53,25 @@ pub(crate) enum Offer {
     Command(CommandSpec, Action),
 }
 
-/// All that the program on this node offers, by name.
+/// Requestables and commands do not take each other's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Sort {
+    Requestable,
+    Command,
+}
+
+impl Offer {
+    const fn sort(&self) -> Sort {
+        match self {
+            Self::Value(_) | Self::Function(_) => Sort::Requestable,
+            Self::Command(..) => Sort::Command,
+        }
+    }
+}
+
+/// All that the program on this node offers, by sort and name.
 pub(crate) struct Handlers {
-    offers: HashMap<String, Offer>,
+    offers: HashMap<(Sort, String), Offer>,
     running: JoinSet<()>,
     answers: mpsc::Sender<Ask>,
     log: Log,
@@ -67,23 +92,26 @@ impl Handlers {
     /// Puts something on offer, in place of an earlier thing of this name, and says how the mind
     /// is told.
     pub(crate) fn offer(&mut self, name: String, offer: Offer) -> Result<Op, Refusal> {
-        if self.offers.len() >= DECLARATIONS_MAX && !self.offers.contains_key(&name) {
+        let op = declaration(&name, &offer);
+        let key = (offer.sort(), name);
+        if self.offers.len() >= DECLARATIONS_MAX && !self.offers.contains_key(&key) {
             let text = format!("a node offers {DECLARATIONS_MAX} things at most");
             return Err(Refusal::new(RefusalKind::Full, text));
         }
-        let op = declaration(&name, &offer);
-        self.offers.insert(name, offer);
+        self.offers.insert(key, offer);
         Ok(op)
     }
 
-    /// Takes something off.
+    /// Takes everything of this name off.
     pub(crate) fn withdraw(&mut self, name: &str) {
-        self.offers.remove(name);
+        for sort in [Sort::Requestable, Sort::Command] {
+            self.offers.remove(&(sort, name.to_owned()));
+        }
     }
 
     /// How a mind that knows nothing yet is told of all that is on offer.
     pub(crate) fn declarations(&self) -> Vec<Op> {
-        self.offers.iter().map(|(name, offer)| declaration(name, offer)).collect()
+        self.offers.iter().map(|((_, name), offer)| declaration(name, offer)).collect()
     }
 
     /// Somebody asks. A value is the answer at once; a function is started and answers later.
@@ -94,7 +122,7 @@ impl Handlers {
         question: Question,
         time_left: Duration,
     ) -> Option<Answer> {
-        match self.offers.get(name) {
+        match self.offers.get(&(Sort::Requestable, name.to_owned())) {
             Some(Offer::Value(value)) => Some(Answer::Value(value.clone())),
             Some(Offer::Function(function)) => {
                 let function = Arc::clone(function);
@@ -113,7 +141,8 @@ impl Handlers {
         invocation: Invocation,
         time_left: Duration,
     ) -> Option<Answer> {
-        let Some(Offer::Command(_, action)) = self.offers.get(name) else {
+        let offer = self.offers.get(&(Sort::Command, name.to_owned()));
+        let Some(Offer::Command(_, action)) = offer else {
             return Some(not_offered("command", name));
         };
         let action = Arc::clone(action);
@@ -135,7 +164,8 @@ impl Handlers {
         self.running.spawn(async move {
             let answer = match tokio::time::timeout(time_left, guarded(run)).await {
                 Ok(Ok(Ok(value))) => Answer::Value(value),
-                Ok(Ok(Err(text))) => Answer::Failed(text),
+                Ok(Ok(Err(HandlerError::Failed(text)))) => Answer::Failed(text),
+                Ok(Ok(Err(HandlerError::Refused(refusal)))) => Answer::Refused(refusal),
                 Ok(Err(panicked)) => {
                     log.say(NoticeKind::Error, &format!("the handler of {name}: {panicked}"));
                     Answer::Failed(format!("the handler failed: {panicked}"))
@@ -173,9 +203,9 @@ pub(crate) struct Panicked;
 
 /// Runs a user's function so that a panic in it, also before its first await, is a failure like any
 /// other: somebody waits for its end.
-pub(crate) async fn guarded<T, F>(run: F) -> Result<Result<T, String>, Panicked>
+pub(crate) async fn guarded<T, E, F>(run: F) -> Result<Result<T, E>, Panicked>
 where
-    F: FnOnce() -> Working<T>,
+    F: FnOnce() -> Working<T, E>,
 {
     let Ok(mut running) = std::panic::catch_unwind(AssertUnwindSafe(run)) else {
         return Err(Panicked);
@@ -209,7 +239,7 @@ mod tests {
         F: Fn(Question) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Value, String>> + Send + 'static,
     {
-        Offer::Function(Arc::new(move |question| Box::pin(function(question))))
+        Offer::Function(Arc::new(move |question| running(function(question))))
     }
 
     fn question(argument: Value) -> Question {
@@ -264,6 +294,26 @@ mod tests {
     async fn a_function_that_never_ends_is_ended() {
         let hangs = function(|_| std::future::pending());
         assert!(matches!(answer_of(hangs, LONG).await, Answer::Failed(_)));
+    }
+
+    #[tokio::test]
+    async fn a_requestable_and_a_command_may_have_one_name() {
+        let (mut handlers, _asks) = handlers();
+        handlers.offer("light".to_owned(), Offer::Value(Value::Int(1))).unwrap();
+        let action: Action = Arc::new(|_| running(async { Ok::<_, String>(Value::Null) }));
+        let spec = CommandSpec::new("light", "");
+        handlers.offer("light".to_owned(), Offer::Command(spec, action)).unwrap();
+        assert_eq!(handlers.declarations().len(), 2);
+        let asked = handlers.ask(InboundId(1), "light", question(Value::Null), LONG);
+        assert_eq!(asked, Some(Answer::Value(Value::Int(1))));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_a_function_is_a_refusal() {
+        let busy = || HandlerError::from(Refusal::new(RefusalKind::Busy, "later"));
+        let refuses = Offer::Function(Arc::new(move |_| running(async move { Err(busy()) })));
+        let answer = answer_of(refuses, LONG).await;
+        assert_eq!(answer, Answer::Refused(Refusal::new(RefusalKind::Busy, "later")));
     }
 
     #[tokio::test]

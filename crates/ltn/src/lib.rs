@@ -52,6 +52,7 @@ mod log;
 mod log_file;
 mod node;
 mod notice;
+mod offering;
 mod port;
 mod services;
 mod streams;
@@ -74,8 +75,8 @@ pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;
 pub use words::{
-    Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question, ServiceContext,
-    TaskStatus,
+    Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,
+    ServiceContext, TaskStatus,
 };
 
 /// The examples of the README, which have to compile and run.

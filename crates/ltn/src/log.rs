@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use ltn_proto::{Content, Event, NodeId, NodePath};
+use ltn_proto::{Content, Event, NodeId, NodePath, Refusal, RefusalKind};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::log_file::{self, LogFile};
 use crate::notice::{self, Notice, NoticeKind};
+use crate::words::HandlerError;
 
 /// What is kept in memory.
 pub(crate) const KEPT_MAX: usize = 1_000;
@@ -168,19 +169,24 @@ impl LogBook {
 
     /// Stores what is kept in a new file of this name; without one it is named after the time.
     /// Returns the name.
-    pub(crate) async fn store(&self, name: Option<String>) -> Result<String, String> {
-        let directory = self.pages.directory.clone().ok_or(
-            "this node was started without a directory for logs, so there is nowhere to store one",
-        )?;
+    pub(crate) async fn store(&self, name: Option<String>) -> Result<String, HandlerError> {
         let name = name.unwrap_or_else(|| {
             let now = notice::time_in_words(SystemTime::now());
             format!("events-{}.jsonl", now.replace(':', "-"))
         });
+        log_file::check_name(&name)
+            .map_err(|text| Refusal::new(RefusalKind::BadArguments, text))?;
+        let directory = self.pages.directory.clone().ok_or_else(|| {
+            let text = "this node was started without a directory for logs";
+            Refusal::new(RefusalKind::NotPossible, text)
+        })?;
         let notices = self.all();
         let stored = tokio::task::spawn_blocking(move || {
             log_file::store(&directory, &name, &notices).map(|()| name)
         });
-        stored.await.unwrap_or_else(|_| Err("the log could not be stored".to_owned()))
+        // It fails only where the process is on its way out.
+        let stored = stored.await.map_err(|error| error.to_string())?;
+        Ok(stored?)
     }
 
     fn keep(&self, kind: NoticeKind, from: Option<String>, text: &str) -> Notice {
@@ -317,6 +323,7 @@ mod tests {
     async fn without_a_directory_nothing_is_stored() {
         let (_log, book) = log();
         let error = book.store(Some("x".to_owned())).await.unwrap_err();
-        assert!(error.contains("without a directory"), "{error}");
+        let kind = RefusalKind::NotPossible;
+        assert!(matches!(error, HandlerError::Refused(refusal) if refusal.kind == kind));
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn store(directory: &Path, name: &str, notices: &[Notice]) -> Result<
 }
 
 /// A name is a name, on every system: it leads nowhere and means nothing but a file.
-fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
     let numbered = stem.strip_prefix("COM").or(stem.strip_prefix("LPT"));

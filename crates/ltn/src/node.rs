@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, wat
 
 use crate::driver::{Ask, End, Life, Waited};
 use crate::error::{ConnectError, StreamError, TalkError};
-use crate::handlers::Offer;
+use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
 use crate::streams::{DataStream, StreamEnds, Streams};
@@ -318,8 +318,7 @@ impl Node {
         F: Fn(Question) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Value, String>> + Send + 'static,
     {
-        let function =
-            Arc::new(move |question| -> crate::handlers::Running { Box::pin(handler(question)) });
+        let function = Arc::new(move |question| running(handler(question)));
         self.put_on_offer(name, Offer::Function(function)).await
     }
 
@@ -329,14 +328,12 @@ impl Node {
         F: Fn(Invocation) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Value, String>> + Send + 'static,
     {
-        let action = Arc::new(move |invocation| -> crate::handlers::Running {
-            Box::pin(handler(invocation))
-        });
+        let action = Arc::new(move |invocation| running(handler(invocation)));
         let name = spec.name.clone();
         self.put_on_offer(&name, Offer::Command(spec, action)).await
     }
 
-    async fn put_on_offer(&self, name: &str, offer: Offer) -> Result<(), TalkError> {
+    pub(crate) async fn put_on_offer(&self, name: &str, offer: Offer) -> Result<(), TalkError> {
         if name.is_empty() || name.len() > WORD_BYTES_MAX {
             let text = format!("a name on offer has 1 to {WORD_BYTES_MAX} bytes");
             return Err(TalkError::Refused(Refusal::new(RefusalKind::BadArguments, text)));

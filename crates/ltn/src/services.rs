@@ -23,7 +23,7 @@ pub(crate) struct DueRun {
 }
 
 /// A function that does the work of a service.
-pub(crate) type Routine = Arc<dyn Fn(DueRun) -> Working<()> + Send + Sync>;
+pub(crate) type Routine = Arc<dyn Fn(DueRun) -> Working<(), String> + Send + Sync>;
 
 /// What to do when the mind has agreed.
 enum Pending {

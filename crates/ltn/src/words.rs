@@ -1,6 +1,6 @@
 //! What programs hand to a [`Node`](crate::Node) and get from it: plain data, no behaviour.
 
-use ltn_proto::{Confirmation, Content, NodeId, NodePath, Target, Value};
+use ltn_proto::{Confirmation, Content, NodeId, NodePath, Refusal, Target, Value};
 
 use crate::error::TalkError;
 
@@ -80,6 +80,27 @@ pub struct ServiceContext {
     pub node: crate::Node,
     /// The nodes that are joined to it, directly.
     pub connections: Vec<NodeId>,
+}
+
+/// Why a handler has no value to answer with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandlerError {
+    /// It was tried and did not work; the text says how.
+    Failed(String),
+    /// Nothing of it was done, for this reason.
+    Refused(Refusal),
+}
+
+impl From<String> for HandlerError {
+    fn from(text: String) -> Self {
+        Self::Failed(text)
+    }
+}
+
+impl From<Refusal> for HandlerError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// Where a node is.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::args::UpArgs;
 use crate::commands::fleet::{Fleet, Member};
 use crate::commands::main_server::{whereabouts, with_ports};
+use crate::commands::offering::Offering;
 use crate::commands::roll_call;
 use crate::commands::sub::join_and_stay;
 use crate::commands::watch::{News, Signals, Watch, show, stay};
@@ -27,11 +28,17 @@ pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
     let file = NetworkFile::read(&args.file)?;
     let mut signals = Signals::listen()?;
     let output = Output::words();
+    let offering = Offering::new(args)?;
     if let Some(name) = &args.only {
-        return only(&file, name, &mut signals).await;
+        return only(&file, name, &offering, &mut signals).await;
+    }
+    for offers in
+        file.servers.iter().map(|s| &s.offers).chain(file.clients.iter().map(|c| &c.offers))
+    {
+        offering.check(offers)?;
     }
     let mut fleet = Fleet::default();
-    if let Err(trouble) = start_all(&file, &mut fleet, output).await {
+    if let Err(trouble) = start_all(&file, &mut fleet, &offering, output).await {
         fleet.stop().await;
         return Err(trouble);
     }
@@ -42,7 +49,12 @@ pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
 }
 
 /// Starts the servers and clients in the order of the file, parents first.
-async fn start_all(file: &NetworkFile, fleet: &mut Fleet, output: Output) -> Result<(), Trouble> {
+async fn start_all(
+    file: &NetworkFile,
+    fleet: &mut Fleet,
+    offering: &Offering,
+    output: Output,
+) -> Result<(), Trouble> {
     let servers = file.servers.iter().map(|server| server.name.as_str());
     let names = servers.chain(file.clients.iter().map(|client| client.name.as_str()));
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
@@ -51,6 +63,7 @@ async fn start_all(file: &NetworkFile, fleet: &mut Fleet, output: Output) -> Res
         let started = builder(entry).start().await;
         let node = started.map_err(|error| Trouble::start(name, &error))?;
         fleet.add(name, node.clone());
+        offering.put_up(&node, &entry.offers).await?;
         output.line(name, width, &whereabouts(&node));
         if let Some(parent) = &entry.parent {
             join(fleet, &node, name, &parent.name, |text| output.line(name, width, text)).await?;
@@ -61,6 +74,7 @@ async fn start_all(file: &NetworkFile, fleet: &mut Fleet, output: Output) -> Res
         let builder = Client::builder(name).open().description(&entry.description);
         let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
         fleet.add(name, node.clone());
+        offering.put_up(&node, &entry.offers).await?;
         let told = |text: &str| output.line(name, width, text);
         join(fleet, &node, name, &entry.parent.name, told).await?;
     }
@@ -198,18 +212,28 @@ async fn stop(fleet: &Fleet, signals: &mut Signals, output: Output) -> Ending {
 }
 
 /// Starts one instance of the file and keeps it up.
-async fn only(file: &NetworkFile, name: &str, signals: &mut Signals) -> Result<Ending, Trouble> {
+async fn only(
+    file: &NetworkFile,
+    name: &str,
+    offering: &Offering,
+    signals: &mut Signals,
+) -> Result<Ending, Trouble> {
     let output = Output::words();
-    let (builder, parent) = match file.entry(name)? {
-        Entry::Server(entry) => (builder(entry), entry.parent.as_ref()),
-        Entry::Client(ClientEntry { name, parent, description, .. }) => {
-            (Client::builder(name.as_str()).open().description(description), Some(parent))
+    let (builder, parent, offers) = match file.entry(name)? {
+        Entry::Server(entry) => (builder(entry), entry.parent.as_ref(), &entry.offers),
+        Entry::Client(ClientEntry { name, parent, description, offers, .. }) => {
+            (Client::builder(name.as_str()).open().description(description), Some(parent), offers)
         }
     };
+    offering.check(offers)?;
     // Before anything starts: a parent that nobody can find is a mistake in the file.
     let to = parent.map(|parent| address_of(file, &parent.name, output)).transpose()?;
     let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
     let watch = Watch::new(&node);
+    if let Err(trouble) = offering.put_up(&node, offers).await {
+        node.shutdown().await;
+        return Err(trouble);
+    }
     output.say(&format!("{name} {}", whereabouts(&node)));
     match to {
         Some(to) => join_and_stay(&node, &to, watch, signals).await,

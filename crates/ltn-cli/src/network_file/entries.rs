@@ -2,6 +2,8 @@
 //!
 //! This room knows keys, types and lines. Whether the entries make a tree is checked one floor up.
 
+mod offers;
+
 use std::ops::Range;
 
 use ltn::{Name, PortExpr};
@@ -11,8 +13,10 @@ use toml::de::{DeTable, DeValue};
 use crate::network_file::{Wrong, did_you_mean};
 use crate::settings;
 
+pub(crate) use offers::{OfferEntry, Offered, ProgramEntry};
+
 /// One `[[server]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ServerEntry {
     pub(crate) name: Name,
     pub(crate) port: Option<PortExpr>,
@@ -22,15 +26,19 @@ pub(crate) struct ServerEntry {
     pub(crate) description: String,
     /// Shall its services run?
     pub(crate) services: bool,
+    /// Its own requestables and commands.
+    pub(crate) offers: Vec<OfferEntry>,
     pub(crate) line: usize,
 }
 
 /// One `[[client]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClientEntry {
     pub(crate) name: Name,
     pub(crate) parent: ParentName,
     pub(crate) description: String,
+    /// Its own requestables and commands.
+    pub(crate) offers: Vec<OfferEntry>,
     pub(crate) line: usize,
 }
 
@@ -42,8 +50,9 @@ pub(crate) struct ParentName {
 }
 
 const FILE_KEYS: [&str; 3] = ["open", "server", "client"];
-const SERVER_KEYS: [&str; 6] = ["name", "port", "data_port", "parent", "description", "services"];
-const CLIENT_KEYS: [&str; 3] = ["name", "parent", "description"];
+const SERVER_KEYS: [&str; 8] =
+    ["name", "port", "data_port", "parent", "description", "services", "requestable", "command"];
+const CLIENT_KEYS: [&str; 5] = ["name", "parent", "description", "requestable", "command"];
 
 /// Reads all entries of a file, in its order.
 pub(crate) fn read(text: &str) -> Result<(Vec<ServerEntry>, Vec<ClientEntry>), Wrong> {
@@ -107,6 +116,7 @@ fn server(section: &Section<'_, '_>) -> Result<ServerEntry, Wrong> {
         parent: section.parent()?,
         description: section.text("description")?.unwrap_or_default(),
         services: section.flag("services")?.unwrap_or(true),
+        offers: offers::of(section, "server")?,
         line: section.line,
     })
 }
@@ -121,7 +131,8 @@ fn client(section: &Section<'_, '_>) -> Result<ClientEntry, Wrong> {
         ));
     };
     let description = section.text("description")?.unwrap_or_default();
-    Ok(ClientEntry { name, parent, description, line: section.line })
+    let offers = offers::of(section, "client")?;
+    Ok(ClientEntry { name, parent, description, offers, line: section.line })
 }
 
 /// One `[[server]]` or `[[client]]` being read.
@@ -136,15 +147,13 @@ impl Section<'_, '_> {
         let Some(text) = self.text("name")? else {
             return Err(Wrong::at(self.line, format!("this [[{kind}]] has no `name`")));
         };
-        Name::wanted(&text).map_err(|why| {
-            let line = self.table.get("name").map_or(self.line, |v| self.lines.of(&v.span()));
-            Wrong::at(line, format!("the name `{text}`: {why}"))
-        })
+        Name::wanted(&text)
+            .map_err(|why| Wrong::at(self.line_of("name"), format!("the name `{text}`: {why}")))
     }
 
     fn parent(&self) -> Result<Option<ParentName>, Wrong> {
         let name = self.text("parent")?;
-        let line = self.table.get("parent").map_or(self.line, |v| self.lines.of(&v.span()));
+        let line = self.line_of("parent");
         Ok(name.map(|name| ParentName { name, line }))
     }
 
@@ -159,8 +168,20 @@ impl Section<'_, '_> {
     fn port(&self, key: &str) -> Result<Option<PortExpr>, Wrong> {
         let wanted = "a port: 4000, [4000, 4010] or \">4000\"";
         let Some(text) = self.read(key, wanted, port_text)? else { return Ok(None) };
-        let line = self.table.get(key).map_or(self.line, |v| self.lines.of(&v.span()));
+        let line = self.line_of(key);
         settings::port(&text).map(Some).map_err(|why| Wrong::at(line, format!("`{key}`: {why}")))
+    }
+
+    fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Wrong> {
+        let text = |item: &Spanned<DeValue<'_>>| item.get_ref().as_str().map(str::to_owned);
+        self.read(key, "a list of texts in quotes", |value| {
+            value.as_array()?.iter().map(text).collect()
+        })
+    }
+
+    /// The line of this key's value, or of the section if the key is not there.
+    fn line_of(&self, key: &str) -> usize {
+        self.table.get(key).map_or(self.line, |value| self.lines.of(&value.span()))
     }
 
     fn read<T>(

@@ -156,3 +156,66 @@ fn only_names_one_entry() {
     assert!(matches!(file.entry("sub1"), Ok(Entry::Server(_))));
     assert_eq!(file.entry("sub11").unwrap_err().hint.unwrap(), "did you mean `sub1`?");
 }
+
+const HEAD: &str = "open = true\n[[server]]\nname = 'a'\n";
+
+#[test]
+fn offers_are_values_or_programs() {
+    let file = NetworkFile::parse(&format!(
+        "{HEAD}[[server.requestable]]\nname = 'house'\n\
+         value = {{ n = [0x1f, -1, 1.5, true, 'x'] }}\n\
+         [[server.requestable]]\nname = 'load'\ncommand = ['./x', '-v']\noutput = 'json'\n\
+         timeout_s = 0.5\n[[server.command]]\nname = 's.heat'\ndescription = 'heat'\n\
+         permission = 'heating'\ndangerous = true\nparameters = ['celsius:int', 'rooms:text*']\n\
+         command = ['./y']\n[[client]]\nname = 'c'\nparent = 'a'\n[[client.command]]\n\
+         name = 'dim'\nparameters = ['level?']\ncommand = ['z']\n"
+    ))
+    .unwrap();
+    let [house, load, heat] = &file.servers[0].offers[..] else { panic!("{file:?}") };
+    let items = [31.into(), (-1).into(), 1.5.into(), true.into(), "x".into()];
+    let wanted = ltn::Value::map([("n", ltn::Value::List(items.to_vec()))]);
+    assert_eq!(house.offered, Offered::Value(wanted));
+    let program = load.program().unwrap();
+    assert_eq!((program.command.join(" "), program.timeout.as_millis()), ("./x -v".into(), 500));
+    assert_eq!(program.output, crate::programs::OutputKind::Json);
+    let Offered::Command(spec, program) = &heat.offered else { panic!("{heat:?}") };
+    assert_eq!(spec.usage(), "s.heat(celsius[, rooms, …])");
+    assert_eq!((spec.permission.as_str(), spec.dangerous), ("heating", true));
+    assert_eq!(program.timeout.as_secs(), 10);
+    assert_eq!(file.clients[0].offers[0].shown(), "the command `dim`");
+}
+
+#[test]
+fn an_offer_that_makes_no_sense_is_told_with_its_line() {
+    let requestable = "[[server.requestable]]\nname = 'x'\n";
+    let command = "[[server.command]]\nname = 's.x'\ncommand = ['x']\n";
+    for (text, line, part) in [
+        (requestable.to_owned(), 4, "`x` has no `value` and no `command`"),
+        (format!("{requestable}value = 1\ncommand = ['x']\n"), 4, "it can have one of them"),
+        (format!("{requestable}value = 1\ntimeout_s = 1\n"), 4, "`timeout_s` is for programs"),
+        (format!("{requestable}value = 1979-05-27\n"), 6, "`value` is a text, a number"),
+        (format!("{requestable}vlaue = 1\n"), 6, "did you mean `value`?"),
+        (format!("{requestable}command = 'x y'\n"), 6, "`command` is a list of texts in quotes"),
+        (format!("{requestable}command = []\n"), 4, "has no program"),
+        (format!("{requestable}command = ['x']\noutput = 'xml'\n"), 7, "`output` is"),
+        (format!("{requestable}command = ['x']\ntimeout_s = 0\n"), 7, "a number of seconds"),
+        (format!("{requestable}value = 1\n{requestable}value = 2\n"), 7, "line 4 has it too"),
+        ("[[server.requestable]]\nname = 'a b'\nvalue = 1\n".to_owned(), 5, "is no name"),
+        ("[[server.requestable]]\nvalue = 1\n".to_owned(), 4, "has no `name`"),
+        (command.replace("s.x", "x"), 4, "write `s.x`"),
+        (format!("{command}parameters = ['a:float']\n"), 7, "not a `float`"),
+        (format!("{command}parameters = ['a?', 'b']\n"), 4, "a may be left out"),
+        (format!("{command}permission = 'a b'\n"), 7, "`permission` is one word"),
+    ] {
+        let wrong = wrong(&format!("{HEAD}{text}"));
+        assert!(wrong.what.contains(part), "{part}: {}", wrong.what);
+        assert_eq!(wrong.line, Some(line), "{}", wrong.what);
+    }
+}
+
+#[test]
+fn the_example_with_programs_is_a_network_file() {
+    let text = include_str!("../../../../examples/programs.toml");
+    let file = NetworkFile::parse(text).unwrap();
+    assert_eq!((file.servers[0].offers.len(), file.clients[0].offers.len()), (3, 1));
+}

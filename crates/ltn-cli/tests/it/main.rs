@@ -7,6 +7,7 @@ mod console;
 mod demo;
 mod files;
 mod process;
+mod programs;
 mod servers;
 mod visits;
 

@@ -65,6 +65,11 @@ impl Running {
         rest.split(',').next().expect("there is always a first part").to_owned()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Types a line.
     pub(crate) fn type_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("the input has not ended");

@@ -101,6 +101,13 @@ fn joiner_commands() -> Vec<CommandSpec> {
 }
 
 impl NodeState {
+    /// Does every node of this role come with a requestable or command of this name? The program
+    /// cannot offer another one under it.
+    #[must_use]
+    pub fn has_built_in(&self, name: &str) -> bool {
+        self.offers.has_built_in(name)
+    }
+
     pub(super) fn built_in_requestable(&self, now: Moment, name: &str) -> Option<Value> {
         match (name, self.config.role.is_server()) {
             ("PING", _) => Some(Value::from(now.since(self.started).as_secs_f64())),

@@ -2,6 +2,8 @@
 
 mod joining;
 mod lives;
+mod own;
+mod reference;
 mod seed;
 mod starting;
 mod streaming;

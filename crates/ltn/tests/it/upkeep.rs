@@ -327,9 +327,12 @@ async fn a_log_is_stored_by_name_inside_its_directory_only() {
     let stored = text(&lamp, "s.storelog", vec!["monday.jsonl".into()]).await;
     assert_eq!(stored, "the log is stored as monday.jsonl");
     assert!(directory.read("monday.jsonl").contains("lamp joined as a client"));
-    for bad in ["../monday.jsonl", "..", "/tmp/x", "a/b", "a\\b", "monday.jsonl"] {
+    let again = run(&lamp, "s.storelog", vec!["monday.jsonl".into()]).await.unwrap_err();
+    assert!(matches!(again, TalkError::Failed(_)), "{again}");
+    for bad in ["../monday.jsonl", "..", "/tmp/x", "a/b", "a\\b"] {
         let error = run(&lamp, "s.storelog", vec![bad.into()]).await.unwrap_err();
-        assert!(matches!(error, TalkError::Failed(_)), "{bad}: {error}");
+        let kind = RefusalKind::BadArguments;
+        assert!(matches!(&error, TalkError::Refused(r) if r.kind == kind), "{bad}: {error}");
     }
     let named = text(&lamp, "s.storelog", vec![]).await;
     let name = named.strip_prefix("the log is stored as ").unwrap();

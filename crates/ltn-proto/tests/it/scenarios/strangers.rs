@@ -203,6 +203,33 @@ fn a_hello_of_garbage_or_of_another_version_is_refused() {
 }
 
 #[test]
+fn a_hello_with_escapes_a_newline_or_a_word_of_the_network_as_name_gets_another() {
+    let mut network = network(54);
+    let tap = Tap::on(&mut network);
+    let main = network.add(Role::MainServer, "");
+    let client = network.add(Role::Client, "client");
+    joins(&mut network, client, main);
+    let hello = tap.last(main, Kind::HELLO).expect("somebody said hello").payload;
+    let at = hello.windows(6).position(|part| part == b"client").expect("it says its name");
+    for name in ["\u{1b}[31mx", "two\nli", "a\r\n\tbc", "\0\0\0\0\0\0", "higher"] {
+        let stranger = network.add_puppet();
+        network.connect_puppet(stranger, main);
+        let mut frame = spoken(&network, stranger, main, Kind::HELLO);
+        let mut payload = hello.to_vec();
+        payload[at..at + 6].copy_from_slice(name.as_bytes());
+        frame.payload = Bytes::from(payload);
+        assert!(network.inject(stranger, main, frame));
+        network.run_for(SECOND);
+        let welcome = tap.last(stranger, Kind::WELCOME).expect("a bad name keeps nobody out");
+        let said = String::from_utf8_lossy(&welcome.payload).into_owned();
+        let given = format!("unnamed_{}", network.id(stranger).short());
+        assert!(said.contains(&given), "{name:?}: {said:?}");
+        assert!(!said.contains(name) || name == "higher", "{name:?}: {said:?}");
+    }
+    assert_eq!(network.send(client, "/", "all well"), Outcome::Delivered);
+}
+
+#[test]
 fn a_stranger_that_says_nothing_is_not_kept() {
     let mut network = network(52);
     let main = network.add(Role::MainServer, "");
