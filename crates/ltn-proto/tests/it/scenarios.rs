@@ -3,6 +3,7 @@
 
 mod claims;
 mod commands;
+mod durable;
 mod moving;
 mod seed;
 mod services;
