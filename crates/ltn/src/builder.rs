@@ -257,8 +257,8 @@ impl NodeBuilder {
     /// Starts the node.
     ///
     /// # Errors
-    /// Says what is missing (a mode), what cannot be (a name, an address), which ports were tried in
-    /// vain, or why the state directory cannot be used.
+    /// Says what is missing (a mode), what cannot be (a name, an address), which ports were tried
+    /// in vain, or why the state directory cannot be used.
     pub async fn start(self) -> Result<Node, StartError> {
         if self.mode == Mode::NotSaid {
             return Err(StartError::NoMode);

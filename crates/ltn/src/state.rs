@@ -42,8 +42,8 @@ pub(crate) struct Owner<'a> {
     pub(crate) name: &'a str,
 }
 
-/// What is in a state directory, one line for each thing, if all of it is as it was written. No node
-/// is started, and nothing but the lock is touched while it is looked at.
+/// What is in a state directory, one line for each thing, if all of it is as it was written. No
+/// node is started, and nothing but the lock is touched while it is looked at.
 ///
 /// # Errors
 /// Says why no node can start with it; [`StateError::InUse`] if one runs with it.

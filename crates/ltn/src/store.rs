@@ -46,6 +46,9 @@ impl Shelf {
     }
 }
 
+/// A key and its bytes.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
 /// One entry that changes: its new bytes, or `None` to take it away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -161,7 +164,7 @@ impl Store {
     }
 
     /// Every entry of a shelf, by its key.
-    pub(crate) fn all(&self, shelf: Shelf) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(crate) fn all(&self, shelf: Shelf) -> Result<Vec<Entry>, StoreError> {
         let reading = self.database.begin_read().map_err(StoreError::new)?;
         let table = reading.open_table(shelf.table()).map_err(StoreError::new)?;
         let mut entries = Vec::new();

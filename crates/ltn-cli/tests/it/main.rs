@@ -9,6 +9,7 @@ mod files;
 mod process;
 mod programs;
 mod servers;
+mod state;
 mod visits;
 
 #[test]

@@ -214,11 +214,8 @@ impl NodeState {
     /// A write is done. If it was the new parent's, its place is taken now and the old one left:
     /// whoever loses power here comes back to a parent that knows it.
     pub(super) fn on_persisted(&mut self, now: Moment, write: WriteId, done: Result<(), String>) {
-        let is_it = |c: &Box<Committing>| c.write == write;
-        let attempt = self.uplink.attempt.as_mut();
-        let Some(attempt) = attempt.filter(|a| a.committing.as_ref().is_some_and(is_it)) else {
-            return;
-        };
+        let is_it = |a: &Attempt| a.committing.as_ref().is_some_and(|c| c.write == write);
+        let Some(attempt) = self.uplink.attempt.as_mut().filter(|a| is_it(a)) else { return };
         let wish = attempt.wish;
         match (done, attempt.committing.take()) {
             (Ok(()), Some(committing)) => self.take_place(now, *committing, wish),

@@ -1,5 +1,4 @@
 //! Directories for tests, gone when the test is over.
-#![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
+//! What becomes of state directories: the same node again, or one clear refusal.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
+//! What the store promises, whoever fills it.
 
 use super::*;
 use crate::state::testing::Place;

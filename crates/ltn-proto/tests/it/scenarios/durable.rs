@@ -40,11 +40,11 @@ fn cut_in_the_middle_of_a_move(seed: u64, micros: u64, mutant: Option<Mutant>) -
     };
     let left = was_told(&network, old, is_leaving);
     let kept = network.on_disk(node).expect("it has joined before").clone();
-    let on_disk = network.host_of(kept.id).unwrap();
+    let on_disk = network.host_of(kept.id).expect("it is one of them");
     network.restart(node, SECOND);
     network.run_for(60 * SECOND);
     let parent = network.snapshot(node).parent.expect("it is back");
-    Cut { left, arrived, on_disk, back_at: network.host_of(parent).unwrap() }
+    Cut { left, arrived, on_disk, back_at: network.host_of(parent).expect("it is one of them") }
 }
 
 #[test]
