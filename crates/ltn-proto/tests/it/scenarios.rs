@@ -5,6 +5,7 @@ mod claims;
 mod commands;
 mod durable;
 mod moving;
+mod people;
 mod seed;
 mod services;
 mod strangers;
