@@ -5,7 +5,7 @@
 //! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
 //! what this node asks of others, `locating.rs` who is meant, `answering.rs` what others ask of it,
 //! `builtin.rs`, `running.rs` and `ordering.rs` the commands that come with every node,
-//! `serving.rs` its periodic routines, `picture.rs` what it tells of itself.
+//! `serving.rs` its periodic routines, `sleeping.rs` what a sleep of its machine changes, `picture.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
@@ -20,6 +20,7 @@ mod picture;
 mod routing;
 mod running;
 mod serving;
+mod sleeping;
 
 pub use routing::StreamHop;
 
@@ -202,6 +203,7 @@ impl NodeState {
             }
             Input::Op(op) => self.on_op(now, op),
             Input::Persisted { write, done } => self.on_persisted(now, write, done),
+            Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }
         self.notice_changed_offers(now);

@@ -7,6 +7,7 @@ mod durable;
 mod moving;
 mod seed;
 mod services;
+mod sleeping;
 mod strangers;
 mod talking;
 mod trouble;
