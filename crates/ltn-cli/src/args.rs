@@ -225,8 +225,11 @@ pub(crate) struct ClientArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct VisitArgs {
     /// Any server of the network: 4000 or 127.0.0.1:4000.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) to: String,
+    #[arg(long, value_name = "ADDR", required_unless_present = "state")]
+    pub(crate) to: Option<String>,
+    /// In place of an address: through the node that runs with this state directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// JSON instead of text.

@@ -8,6 +8,7 @@ mod moving;
 mod people;
 mod seed;
 mod services;
+mod sleeping;
 mod strangers;
 mod talking;
 mod trouble;
