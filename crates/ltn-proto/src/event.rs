@@ -4,6 +4,8 @@
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
+mod wishes;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +20,8 @@ use crate::outcome::{CloseReason, Outcome, Refusal, RollCallEntry};
 use crate::path::{NodePath, Target};
 use crate::role::Role;
 use crate::value::Value;
+
+pub use wishes::ServiceWish;
 
 /// What can happen to a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -280,36 +284,6 @@ pub enum Op {
     Stop {
         /// Come back at once?
         restart: bool,
-    },
-}
-
-/// What the program on this node can want of its services.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceWish {
-    /// Have this service from now on, in place of an earlier one of the program's of this name. It
-    /// is due at once.
-    Keep {
-        /// What it is called.
-        name: String,
-        /// How often it runs.
-        interval: Duration,
-    },
-    /// Have this service of the program's no longer.
-    Remove {
-        /// Which one.
-        name: String,
-    },
-    /// Switch services on or off.
-    Enable {
-        /// Which one; `None` for all.
-        name: Option<String>,
-        /// On or off?
-        enabled: bool,
-    },
-    /// Run this service now, whether it is due or enabled or not.
-    RunNow {
-        /// Which one.
-        name: String,
     },
 }
 

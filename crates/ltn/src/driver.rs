@@ -19,8 +19,8 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Durable, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output,
-    Refusal, RefusalKind, WriteId,
+    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
+    RefusalKind,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};

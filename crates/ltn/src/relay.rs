@@ -46,7 +46,7 @@ async fn keep(
                 Err(RecvError::Closed) => return,
             },
             Some(_) = guests.join_next() => {}
-            accepted = acceptor.accept(), if guests.len() < GUESTS_MAX => match (accepted, &server) {
+            guest = acceptor.accept(), if guests.len() < GUESTS_MAX => match (guest, &server) {
                 (Ok(guest), Some(to)) => {
                     guests.spawn(pass_on(carriers.clone(), guest, to.clone()));
                 }

@@ -31,8 +31,8 @@ impl Driver {
     }
 
     /// Sets the timer, unless it rings early enough anyway: most turns only push deadlines back,
-    /// and a timer that rings for nothing is cheaper than one that is set in every turn. Timers stand
-    /// still while the machine sleeps, so no one is set for later than [`GLANCE`].
+    /// and a timer that rings for nothing is cheaper than one that is set in every turn. Timers
+    /// stand still while the machine sleeps, so no one is set for later than [`GLANCE`].
     pub(super) fn arm(&mut self) {
         let Some(due) = self.mind.poll_timeout() else { return };
         let due = due.min(self.now + GLANCE);

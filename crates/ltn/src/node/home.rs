@@ -40,8 +40,8 @@ impl Node {
         }
     }
 
-    /// Joins the node that this one stands beside ([`crate::NodeBuilder::beside`]) through its local
-    /// door; where that is a client, its higher server.
+    /// Joins the node that this one stands beside ([`crate::NodeBuilder::beside`]) through its
+    /// local door; where that is a client, its higher server.
     ///
     /// # Errors
     /// [`ConnectError::NoServer`] if no node runs with that directory, or it is a client that has
