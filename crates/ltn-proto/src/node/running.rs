@@ -34,7 +34,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn text(&self, index: usize) -> String {
+    pub(super) fn text(&self, index: usize) -> String {
         self.arguments.get(index).map(Value::to_string).unwrap_or_default()
     }
 }
@@ -65,7 +65,7 @@ impl NodeState {
         Deed { actor: run.actor, command: command.to_owned(), arguments: run.arguments.clone() }
     }
 
-    fn offer_token(
+    pub(super) fn offer_token(
         &mut self,
         now: Moment,
         command: &str,
@@ -79,7 +79,12 @@ impl NodeState {
     }
 
     /// The targets that the token was given for; answers with a refusal if it does not work.
-    fn take_token(&mut self, now: Moment, command: &str, run: &Run) -> Option<Vec<NodeId>> {
+    pub(super) fn take_token(
+        &mut self,
+        now: Moment,
+        command: &str,
+        run: &Run,
+    ) -> Option<Vec<NodeId>> {
         let token = run.token?;
         let taken = self.confirmations.take(token, &Self::deed(command, run), now);
         if taken.is_none() {
@@ -88,7 +93,7 @@ impl NodeState {
         taken
     }
 
-    fn refuse(&mut self, now: Moment, run: &Run, kind: RefusalKind, text: &str) {
+    pub(super) fn refuse(&mut self, now: Moment, run: &Run, kind: RefusalKind, text: &str) {
         self.answer_with(now, run.inbound, Outcome::Refused(Refusal::new(kind, text)));
     }
 
@@ -112,6 +117,7 @@ impl NodeState {
                 self.reply_text(now, &run, text);
             }
             "connect" => self.go_to(now, &run, Address::new(&run.text(0))),
+            "move" => self.move_by_command(now, &run),
             "disconnect" => {
                 let text = format!("{} leaves", self.name);
                 self.reply_text(now, &run, text);
@@ -255,7 +261,7 @@ impl NodeState {
         Ok(id)
     }
 
-    fn still_below(&self, refusal: Refusal) -> Refusal {
+    pub(super) fn still_below(&self, refusal: Refusal) -> Refusal {
         match &self.uplink.parent {
             Some(parent) => {
                 let (me, above) = (&self.name, &parent.name);
