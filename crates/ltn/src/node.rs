@@ -4,6 +4,7 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod moving;
+mod people;
 mod upkeep;
 
 pub use moving::MovePlan;

@@ -66,7 +66,7 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::Busy, text));
         }
         let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        let under: Target = run.text(0).parse().map_err(|error| bad(format!("{error}")))?;
+        let under: Target = run.raw_text(0).parse().map_err(|error| bad(format!("{error}")))?;
         let return_after = match run.arguments.get(1) {
             None | Some(Value::Null) => None,
             Some(value) => Some(seconds(value).ok_or_else(|| {

@@ -5,6 +5,7 @@ mod claims;
 mod commands;
 mod moves;
 mod moving;
+mod people;
 mod seed;
 mod services;
 mod strangers;
