@@ -4,8 +4,8 @@
 
 use super::NodeState;
 use crate::address::Address;
-use crate::body::{self, Hello, Place, Register, Welcome};
-use crate::durable::{Durable, KeptParent, WriteId};
+use crate::body::{self, Hello, Place, Welcome};
+use crate::durable::{Durable, KeptParent};
 use crate::event::{Event, Output};
 use crate::frame::{Kind, PROTOCOL_VERSION};
 use crate::id::{DialId, LinkId, NodeId, OpId};
@@ -14,7 +14,7 @@ use crate::links::{Answer, ExpectWelcome, Misbehaved, Phase};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
 use crate::text::sanitise_line;
-use crate::uplink::{Attempt, Committing, Parent, Retry, Wish};
+use crate::uplink::{Attempt, Committing, Parent, Retry, Trial, Wish};
 use crate::value::Value;
 
 impl NodeState {
@@ -90,7 +90,9 @@ impl NodeState {
             let refused = Outcome::Refused(refusal.clone());
             match wish {
                 Wish::Op { op, .. } => self.event(Event::Ended { op, outcome: refused }),
-                Wish::Command(inbound) => self.answer_with(now, inbound, refused),
+                Wish::Command(inbound) | Wish::Move { inbound, .. } => {
+                    self.answer_with(now, inbound, refused);
+                }
                 Wish::Return => {}
             }
         }
@@ -102,7 +104,8 @@ impl NodeState {
             return;
         };
         attempt.link = Some(link);
-        let to = attempt.to.clone();
+        let attempt = attempt.clone();
+        let to = attempt.to;
         if peer == self.config.id {
             let text = format!("{to} is the address of {} itself", self.name);
             self.attempt_failed(now, RefusalKind::OwnAddress, &text);
@@ -112,6 +115,11 @@ impl NodeState {
         } else if let Some(parent) = self.uplink.parent.as_ref().filter(|p| p.id == peer) {
             let text = format!("{} is already joined to {}", self.name, parent.name);
             self.attempt_failed(now, RefusalKind::NotPossible, &text);
+        } else if let Wish::Move { under, .. } = attempt.wish
+            && under != peer
+        {
+            let text = format!("another server than {under} answers at {to}");
+            self.attempt_failed(now, RefusalKind::NotPossible, &text);
         } else {
             self.attempts += 1;
             let hello = self.hello();
@@ -119,7 +127,7 @@ impl NodeState {
         }
     }
 
-    fn hello(&self) -> Hello {
+    pub(super) fn hello(&self) -> Hello {
         Hello {
             version: PROTOCOL_VERSION,
             role: self.config.role,
@@ -204,73 +212,12 @@ impl NodeState {
         Ok(())
     }
 
-    fn persist(&mut self, what: Durable) -> WriteId {
-        self.writes += 1;
-        let write = WriteId(self.writes);
-        self.outputs.push_back(Output::Persist { write, what });
-        write
-    }
-
-    /// A write is done. If it was the new parent's, its place is taken now and the old one left:
-    /// whoever loses power here comes back to a parent that knows it.
-    pub(super) fn on_persisted(&mut self, now: Moment, write: WriteId, done: Result<(), String>) {
-        let is_it = |a: &Attempt| a.committing.as_ref().is_some_and(|c| c.write == write);
-        let Some(attempt) = self.uplink.attempt.as_mut().filter(|a| is_it(a)) else { return };
-        let wish = attempt.wish;
-        match (done, attempt.committing.take()) {
-            (Ok(()), Some(committing)) => self.take_place(now, *committing, wish),
-            (Err(why), _) => {
-                let text = format!("the new higher server could not be written down: {why}");
-                self.attempt_failed(now, RefusalKind::NotPossible, &text);
-            }
-            (Ok(()), None) => {}
-        }
-    }
-
-    fn take_place(&mut self, now: Moment, committing: Committing, wish: Wish) {
-        let Committing { parent, kept, welcome, .. } = committing;
-        let link = parent.link;
-        self.uplink.kept = Some(kept);
-        self.edition += 1;
-        self.links.register_parent(link);
-        self.watch_link(now, link);
-        let old = self.uplink.succeed(parent.clone());
-        let register = Register { edition: self.edition, metadata: self.metadata_that_fits() };
-        self.say(link, Kind::REGISTER, body::write(&register));
-        self.changes.clear();
-        self.tell_everything(now);
-        if let Some(old) = old {
-            self.requests.relink(old.link, link);
-            self.drain_link(now, old.link);
-        }
-        let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
-        if let Some(name) = &name {
-            self.name = name.clone();
-        }
-        self.event(Event::Connected {
-            parent: parent.id,
-            parent_name: parent.name.clone(),
-            address: parent.address.clone(),
-            name,
-            name_reason: name_reason.map(|reason| sanitise_line(&reason)),
-            metadata,
-            admin,
-        });
-        self.set_place(now, place);
-        self.wish_came_true(now, wish, &parent);
-    }
-
-    /// An attempt leads nowhere: its link goes, and what is written stays what it was.
-    fn drop_attempt(&mut self, now: Moment, attempt: &Attempt) {
-        if attempt.committing.is_some() {
-            self.persist(Durable::Parent(self.uplink.kept.clone()));
-        }
-        if let Some(link) = attempt.link {
-            self.close_link(now, link, CloseReason::Leaving, "not joining");
-        }
-    }
-
-    fn wish_came_true(&mut self, now: Moment, wish: Wish, parent: &Parent) {
+    pub(super) fn wish_came_true(
+        &mut self,
+        now: Moment,
+        wish: Wish,
+        (parent, old): (&Parent, Option<Parent>),
+    ) {
         match wish {
             Wish::Op { op, .. } => {
                 self.event(Event::Ended { op, outcome: Outcome::Reply(Value::Null) });
@@ -278,6 +225,15 @@ impl NodeState {
             Wish::Command(inbound) => {
                 let text = format!("{} is joined to {} now", self.name, parent.name);
                 self.answer_with(now, inbound, Outcome::Reply(Value::from(text)));
+            }
+            Wish::Move { inbound, return_after, .. } => {
+                self.uplink.trial =
+                    return_after.zip(old).map(|(time, former)| Trial { until: now + time, former });
+                let path = self.path().to_string();
+                let text = format!("{} is joined to {} now, at {path}", self.name, parent.name);
+                let moved = [("path", path), ("text", text)];
+                let moved = Value::map(moved.map(|(key, text)| (key, Value::from(text))));
+                self.answer_with(now, inbound, Outcome::Reply(moved));
             }
             Wish::Return => {}
         }
@@ -298,7 +254,7 @@ impl NodeState {
             Wish::Op { op, persist: false } => {
                 self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
             }
-            Wish::Command(inbound) => {
+            Wish::Command(inbound) | Wish::Move { inbound, .. } => {
                 let kept = match &self.uplink.parent {
                     Some(parent) => {
                         format!("; {} keeps its place below {}", self.name, parent.name)
@@ -344,7 +300,12 @@ impl NodeState {
     /// The parent is gone: this node is the top of a fragment now.
     pub(super) fn on_parent_lost(&mut self, now: Moment, reason: CloseReason, text: &str) {
         let Some(parent) = self.uplink.parent.take() else { return };
-        self.uplink.home = reason.invites_return().then(|| parent.address.clone());
+        let trial = self.uplink.trial.take().filter(|trial| now < trial.until);
+        let trial = trial.filter(|_| self.stopping.is_none());
+        self.uplink.home = match &trial {
+            Some(trial) => Some(trial.former.address.clone()),
+            None => reason.invites_return().then(|| parent.address.clone()),
+        };
         let returning = self.uplink.home.is_some() && self.stopping.is_none();
         self.changes.clear();
         self.known.forget_all();
@@ -363,10 +324,24 @@ impl NodeState {
             self.set_place(now, adrift);
         }
         self.roll_call_lost_its_giver(now, parent.id);
+        if let Some(trial) = trial {
+            return self.move_back(now, &parent, trial.former);
+        }
         // A search by hand that is under way goes on; it ends with a parent, too.
         let searching = self.uplink.attempt.is_some() || self.uplink.retry.is_some();
         if returning && !searching {
             self.schedule_retry(now, parent.address, Wish::Return, &reason.to_string());
+        }
+    }
+
+    /// The new parent was lost so soon that the move is taken back.
+    fn move_back(&mut self, now: Moment, lost: &Parent, former: Parent) {
+        let (lost, to) = (lost.name.clone(), former.name);
+        let address = former.address;
+        self.event(Event::MovingBack { lost, to, address: address.clone() });
+        let by_hand = self.uplink.attempt.as_ref().is_some_and(|a| a.wish != Wish::Return);
+        if !by_hand {
+            self.connect(now, address, Wish::Return);
         }
     }
 
@@ -378,6 +353,7 @@ impl NodeState {
     /// Leaves the parent for good and stops looking for one.
     pub(super) fn leave_parent(&mut self, now: Moment, text: &str) {
         self.give_up_search(now, &Refusal::new(RefusalKind::NotPossible, text));
+        self.uplink.trial = None;
         if let Some(parent) = &self.uplink.parent {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }

@@ -4,6 +4,7 @@
 mod claims;
 mod commands;
 mod durable;
+mod moves;
 mod moving;
 mod people;
 mod seed;
