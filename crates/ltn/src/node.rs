@@ -3,6 +3,7 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod offered;
 mod upkeep;
 
 use std::future::Future;
