@@ -9,6 +9,7 @@ mod files;
 mod process;
 mod programs;
 mod servers;
+mod terminal;
 mod visits;
 
 #[test]
