@@ -3,6 +3,7 @@
 mod joining;
 mod lives;
 mod own;
+mod people;
 mod reference;
 mod seed;
 mod starting;
