@@ -14,6 +14,7 @@
 mod args;
 mod commands;
 mod console;
+mod editor;
 mod logging;
 mod network_file;
 mod output;

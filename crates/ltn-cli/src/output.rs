@@ -22,7 +22,7 @@ use clock::time_of_day;
 use sink::{complain, print};
 
 pub(crate) use reading::value_of_json;
-pub(crate) use sink::is_broken;
+pub(crate) use sink::{hand_over, is_broken, leave_line, take_back};
 
 /// Named values, in the order in which they stand in JSON.
 pub(crate) type Fields<'a> = [(&'a str, Value)];
@@ -65,6 +65,11 @@ impl Output {
     /// Is this a terminal whose cursor can be moved?
     pub(crate) const fn is_terminal(self) -> bool {
         self.terminal
+    }
+
+    /// Are there colours?
+    pub(crate) const fn is_coloured(self) -> bool {
+        self.colour
     }
 
     /// Is JSON wanted?
@@ -244,6 +249,11 @@ impl Output {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+/// Does somebody sit at a keyboard, as far as can be told?
+pub(crate) fn reads_terminal() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// A value for people: its own text where it brings one, else all of it, a map with one line for

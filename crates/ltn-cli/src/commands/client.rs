@@ -1,7 +1,8 @@
 //! `ltn client`: a person, or a script, at a console of the network.
 //!
 //! Lines go out as they are typed; their answers are shown in the order of the lines, and what
-//! arrives meanwhile stands between them. One loop does all the printing.
+//! arrives meanwhile stands between them. One loop does all the printing. At a terminal the lines
+//! are edited; elsewhere they are read as they come.
 
 mod outstanding;
 
@@ -15,6 +16,7 @@ use crate::args::ClientArgs;
 use crate::commands::roll_call;
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
 use crate::console::{self, Typed};
+use crate::editor::{Editor, Prompt};
 use crate::output::{Output, is_broken, readable};
 use crate::settings::{self, OpenMode};
 use crate::trouble::{Ending, Trouble};
@@ -52,21 +54,31 @@ async fn join_and_talk(
     if let Some(reason) = &joined.name_reason {
         output.said(joined.server_name.as_str(), reason);
     }
+    let place = node.snapshot().await.map(|seen| seen.path.to_string());
+    let edited = Editor::start(node, output, &place.unwrap_or_else(|_| name.to_owned()));
+    let (editor, lines) = match edited {
+        Some((editor, lines)) => (Some(editor), lines),
+        None => (None, outstanding::typed_lines()),
+    };
     let console = Console {
         node: node.clone(),
+        prompt: editor.as_ref().map(Editor::prompt),
         output,
         outstanding: Outstanding::default(),
         held: None,
         confirmations: HashMap::new(),
         connected: true,
     };
-    Ok(console.converse(watch, signals, outstanding::typed_lines()).await)
+    let ending = console.converse(watch, signals, lines).await;
+    drop(editor);
+    Ok(ending)
 }
 
 /// One conversation.
 #[derive(Debug)]
 struct Console {
     node: Node,
+    prompt: Option<Prompt>,
     output: Output,
     outstanding: Outstanding<Answered>,
     /// A line that waits for the answer to its twin: only then is it clear whether it confirms.
@@ -135,6 +147,13 @@ impl Console {
             return None;
         }
         show(self.output, None, news);
+        if let (Some(prompt), News::Event(event)) = (&self.prompt, news) {
+            match event {
+                Event::Placed { path, .. } => prompt.set(&path.to_string()),
+                Event::Disconnected { .. } => prompt.set("(no server)"),
+                _ => (),
+            }
+        }
         match news {
             News::Over => Some(Ending::Some),
             News::Event(Event::Connected { .. }) => {

@@ -8,8 +8,12 @@ mod demo;
 mod files;
 mod process;
 mod programs;
+#[cfg(unix)]
+mod pty;
 mod servers;
 mod terminal;
+#[cfg(unix)]
+mod typing;
 mod visits;
 
 #[test]
