@@ -3,9 +3,12 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod moving;
 mod offered;
 mod people;
 mod upkeep;
+
+pub use moving::MovePlan;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
