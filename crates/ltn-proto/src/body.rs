@@ -17,6 +17,7 @@ use crate::name::Name;
 use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
 use crate::path::NodePath;
 use crate::role::Role;
+use crate::statement::Signed;
 use crate::value::Value;
 
 /// A payload that is not what its kind promises.
@@ -114,6 +115,9 @@ pub(crate) struct Register {
     /// What the child tells of itself.
     #[n(1)]
     pub(crate) metadata: Value,
+    /// What it says of its place here.
+    #[n(2)]
+    pub(crate) signed: Option<Signed>,
 }
 
 /// `CLOSE`: why the link is about to end.
@@ -189,6 +193,18 @@ pub(crate) struct Put {
     /// Is all that was known below it void? What is below it now follows.
     #[n(7)]
     pub(crate) fresh: bool,
+    /// What it says itself of all this, as it was signed.
+    #[n(8)]
+    pub(crate) signed: Option<Signed>,
+}
+
+/// `STATEMENT`: what a child says of its place here.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Stated {
+    /// As it was signed.
+    #[n(0)]
+    pub(crate) signed: Signed,
 }
 
 /// A node that is gone, or out of reach.

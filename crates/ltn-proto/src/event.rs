@@ -14,11 +14,12 @@ use crate::address::Address;
 use crate::commands::CommandSpec;
 use crate::durable::{Durable, WriteId};
 use crate::frame::Frame;
-use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
+use crate::id::{DialId, InboundId, LinkId, NodeId, OpId, SigningId};
 use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
 use crate::role::Role;
+use crate::signature::{Purpose, SIGNATURE_BYTES};
 use crate::value::Value;
 
 /// What can happen to a node.
@@ -72,6 +73,13 @@ pub enum Input {
         /// If it could not be written: why, in words.
         done: Result<(), String>,
     },
+    /// The answer to `Output::Sign`. Comes as soon as the outputs are drained, and once for each.
+    Signed {
+        /// What was to be signed.
+        signing: SigningId,
+        /// The signature by this node's key; none if it could not be made.
+        signature: Option<[u8; SIGNATURE_BYTES]>,
+    },
     /// The machine of this node slept and is awake again. Time went on meanwhile, and `now` says
     /// how much; comes before anything that waited.
     Slept,
@@ -110,6 +118,15 @@ pub enum Output {
         write: WriteId,
         /// What.
         what: Durable,
+    },
+    /// Sign this message for this purpose with the key of this node, and answer with `Signed`.
+    Sign {
+        /// The mind's number for it.
+        signing: SigningId,
+        /// What the signature is for; it is part of what is signed.
+        purpose: Purpose,
+        /// What to sign.
+        message: Vec<u8>,
     },
     /// Tell the program on this node.
     Event(Event),

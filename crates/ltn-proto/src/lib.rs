@@ -21,6 +21,8 @@
 //!
 //! let config = NodeConfig {
 //!     id: NodeId::of_public_key(b"the public key of this node"),
+//!     public_key: b"the public key of this node".to_vec(),
+//!     network: None,
 //!     role: Role::MainServer,
 //!     name: None,
 //!     description: String::new(),
@@ -85,10 +87,12 @@ pub mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod snapshot;
+mod statement;
 mod text;
 mod tree;
 mod uplink;
 mod value;
+mod verified;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
@@ -99,7 +103,9 @@ pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output, ServiceWish};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
-pub use id::{BadNetworkId, BadNodeId, DialId, InboundId, LinkId, NetworkId, NodeId, OpId};
+pub use id::{
+    BadNetworkId, BadNodeId, DialId, InboundId, LinkId, NetworkId, NodeId, OpId, SigningId,
+};
 pub use invite::{BadInvite, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret};
 pub use limits::Limits;
 pub use line::{BadLine, Line, parse_line};

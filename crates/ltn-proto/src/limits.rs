@@ -67,6 +67,10 @@ pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
 /// A dead sub-server is shown as stale this long, then forgotten.
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+/// What a node says of its place, in bytes: the longest name, and room for what later versions add.
+pub const STATEMENT_BYTES_MAX: usize = 512;
+/// The nodes that left whose last places a server remembers, so that nobody brings them back.
+pub const ENDED_PLACES_MAX: usize = 4_096;
 /// The grants of one network.
 pub const GRANTS_MAX: usize = 256;
 /// The keys that one network refuses. A revocation is for ever, and a charter fits in one frame.

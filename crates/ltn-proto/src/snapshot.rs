@@ -128,6 +128,8 @@ pub struct Counters {
     pub forwarded: u64,
     /// Frames refused because their source is not below the link they came by.
     pub forged_sources: u64,
+    /// Places that were announced without the word of the node itself.
+    pub unsigned_places: u64,
     /// Frames that nobody could deliver and nobody waited for.
     pub dropped: u64,
     /// Replies that came after their request had ended.

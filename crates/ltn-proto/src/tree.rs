@@ -4,6 +4,8 @@
 //! time-outs, and it trusts its caller to have checked that a change came from the branch it
 //! speaks of.
 
+mod ended;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,6 +15,9 @@ use crate::limits::DEPTH_MAX;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::role::Role;
+use crate::statement::Signed;
+
+use ended::Ended;
 
 /// What is known of one node below.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,11 @@ pub(crate) struct Record {
     pub(crate) address: Option<Address>,
     /// Since when its branch is lost, if it is.
     pub(crate) stale_since: Option<Moment>,
+    /// What it says itself of its place.
+    pub(crate) signed: Signed,
+    /// The name in that, which is what others are told: a new name holds here at once, elsewhere
+    /// when the node has said it.
+    pub(crate) stated_name: Option<Name>,
 }
 
 impl Record {
@@ -44,6 +54,7 @@ pub(crate) struct Tree {
     nodes: BTreeMap<NodeId, Node>,
     children: BTreeMap<NodeId, Children>,
     records_max: usize,
+    ended: Ended,
 }
 
 #[derive(Debug, Clone)]
@@ -87,8 +98,9 @@ pub(crate) enum NotTaken {
 }
 
 impl Tree {
-    pub(crate) const fn new(top: NodeId, records_max: usize) -> Self {
-        Self { top, nodes: BTreeMap::new(), children: BTreeMap::new(), records_max }
+    pub(crate) fn new(top: NodeId, records_max: usize) -> Self {
+        let (nodes, children) = (BTreeMap::new(), BTreeMap::new());
+        Self { top, nodes, children, records_max, ended: Ended::default() }
     }
 
     /// Takes a record; whatever was known of this node before gives way, unless it was newer.
@@ -106,8 +118,10 @@ impl Tree {
         if depth + self.height_below(id) > DEPTH_MAX {
             return Err(NotTaken::TooDeep);
         }
+        if self.is_outdated(id, record.edition) {
+            return Err(NotTaken::Outdated);
+        }
         match self.nodes.get(&id) {
-            Some(known) if known.record.edition > record.edition => return Err(NotTaken::Outdated),
             Some(_) => self.unlink(id),
             None if self.nodes.len() >= self.records_max => return Err(NotTaken::Full),
             None => {}
@@ -129,6 +143,22 @@ impl Tree {
         self.nodes.insert(id, Node { record, branch, depth });
         self.rebranch(id, branch);
         Ok(())
+    }
+
+    /// Is a newer place of this node known, or has this one ended?
+    pub(crate) fn is_outdated(&self, id: NodeId, edition: u64) -> bool {
+        let newer = self.nodes.get(&id).is_some_and(|known| known.record.edition > edition);
+        newer || self.ended.is_over(id, edition)
+    }
+
+    /// Its place is over: whoever tells of it again is not believed. What is below it may be told
+    /// of again, from wherever it goes.
+    pub(crate) fn end(&mut self, id: NodeId) {
+        // The edition that is known here counts, not one that somebody says: else a node could be
+        // kept out for ever.
+        if let Some(edition) = self.get(id).map(|record| record.edition) {
+            self.ended.note(id, edition);
+        }
     }
 
     /// Forgets a node and all below it.
@@ -322,6 +352,8 @@ mod tests {
             edition,
             address: None,
             stale_since: None,
+            signed: Signed::new(Vec::new(), Vec::new(), [0; 64]),
+            stated_name: None,
         }
     }
 
@@ -342,6 +374,17 @@ mod tests {
         assert_eq!(tree.branch_of(id(3)), Some(id(4)));
         assert_eq!(tree.names_to(id(3)).unwrap().len(), 3);
         assert_eq!(tree.put(record(2, 1, "b", 1)), Err(NotTaken::Outdated));
+    }
+
+    #[test]
+    fn a_place_that_is_over_does_not_come_back() {
+        let mut tree = sample();
+        tree.end(id(2));
+        tree.remove(id(2));
+        assert_eq!(tree.put(record(2, 1, "b", 1)), Err(NotTaken::Outdated));
+        tree.put(record(2, 4, "b", 2)).unwrap();
+        tree.put(record(3, 2, "c", 1)).unwrap();
+        assert_eq!(tree.branch_of(id(3)), Some(id(4)), "what was below it comes along");
     }
 
     #[test]

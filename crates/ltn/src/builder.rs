@@ -23,7 +23,7 @@ use crate::relay;
 use crate::services::Services;
 use crate::state::{Keeper, Kept, Owner, State, StateError};
 use crate::streams::Streams;
-use crate::tls::{Identity, Tls, random_bytes};
+use crate::tls::{Signer, open_keys, random_bytes};
 use crate::wake::{WAKES_MAX, Wake, WakeSender};
 
 /// Where servers listen, unless said.
@@ -280,10 +280,9 @@ impl NodeBuilder {
         let name = self.checked_name()?;
         let logs = self.open_logs()?;
         let state = self.open_state().await?;
-        let (id, tls) = match &state {
-            Some(state) => keys(state.identity())?,
-            None => keys(&Identity::throw_away().map_err(no_identity)?)?,
-        };
+        let keys = open_keys(state.as_ref().map(State::identity));
+        let (signer, tls) = keys.map_err(no_identity)?;
+        let id = NodeId::of_public_key(signer.public_key());
         let carriers = self.carriers();
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
         let context =
@@ -304,7 +303,8 @@ impl NodeBuilder {
         let starts = state.as_ref().map_or(1, State::starts);
         facts.kept = keep(state, &facts, wake_sender).await?;
         let self_accepts = self.role.accepts_children();
-        let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
+        let seed = random_bytes().map_err(no_identity)?;
+        let mut config = self.config(&facts, name, (signer.public_key().to_vec(), seed));
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         config.starts = starts;
         let mut listeners: Vec<Listener> = main.into_iter().chain(data).collect();
@@ -312,7 +312,7 @@ impl NodeBuilder {
         if self_accepts && let Some(door) = door.take() {
             listeners.push(Listener::start(door, Serves::LinksAndData, context.clone()));
         }
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, door }))
+        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, door, signer }))
     }
 
     fn carriers(&self) -> Carriers {
@@ -366,10 +366,17 @@ impl NodeBuilder {
             .map_err(|error| StartError::PortInUse { tried: error.tried, source: error.source })
     }
 
-    fn config(self, facts: &Facts, name: Option<Name>, seed: [u8; 32]) -> NodeConfig {
+    fn config(
+        self,
+        facts: &Facts,
+        name: Option<Name>,
+        (public_key, seed): (Vec<u8>, [u8; 32]),
+    ) -> NodeConfig {
         let data_address = facts.data_address.as_ref().and_then(Address::socket_addr);
         NodeConfig {
             id: facts.id,
+            public_key,
+            network: None,
             role: self.role,
             name,
             description: self.description,
@@ -395,6 +402,7 @@ struct Surroundings {
     logs: log::Place,
     /// The local door of a node that takes nobody below it.
     door: Option<Box<dyn Acceptor>>,
+    signer: Signer,
 }
 
 /// The local door, for programs of the same person. A file system that knows no sockets is no
@@ -405,10 +413,6 @@ fn open_door(directory: &Path) -> Option<Box<dyn Acceptor>> {
         tracing::warn!(directory = %directory.display(), %error, "no local door");
     };
     opened.inspect_err(complain).ok()
-}
-
-fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
-    Ok((identity.id(), Tls::open(identity).map_err(no_identity)?))
 }
 
 /// Writes down where this run is reached and lets the thread begin that writes from then on.
@@ -440,7 +444,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs, door } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, door, signer } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -480,6 +484,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         services,
         log,
         keeper,
+        signer,
     });
     tokio::spawn(driver.run());
     node

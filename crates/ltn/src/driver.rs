@@ -12,6 +12,7 @@ mod ask;
 mod joins;
 mod keeping;
 mod restart;
+mod signing;
 mod tasks;
 mod timing;
 
@@ -39,6 +40,7 @@ use crate::notice::NoticeKind;
 use crate::services::{DueRun, Services};
 use crate::state::Keeper;
 use crate::streams::Streams;
+use crate::tls::Signer;
 use crate::wake::Wake;
 use crate::words::{Invocation, Message, Question};
 
@@ -65,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) services: Services,
     pub(crate) log: Log,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) signer: Signer,
 }
 
 /// The owner of one node's mind.
@@ -98,6 +101,8 @@ pub(crate) struct Driver {
     log: Log,
     /// The way to the state directory, if there is one.
     keeper: Option<Keeper>,
+    /// The only one who has this node's key, beside TLS.
+    signer: Signer,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -139,6 +144,7 @@ impl Driver {
             services: parts.services,
             log: parts.log,
             keeper: parts.keeper,
+            signer: parts.signer,
             early: Vec::new(),
             stopped: None,
         }
@@ -361,6 +367,9 @@ impl Driver {
                 }
                 Output::Dial { dial, to } => dial_link(&self.context, dial, to),
                 Output::Persist { write, what } => self.persist(write, what),
+                Output::Sign { signing, purpose, message } => {
+                    self.sign(signing, purpose, &message);
+                }
                 Output::Event(event) => self.on_event(event),
             }
         }

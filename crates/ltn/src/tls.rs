@@ -1,7 +1,7 @@
 //! Who is at the other end, and nobody listens in: TLS 1.3 on top of any carrier.
 //!
 //! This is the only room that knows rustls: this file has the connections, `identity.rs` the keys,
-//! `open.rs` the rules of the open mode. Both ends always show a certificate and prove that the
+//! `signing.rs` signatures that outlast a connection, `open.rs` the rules of the open mode. Both ends always show a certificate and prove that the
 //! key in it is theirs; a node *is* the digest of that key. The kind of connection is agreed by
 //! ALPN, so a stranger that speaks TLS for another purpose is sent away in the handshake. What an
 //! id may do is decided elsewhere.
@@ -25,9 +25,11 @@ use crate::carrier::{Carried, Transport};
 
 mod identity;
 mod open;
+mod signing;
 
 pub(crate) use identity::{Identity, IdentityError};
 use open::{client_config, server_config};
+pub(crate) use signing::Signer;
 
 /// What a connection is for, as the two ends agree by ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +189,20 @@ fn explain(error: &io::Error) -> TlsError {
         }
         other => TlsError::Other(other.to_string()),
     }
+}
+
+/// What a node of the open mode does with its key: signing, and connections. Without one it makes a
+/// key that is stored nowhere.
+pub(crate) fn open_keys(identity: Option<&Identity>) -> Result<(Signer, Tls), IdentityError> {
+    let thrown_away;
+    let identity = match identity {
+        Some(identity) => identity,
+        None => {
+            thrown_away = Identity::throw_away()?;
+            &thrown_away
+        }
+    };
+    Ok((identity.signer()?, Tls::open(identity)?))
 }
 
 /// Randomness for secrets: seeds and tickets.

@@ -1,6 +1,7 @@
 //! Who is let in below this node: the other half of `joining.rs`.
 
 use super::NodeState;
+use super::stating::Claim;
 use crate::address::Address;
 use crate::body::{self, Hello, Place, Register, Ticket, Token, Welcome};
 use crate::event::Event;
@@ -13,6 +14,7 @@ use crate::name::Name;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::role::Role;
+use crate::statement::Unsigned;
 use crate::tree::Record;
 
 /// Tickets that a child gets when it registers: one to park, the others for streams.
@@ -197,7 +199,13 @@ impl NodeState {
             return self.turn_away(now, link, RefusalKind::DuplicateKey, text);
         }
         let ExpectRegister { hello, nonce, name, name_reason } = state;
-        let Register { edition, metadata } = register;
+        let Register { edition, metadata, signed } = register;
+        let claim = Claim { node: peer, parent: self.config.id, role: hello.role, edition };
+        let signed = match self.check_claim(signed, claim) {
+            Ok((signed, stated)) if stated == name => signed,
+            Ok(_) => return self.turn_away_unsigned(now, link, Unsigned::OtherPlace),
+            Err(why) => return self.turn_away_unsigned(now, link, why),
+        };
         let record = Record {
             id: peer,
             parent: self.config.id,
@@ -206,6 +214,8 @@ impl NodeState {
             edition,
             address: hello.address.clone(),
             stale_since: None,
+            signed,
+            stated_name: name.clone(),
         };
         if self.tree.put(record).is_err() {
             self.turn_away(now, link, RefusalKind::Full, "a newer place of this node is known");

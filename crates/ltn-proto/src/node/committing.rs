@@ -8,6 +8,7 @@ use crate::event::{Event, Output};
 use crate::frame::Kind;
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, RefusalKind};
+use crate::statement::Signed;
 use crate::text::sanitise_line;
 use crate::uplink::{Attempt, Committing, Wish};
 
@@ -24,9 +25,8 @@ impl NodeState {
     pub(super) fn on_persisted(&mut self, now: Moment, write: WriteId, done: Result<(), String>) {
         let is_it = |a: &Attempt| a.committing.as_ref().is_some_and(|c| c.write == write);
         let Some(attempt) = self.uplink.attempt.as_mut().filter(|a| is_it(a)) else { return };
-        let wish = attempt.wish;
         match (done, attempt.committing.take()) {
-            (Ok(()), Some(committing)) => self.take_place(now, *committing, wish),
+            (Ok(()), Some(committing)) => self.sign_for_place(*committing),
             (Err(why), _) => {
                 let text = format!("the new higher server could not be written down: {why}");
                 self.attempt_failed(now, RefusalKind::NotPossible, &text);
@@ -35,15 +35,21 @@ impl NodeState {
         }
     }
 
-    fn take_place(&mut self, now: Moment, committing: Committing, wish: Wish) {
+    /// Everything is ready: the node registers there, and leaves where it was.
+    pub(super) fn take_place(
+        &mut self,
+        now: Moment,
+        (committing, wish): (Committing, Wish),
+        (edition, signed): (u64, Signed),
+    ) {
         let Committing { parent, kept, welcome, .. } = committing;
         let link = parent.link;
         self.uplink.kept = Some(kept);
-        self.edition += 1;
         self.links.register_parent(link);
         self.watch_link(now, link);
         let old = self.uplink.succeed(parent.clone());
-        let register = Register { edition: self.edition, metadata: self.metadata_that_fits() };
+        let metadata = self.metadata_that_fits();
+        let register = Register { edition, metadata, signed: Some(signed) };
         self.say(link, Kind::REGISTER, body::write(&register));
         self.changes.clear();
         self.tell_everything(now);

@@ -18,7 +18,7 @@ impl NodeState {
             }
             Ok(node) => {
                 let before = self.call(node);
-                match self.name_child(node, &run.raw_text(0), (now, 0)) {
+                match self.name_child(node, &run.raw_text(0), 0) {
                     Ok(name) => self.reply_text(now, run, format!("{before} is called {name} now")),
                     Err(Refusal { kind, text }) => self.refuse(now, run, kind, &text),
                 }

@@ -140,7 +140,11 @@ impl NodeState {
             }
             Kind::TREE if self.is_server_below(link) => {
                 let body::Tree { changes } = body::read(&frame.payload)?;
-                self.on_tree(now, link, changes);
+                self.on_tree(now, link, changes)?;
+            }
+            Kind::STATEMENT if self.is_child_link(link) => {
+                let body::Stated { signed } = body::read(&frame.payload)?;
+                self.on_stated(now, link, signed)?;
             }
             // A former parent does not know yet that it is one.
             Kind::PLACE | Kind::TICKET | Kind::RENAME if self.links.is_draining(link) => {}
@@ -150,6 +154,7 @@ impl NodeState {
             | Kind::PLACE
             | Kind::TICKET
             | Kind::RENAME
+            | Kind::STATEMENT
             | Kind::TREE) => {
                 return Err(Misbehaved(format!("kind {:#04x} at the wrong time", kind.0)));
             }

@@ -14,8 +14,9 @@ use crate::outcome::CloseReason;
 use crate::path::NodePath;
 use crate::tree::Record;
 
-/// Changes per frame: far below the size of a frame even with the longest names.
-const CHANGES_PER_FRAME: usize = 64;
+/// Changes per frame: below the size of a frame even with the longest names and addresses, and few
+/// enough that checking all their signatures takes no more than some milliseconds.
+pub(super) const CHANGES_PER_FRAME: usize = 32;
 
 impl NodeState {
     /// Where this node is; in a fragment with its last known prefix.
@@ -113,30 +114,39 @@ impl NodeState {
     }
 
     /// What a child says of its subtree.
-    pub(super) fn on_tree(&mut self, now: Moment, link: LinkId, changes: Vec<Change>) {
-        let Some(branch) = self.links.get(link).map(|l| l.peer) else { return };
+    pub(super) fn on_tree(
+        &mut self,
+        now: Moment,
+        link: LinkId,
+        changes: Vec<Change>,
+    ) -> Result<(), Misbehaved> {
+        let Some(branch) = self.links.get(link).map(|l| l.peer) else { return Ok(()) };
         let mut lost = false;
         for change in changes {
             lost |= matches!(change, Change::Gone(_));
             match change {
-                Change::Put(put) => self.take_put(now, branch, put),
+                Change::Put(put) => self.take_put(now, branch, put)?,
                 Change::Gone(gone) => self.take_gone(now, branch, &gone),
             }
         }
         if lost {
             self.after_loss(now);
         }
+        Ok(())
     }
 
-    fn take_put(&mut self, now: Moment, branch: NodeId, put: Put) {
+    fn take_put(&mut self, now: Moment, branch: NodeId, put: Put) -> Result<(), Misbehaved> {
         // A child speaks of what hangs below it, never of itself or of other branches.
         let below_server = self.tree.get(put.parent).is_some_and(|r| r.role.accepts_children());
         let hangs_there = below_server && self.tree.branch_of(put.parent) == Some(branch);
         let is_above_me = self.place.ancestors.iter().any(|ancestor| ancestor.id == put.id);
-        if !hangs_there || put.id == branch || is_above_me {
+        // What is merely late is no lie, and costs no checking.
+        let outdated = self.tree.is_outdated(put.id, put.edition);
+        if !hangs_there || put.id == branch || is_above_me || outdated {
             self.counters.dropped += 1;
-            return;
+            return Ok(());
         }
+        let (signed, stated_name) = self.check_put(&put)?;
         let record = Record {
             id: put.id,
             parent: put.parent,
@@ -145,15 +155,16 @@ impl NodeState {
             edition: put.edition,
             address: put.address,
             stale_since: put.stale_ms.map(|ms| now - std::time::Duration::from_millis(ms)),
+            signed,
+            stated_name,
         };
-        let newer = self.tree.get(put.id).is_none_or(|known| known.edition <= put.edition);
-        if put.fresh && newer {
+        if put.fresh {
             self.tree.clear_below(put.id);
         }
-        let moved_away = self.links.child(put.id).filter(|_| newer);
+        let moved_away = self.links.child(put.id);
         if self.tree.put(record).is_err() {
             self.counters.dropped += 1;
-            return;
+            return Ok(());
         }
         if let Some(edges) = &mut self.edges {
             edges.settle(put.id, put.parent);
@@ -163,6 +174,7 @@ impl NodeState {
             self.close_link(now, link, CloseReason::Replaced, "registered elsewhere");
         }
         self.tell_put(put.id, put.fresh, now);
+        Ok(())
     }
 
     fn take_gone(&mut self, now: Moment, branch: NodeId, gone: &Gone) {
@@ -173,7 +185,13 @@ impl NodeState {
         }
         match gone.stale_ms {
             Some(ms) => self.lose(now, gone.id, now - std::time::Duration::from_millis(ms)),
-            None => self.forget_node(gone.id),
+            None => {
+                // Who was out of reach is only forgotten; who was there has left that place.
+                if known.stale_since.is_none() {
+                    self.tree.end(gone.id);
+                }
+                self.forget_node(gone.id);
+            }
         }
     }
 
@@ -204,6 +222,7 @@ impl NodeState {
         if comes_back {
             self.lose(now, child, now);
         } else {
+            self.tree.end(child);
             self.forget_node(child);
         }
         // Who moved can still answer, from where it is now.
@@ -264,12 +283,14 @@ fn put_of(record: &Record, fresh: bool, now: Moment) -> Put {
     Put {
         id: record.id,
         parent: record.parent,
-        name: record.name.clone(),
+        // Who lost its name to another is listed without one.
+        name: record.name.as_ref().and(record.stated_name.clone()),
         role: record.role,
         edition: record.edition,
         address: record.address.clone(),
         stale_ms: record.stale_since.map(|since| milliseconds(now, since)),
         fresh,
+        signed: Some(record.signed.clone()),
     }
 }
 

@@ -7,8 +7,8 @@
 //! of others, `locating.rs` who is meant, `answering.rs` what others ask of it, `builtin.rs`,
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
 //! routines, `governing.rs` the people on it, `renaming.rs` new names, `sleeping.rs` what a sleep
-//! of its machine changes, `committing.rs` the write before a move, `picture.rs` what it tells of
-//! itself.
+//! of its machine changes, `committing.rs` the write before a move, `stating.rs` what each node
+//! signs of its place, `picture.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
@@ -29,6 +29,7 @@ mod routing;
 mod running;
 mod serving;
 mod sleeping;
+mod stating;
 
 use renaming::NamedBy;
 pub use routing::StreamHop;
@@ -44,7 +45,7 @@ use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
 use crate::fragments::Reassembly;
-use crate::id::{DialId, LinkId, NodeId};
+use crate::id::{DialId, LinkId, NetworkId, NodeId};
 use crate::inbound::Inbound;
 use crate::known::Known;
 use crate::limits::{Limits, STALE_LIFETIME};
@@ -60,14 +61,20 @@ use crate::role::Role;
 use crate::rollcall::RollCall;
 use crate::services::Services;
 use crate::snapshot::Counters;
+use crate::statement::Scheme;
 use crate::tree::Tree;
 use crate::uplink::Uplink;
+use crate::verified::Verified;
 
 /// What a node is made of.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
     /// Who it is.
     pub id: NodeId,
+    /// Its public key (the DER of the `SubjectPublicKeyInfo`), whose digest is the id.
+    pub public_key: Vec<u8>,
+    /// Which network; none in the open mode.
+    pub network: Option<NetworkId>,
     /// What it was configured to be.
     pub role: Role,
     /// The name it wants; without one it is called by its kind and five characters of its id.
@@ -106,12 +113,16 @@ pub struct NodeState {
     name: Name,
     /// Where the parent said that this node is.
     place: Place,
-    /// Counts the places this node took; the highest is the one that holds.
+    /// Counts what this node said of its place; the highest is what holds.
     edition: u64,
     /// Counts the attempts to take one.
     attempts: u64,
     dials: u64,
     writes: u64,
+    signings: u64,
+    /// What this node says of its place and has not signed yet.
+    stating: Vec<stating::Stating>,
+    verified: Verified,
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
@@ -137,6 +148,7 @@ pub struct NodeState {
     stopping: Option<Stopping>,
     next_sweep: Moment,
     counters: Counters,
+    scheme: Scheme,
     #[cfg(feature = "sim")]
     mutant: Option<crate::sim::Mutant>,
 }
@@ -175,6 +187,9 @@ impl NodeState {
             dials: 0,
             // A later life on the same directory never takes an earlier one's answer for its own.
             writes: u64::from(config.starts) << 32,
+            signings: 0,
+            stating: Vec::new(),
+            verified: Verified::new(limits.records),
             links: Links::default(),
             link_deadlines: Deadlines::default(),
             uplink: Uplink::remembering(config.parent.clone()),
@@ -195,6 +210,7 @@ impl NodeState {
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,
             counters: Counters::default(),
+            scheme: Scheme::Ecdsa,
             #[cfg(feature = "sim")]
             mutant: None,
             config,
@@ -218,6 +234,7 @@ impl NodeState {
             }
             Input::Op(op) => self.on_op(now, op),
             Input::Persisted { write, done } => self.on_persisted(now, write, done),
+            Input::Signed { signing, signature } => self.on_signed(now, signing, signature),
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }

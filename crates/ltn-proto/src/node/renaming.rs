@@ -101,7 +101,7 @@ impl NodeState {
         let Some(wanted) = rename.name else {
             return Err(Misbehaved("a wish for a name without one".to_owned()));
         };
-        if let Err(refusal) = self.name_child(child, &wanted, (now, rename.number)) {
+        if let Err(refusal) = self.name_child(child, &wanted, rename.number) {
             let Refusal { kind, text } = refusal;
             let refused = Some(Refused { kind, text });
             let answer = Rename { number: rename.number, name: None, refused };
@@ -115,7 +115,7 @@ impl NodeState {
         &mut self,
         child: NodeId,
         wanted: &str,
-        (now, number): (Moment, u64),
+        number: u64,
     ) -> Result<Name, Refusal> {
         let Some(link) = self.links.child(child) else {
             let text = format!("{} is not joined to {}", self.call(child), self.name);
@@ -134,7 +134,7 @@ impl NodeState {
         if self.tree.put(record).is_err() {
             return Err(Refusal::new(RefusalKind::Busy, "it is on its way to another server"));
         }
-        self.tell_put(child, false, now);
+        // Here it holds at once; servers above are told when the child has said it (`on_stated`).
         let told = Rename { number, name: Some(name.to_string()), refused: None };
         self.say(link, Kind::RENAME, body::write(&told));
         if old.as_ref() != Some(&name) {
@@ -172,6 +172,7 @@ impl NodeState {
             return;
         }
         let old = Some(std::mem::replace(&mut self.name, name.clone()));
+        self.state_new_name();
         // Everybody below has this name in its path.
         let for_children = body::write(&self.place_of_children());
         for (_, link) in self.links.children().collect::<Vec<_>>() {

@@ -121,8 +121,8 @@ impl Network {
     /// Adds a host without a mind: whatever it says is injected, and it hears without a thought.
     pub fn add_puppet(&mut self) -> HostId {
         let puppet = HostId(self.hosts.len());
-        let id = self.make_id(puppet);
-        self.hosts.push(Host::new(id, Role::Client, None, puppet.0));
+        let key = self.make_key(puppet);
+        self.hosts.push(Host::new(key, Role::Client, None, puppet.0));
         puppet
     }
 

@@ -63,10 +63,12 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(id: NodeId, role: Role, name: Option<Name>, number: usize) -> Self {
+    pub(super) fn new(public_key: Vec<u8>, role: Role, name: Option<Name>, number: usize) -> Self {
         let address = role.accepts_children().then(|| Address::new(&format!("sim:{number}")));
         let config = NodeConfig {
-            id,
+            id: NodeId::of_public_key(&public_key),
+            public_key,
+            network: None,
             role,
             name,
             description: "simulated".to_owned(),

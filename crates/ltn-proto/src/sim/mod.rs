@@ -20,9 +20,9 @@
 //! caught). `carry.rs` carries frames and dials, `program.rs` plays the program on each node:
 //! it answers what comes in as a [`Reaction`] says, and keeps the books of what was asked and how
 //! it ended. `verbs.rs` has the short forms for stories (`join`, `send`, `request`, `call`),
-//! `view.rs` what can be seen, `faults.rs` what goes wrong (broken and silently cut links, crashes,
-//! pauses, slow lines) and `draw.rs` a picture for people. Checkers look on as [`Observer`]s and
-//! read the history.
+//! `lies.rs` what liars say, `view.rs` what can be seen, `faults.rs` what goes wrong (broken and
+//! silently cut links, crashes, pauses, slow lines) and `draw.rs` a picture for people. Checkers
+//! look on as [`Observer`]s and read the history.
 //!
 //! Nothing here reads a real clock, sleeps, prints or rolls real dice.
 
@@ -32,6 +32,7 @@ mod draw;
 mod faults;
 mod history;
 mod host;
+mod lies;
 mod mutant;
 mod network;
 mod program;

@@ -5,6 +5,8 @@
 pub enum Mutant {
     /// It believes what a frame from below says of its source.
     NoOriginCheck,
+    /// It believes what a server below says of nodes that did not say so themselves.
+    NoStatementCheck,
     /// It lets a server hang below itself or its own descendants.
     NoCycleCheck,
     /// It sometimes forgets to pass a reply on.

@@ -8,12 +8,14 @@ use crate::address::Address;
 use crate::durable::{Durable, WriteId};
 use crate::event::{Answer, DialError, Input, Op, Output};
 use crate::frame::Frame;
-use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
+use crate::id::{DialId, InboundId, LinkId, OpId};
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::node::{NodeConfig, NodeState};
 use crate::outcome::CloseReason;
 use crate::role::Role;
+use crate::signature::PUBLIC_KEY_BYTES;
+use crate::statement::toy_signature;
 
 use super::faults::Latency;
 use super::history::{History, OpRecord, Record, What};
@@ -161,17 +163,20 @@ impl Network {
         let host = HostId(self.hosts.len());
         let name = (!name.is_empty())
             .then(|| Name::wanted(name).expect("a simulated node has a proper name"));
-        let id = self.make_id(host);
-        let mut machine = Host::new(id, role, name, host.0);
+        let key = self.make_key(host);
+        let mut machine = Host::new(key, role, name, host.0);
         configure(&mut machine.config);
         self.hosts.push(machine);
         self.start(host);
         host
     }
 
-    pub(super) fn make_id(&self, host: HostId) -> NodeId {
+    /// A public key that nobody holds, of the usual length.
+    pub(super) fn make_key(&self, host: HostId) -> Vec<u8> {
         let key = format!("simulated node {} of network {}", host.0, self.network_seed);
-        NodeId::of_public_key(key.as_bytes())
+        let mut key = key.into_bytes();
+        key.resize(PUBLIC_KEY_BYTES, 0);
+        key
     }
 
     /// Lets this broken mind run on every host that starts from now on.
@@ -317,6 +322,7 @@ impl Network {
         machine.config.starts = machine.run;
         machine.config.parent = machine.disk.clone();
         let mut mind = NodeState::new(machine.config.clone(), now);
+        mind.trust_toys();
         if let Some(mutant) = mutant {
             mind.set_mutant(mutant);
         }
@@ -336,6 +342,7 @@ impl Network {
     }
 
     fn drain(&mut self, host: HostId) {
+        let mut signed = Vec::new();
         while let Some(mind) = &mut self.hosts[host.0].mind {
             let Some(output) = mind.poll_output() else { break };
             self.count_step(host);
@@ -344,8 +351,16 @@ impl Network {
                 Output::Close { link, reason } => self.close(host, link, reason),
                 Output::Dial { dial, to } => self.dial(host, dial, to),
                 Output::Persist { write, what } => self.persist(host, write, what),
+                Output::Sign { signing, purpose, message } => {
+                    let key = &self.hosts[host.0].config.public_key;
+                    let signature = Some(toy_signature(key, purpose, &message));
+                    signed.push(Input::Signed { signing, signature });
+                }
                 Output::Event(event) => self.tell_program(host, event),
             }
+        }
+        for input in signed {
+            self.handle(host, input);
         }
         self.set_alarm(host);
     }

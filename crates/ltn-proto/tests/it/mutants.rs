@@ -7,7 +7,7 @@ use crate::model::violation::ViolationKind;
 use crate::model::world::play;
 
 /// A mutant has to be caught within so many seeds.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 100;
 /// Seeds whose sound runs are looked at, to see that it is the mutant that is caught.
 const SOUND: u64 = 10;
 
@@ -27,6 +27,11 @@ fn a_mind_without_origin_check_is_caught() {
 #[test]
 fn a_mind_without_cycle_check_is_caught() {
     assert!(caught(Mutant::NoCycleCheck, ViolationKind::Cycle).is_some());
+}
+
+#[test]
+fn a_mind_that_believes_what_others_say_of_a_node_is_caught() {
+    assert!(caught(Mutant::NoStatementCheck, ViolationKind::WrongTree).is_some());
 }
 
 #[test]

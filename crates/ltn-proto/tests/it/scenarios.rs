@@ -10,6 +10,7 @@ mod people;
 mod seed;
 mod services;
 mod sleeping;
+mod statements;
 mod strangers;
 mod talking;
 mod trouble;

@@ -6,6 +6,8 @@ use ltn_proto::NodeId;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::signing::Signer;
+
 /// Who this node is: a key pair and a certificate that says nothing but the key.
 pub(crate) struct Identity {
     id: NodeId,
@@ -58,6 +60,11 @@ impl Identity {
     /// Its id: the digest of the public key.
     pub(crate) const fn id(&self) -> NodeId {
         self.id
+    }
+
+    /// The way to sign with it.
+    pub(crate) fn signer(&self) -> Result<Signer, IdentityError> {
+        Signer::of_key(self.key.secret_der())
     }
 }
 

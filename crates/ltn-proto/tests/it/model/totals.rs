@@ -36,7 +36,7 @@ pub(crate) const OPERATIONS: [&str; 19] = [
     "order-restart",
 ];
 /// What goes wrong in them.
-pub(crate) const FAULTS: [&str; 8] = [
+pub(crate) const FAULTS: [&str; 9] = [
     "broken-link",
     "silent-cut",
     "one-way-cut",
@@ -45,6 +45,7 @@ pub(crate) const FAULTS: [&str; 8] = [
     "pause",
     "slow-lines",
     "forged-frame",
+    "false-claim",
 ];
 /// How things end.
 pub(crate) const OUTCOMES: [&str; 7] =

@@ -77,6 +77,9 @@ pub(crate) fn lie(world: &mut World) {
     let foreign = |host: &HostId| !truth.is_below(*host, liar);
     let others: Vec<HostId> = world.network.hosts().filter(foreign).collect();
     let Some(victim) = world.random.pick(&others).copied() else { return };
+    if world.network.role(liar).is_server() && world.random.percent(25) {
+        return claim(world, (liar, parent), victim);
+    }
     let sample = world.random.pick(&world.books.borrow().samples).cloned();
     let Some(mut frame) = sample else { return };
     if frame.header.source == world.network.id(victim) {
@@ -85,5 +88,14 @@ pub(crate) fn lie(world: &mut World) {
     frame.header.source = world.network.id(victim);
     if world.network.inject(liar, parent, frame) {
         Totals::count(&mut world.totals.faults, "forged-frame", 1);
+    }
+}
+
+/// A server says that a node of others hangs below it. It is thrown out for that and comes back.
+fn claim(world: &mut World, (liar, parent): (HostId, HostId), victim: HostId) {
+    if world.network.announce(liar, parent, victim) {
+        Totals::count(&mut world.totals.faults, "false-claim", 1);
+        let now = world.network.now();
+        world.books.borrow_mut().disturb(now, now + AFTERMATH);
     }
 }

@@ -208,8 +208,10 @@ fn a_cloned_key_is_refused_while_its_first_holder_lives() {
     let main = network.add(Role::MainServer, "");
     let first = network.add(Role::Client, "card");
     joins(&mut network, first, main);
-    let id = network.id(first);
-    let clone = network.add_with(Role::Client, "card", |config| config.id = id);
+    let (id, key) = (network.id(first), network.config(first).public_key.clone());
+    let clone = network.add_with(Role::Client, "card", |config| {
+        (config.id, config.public_key) = (id, key);
+    });
     // The clone starts as often as it is new: its run has another number.
     network.crash(clone);
     network.restart(clone, SECOND);
