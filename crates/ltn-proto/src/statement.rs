@@ -185,32 +185,22 @@ pub(crate) fn toy_signature(
     signature
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 mod tests {
-    use ring::rand::SystemRandom;
-    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-
     use super::*;
     use crate::signature::public_key_of_point;
 
     struct Node {
-        pair: EcdsaKeyPair,
         public_key: Vec<u8>,
     }
 
     impl Node {
-        fn new() -> Self {
-            let dice = SystemRandom::new();
-            let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-            let document = EcdsaKeyPair::generate_pkcs8(algorithm, &dice).unwrap();
-            let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &dice).unwrap();
-            let public_key = public_key_of_point(pair.public_key().as_ref());
-            Self { pair, public_key }
+        fn new(number: u8) -> Self {
+            Self { public_key: public_key_of_point(&[number; 65]) }
         }
 
         fn sign(&self, purpose: Purpose, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
-            let signed = self.pair.sign(&SystemRandom::new(), &purpose.bytes_to_sign(message));
-            signed.unwrap().as_ref().try_into().unwrap()
+            toy_signature(&self.public_key, purpose, message)
         }
 
         fn says(&self) -> Statement {
@@ -233,12 +223,12 @@ mod tests {
 
     fn checked(signed: &Signed) -> Result<Statement, Unsigned> {
         let read = signed.read(None)?;
-        if signed.is_signed_by(Scheme::Ecdsa) { Ok(read) } else { Err(Unsigned::BadSignature) }
+        if signed.is_signed_by(Scheme::Toy) { Ok(read) } else { Err(Unsigned::BadSignature) }
     }
 
     #[test]
     fn what_a_node_signed_is_believed_after_any_number_of_hops() {
-        let node = Node::new();
+        let node = Node::new(1);
         let mut signed = node.states(&node.says());
         for _ in 0..3 {
             signed = minicbor::decode(&minicbor::to_vec(&signed).unwrap()).unwrap();
@@ -248,7 +238,7 @@ mod tests {
 
     #[test]
     fn nobody_signs_for_another() {
-        let (node, liar) = (Node::new(), Node::new());
+        let (node, liar) = (Node::new(1), Node::new(2));
         let bytes = node.says().to_bytes();
         let by_liar = liar.sign(Purpose::Place, &bytes);
         let with_its_key = Signed::new(bytes.clone(), node.public_key.clone(), by_liar);
@@ -262,7 +252,7 @@ mod tests {
 
     #[test]
     fn no_bit_of_it_can_be_changed() {
-        let node = Node::new();
+        let node = Node::new(1);
         let signed = node.states(&node.says());
         let written = minicbor::to_vec(&signed).unwrap();
         for at in 0..written.len() {
@@ -279,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_statement_is_for_one_network() {
-        let node = Node::new();
+        let node = Node::new(1);
         let home = NetworkId::of_authority_key(b"home");
         let at_home = node.states(&Statement { network: Some(home), ..node.says() });
         assert!(at_home.read(Some(home)).is_ok());
@@ -289,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_longest_statement_fits_and_a_longer_one_is_not_read() {
-        let node = Node::new();
+        let node = Node::new(1);
         let longest = "\u{10400}".repeat(crate::limits::NAME_CHARS_MAX);
         let says = Statement {
             network: Some(NetworkId::from_bytes([1; 32])),
@@ -311,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_a_later_version_adds_is_signed_and_skipped() {
-        let node = Node::new();
+        let node = Node::new(1);
         let mut bytes = node.says().to_bytes();
         bytes[0] += 1;
         bytes.extend([6, 0x61, b'!']);

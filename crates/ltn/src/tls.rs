@@ -1,10 +1,10 @@
 //! Who is at the other end, and nobody listens in: TLS 1.3 on top of any carrier.
 //!
 //! This is the only room that knows rustls: this file has the connections, `identity.rs` the keys,
-//! `signing.rs` signatures that outlast a connection, `open.rs` the rules of the open mode. Both ends always show a certificate and prove that the
-//! key in it is theirs; a node *is* the digest of that key. The kind of connection is agreed by
-//! ALPN, so a stranger that speaks TLS for another purpose is sent away in the handshake. What an
-//! id may do is decided elsewhere.
+//! `signing.rs` signatures that outlast a connection, `open.rs` the rules of the open mode. Both
+//! ends always show a certificate and prove that the key in it is theirs; a node *is* the digest of
+//! that key. The kind of connection is agreed by ALPN, so a stranger that speaks TLS for another
+//! purpose is sent away in the handshake. What an id may do is decided elsewhere.
 
 use std::io;
 use std::pin::Pin;

@@ -16,7 +16,7 @@ use crate::tree::Record;
 
 /// Changes per frame: below the size of a frame even with the longest names and addresses, and few
 /// enough that checking all their signatures takes no more than some milliseconds.
-pub(super) const CHANGES_PER_FRAME: usize = 32;
+const CHANGES_PER_FRAME: usize = 32;
 
 impl NodeState {
     /// Where this node is; in a fragment with its last known prefix.
@@ -296,4 +296,34 @@ fn put_of(record: &Record, fresh: bool, now: Moment) -> Put {
 
 fn milliseconds(now: Moment, since: Moment) -> u64 {
     u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::{ADDRESS_BYTES_MAX, Address};
+    use crate::limits::{FRAME_PAYLOAD_BYTES_MAX, NAME_CHARS_MAX, STATEMENT_BYTES_MAX};
+    use crate::role::Role;
+    use crate::signature::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
+    use crate::statement::Signed;
+
+    #[test]
+    fn the_longest_changes_fit_into_a_frame() {
+        let longest = "\u{10400}".repeat(NAME_CHARS_MAX);
+        let (statement, key) = (vec![0; STATEMENT_BYTES_MAX], vec![0; PUBLIC_KEY_BYTES]);
+        let put = Put {
+            id: NodeId::from_bytes([255; 32]),
+            parent: NodeId::from_bytes([255; 32]),
+            name: Some(Name::known(&longest).unwrap()),
+            role: Role::Session,
+            edition: u64::MAX,
+            address: Some(Address::new(&"x".repeat(ADDRESS_BYTES_MAX))),
+            stale_ms: Some(u64::MAX),
+            fresh: true,
+            signed: Some(Signed::new(statement, key, [255; SIGNATURE_BYTES])),
+        };
+        let changes = vec![Change::Put(put); CHANGES_PER_FRAME];
+        let bytes = body::write(&body::Tree { changes }).len();
+        assert!(bytes <= FRAME_PAYLOAD_BYTES_MAX, "{bytes}");
+    }
 }
