@@ -10,6 +10,8 @@ mod main_server;
 mod move_node;
 mod offering;
 mod ping;
+mod pipe;
+mod receiving;
 mod roll_call;
 mod run;
 mod send;
@@ -36,6 +38,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
+        Verb::Pipe(args) => pipe::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args).await,
     }

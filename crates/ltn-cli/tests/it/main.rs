@@ -9,6 +9,7 @@ mod files;
 mod moves;
 mod process;
 mod programs;
+mod sending;
 mod servers;
 mod visits;
 
