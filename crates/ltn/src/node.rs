@@ -5,6 +5,7 @@
 
 mod data;
 mod moving;
+mod offered;
 mod people;
 mod sockets;
 mod upkeep;

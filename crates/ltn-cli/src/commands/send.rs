@@ -1,32 +1,27 @@
 //! `ltn send`: one text, or one file of any size, to one node.
 
-use std::path::Path;
-use std::time::Duration;
+mod file;
 
-use ltn::{Data, Progress, Receipt, Sending, Target, TransferError};
-use tokio::time::{MissedTickBehavior, interval};
+use std::io::{self, Read};
 
 use crate::args::SendArgs;
-use crate::commands::receiving::in_bytes;
-use crate::commands::visit::{Visitor, visiting};
+use crate::commands::visit::visiting;
 use crate::console;
-use crate::output::Output;
 use crate::trouble::{Ending, Trouble};
 
-/// How often the progress is shown.
-const SHOWN_EVERY: Duration = Duration::from_millis(200);
+/// In place of the text: it is to be read from standard input.
+const STDIN: &str = "-";
+/// More than any message may have is not read: one byte too many is enough to be refused.
+const TEXT_BYTES_MAX: u64 = 1024 * 1024 + 1;
 
 pub(crate) async fn perform(args: &SendArgs) -> Result<Ending, Trouble> {
-    let target = console::target(&args.target)?;
     if let Some(path) = &args.file {
-        let (data, name) = read(path).await?;
-        return visiting(&args.visit, "ltn send TARGET --file FILE", async |visitor| {
-            send_file(visitor, (target, &args.target), data, &name).await
-        })
-        .await;
+        return file::perform(args, path).await;
     }
+    let target = console::target(&args.target)?;
     let text = args.text.as_deref().unwrap_or_default();
     visiting(&args.visit, "ltn send TARGET TEXT", async |visitor| {
+        let text = if text == STDIN { typed()? } else { text.to_owned() };
         let sent = visitor.within(visitor.node.send(target, text)).await;
         sent.map_err(|error| Trouble::talk(&args.target, "the text", &error))?;
         visitor.output.tell(
@@ -38,74 +33,21 @@ pub(crate) async fn perform(args: &SendArgs) -> Result<Ending, Trouble> {
     .await
 }
 
-/// Opens the file before anybody is bothered.
-async fn read(path: &Path) -> Result<(Data, String), Trouble> {
-    let cannot = |why: &str| Trouble::usage(format!("--file {}: {why}", path.display()));
-    let file = tokio::fs::File::open(path).await.map_err(|error| cannot(&error.to_string()))?;
-    let about = file.metadata().await.map_err(|error| cannot(&error.to_string()))?;
-    if about.is_dir() {
-        return Err(cannot("it is a folder"));
-    }
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
-    // A pipe has no size that is known before its end.
-    let size = about.is_file().then_some(about.len());
-    Ok((Data::reader(file, size).named(&name), name))
+/// All of standard input, without the end of its last line. Nothing else happens in this program
+/// meanwhile, so it may wait for it.
+fn typed() -> Result<String, Trouble> {
+    read(io::stdin().lock())
 }
 
-async fn send_file(
-    visitor: &Visitor,
-    (target, shown): (Target, &str),
-    data: Data,
-    name: &str,
-) -> Result<Ending, Trouble> {
-    let sending = visitor.node.start_sending(target, data);
-    let sent = match sending {
-        Ok(sending) => watched(sending, visitor.output, name).await,
-        Err(error) => Err(error),
-    };
-    let receipt = sent.map_err(|error| Trouble::transfer(shown, name, &error))?;
-    visitor.output.tell(
-        &[
-            ("target", shown.into()),
-            ("outcome", "delivered".into()),
-            ("file", name.into()),
-            ("bytes", receipt.bytes.into()),
-            ("blake3", receipt.digest_hex().into()),
-        ],
-        &format!(
-            "delivered to {shown}: {name}, {}, BLAKE3 {}",
-            in_bytes(receipt.bytes),
-            receipt.digest_hex()
-        ),
-    );
-    Ok(Ending::All)
-}
-
-async fn watched(sending: Sending, output: Output, name: &str) -> Result<Receipt, TransferError> {
-    let progress = sending.progress();
-    let mut ticks = interval(SHOWN_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let finished = sending.finished();
-    tokio::pin!(finished);
-    let sent = loop {
-        tokio::select! {
-            sent = &mut finished => break sent,
-            _ = ticks.tick() => output.progress(&far(*progress.borrow(), name)),
-        }
-    };
-    output.progress("");
-    sent
-}
-
-fn far(progress: Progress, name: &str) -> String {
-    let Progress { bytes, total } = progress;
-    match total.filter(|total| *total > 0) {
-        Some(total) => {
-            let percent = (u128::from(bytes) * 100 / u128::from(total)).min(100);
-            format!("{name}: {percent} % of {}", in_bytes(total))
-        }
-        None => format!("{name}: {}", in_bytes(bytes)),
-    }
+fn read(input: impl Read) -> Result<String, Trouble> {
+    let no = |why: &str| Trouble::usage(format!("the text from standard input {why}"));
+    let mut bytes = Vec::new();
+    let read = input.take(TEXT_BYTES_MAX).read_to_end(&mut bytes);
+    read.map_err(|error| no(&format!("cannot be read: {error}; nothing was sent")))?;
+    let mut text = String::from_utf8(bytes).map_err(|_| no("is no UTF-8; nothing was sent"))?;
+    let end = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).len());
+    text.truncate(end.unwrap_or(text.len()));
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -113,12 +55,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_told_in_percent_where_the_size_is_known() {
-        let half = Progress { bytes: 500, total: Some(1_000) };
-        assert_eq!(far(half, "a"), "a: 50 % of 1,000 bytes");
-        assert_eq!(far(Progress { bytes: 7, total: None }, "a"), "a: 7 bytes");
-        assert_eq!(far(Progress { bytes: 0, total: Some(0) }, "a"), "a: 0 bytes");
-        let huge = Progress { bytes: u64::MAX, total: Some(u64::MAX) };
-        assert!(far(huge, "a").starts_with("a: 100 %"));
+    fn one_line_end_goes_and_all_else_stays() {
+        for (input, text) in [("a\nb\n", "a\nb"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("", "")] {
+            assert_eq!(read(input.as_bytes()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_and_what_has_no_end_is_cut_beyond_the_largest_message() {
+        assert!(read(&b"\xff"[..]).unwrap_err().what.contains("no UTF-8; nothing was sent"));
+        let endless = io::repeat(b'x');
+        assert_eq!(read(endless).unwrap().len() as u64, TEXT_BYTES_MAX);
     }
 }

@@ -9,8 +9,13 @@ mod files;
 mod moves;
 mod process;
 mod programs;
+#[cfg(unix)]
+mod pty;
 mod sending;
 mod servers;
+mod terminal;
+#[cfg(unix)]
+mod typing;
 mod visits;
 
 #[test]
