@@ -68,7 +68,10 @@ Example:
     #[command(after_help = "Example:\n  ltn tree --open --to 4000")]
     Tree(TreeArgs),
     /// Send a text to a node and wait until it has it.
-    #[command(after_help = "Example:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000")]
+    #[command(
+        after_help = "Examples:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000\n  \
+                            ltn send 'role=client' 'dinner is ready' --open --to 4000"
+    )]
     Send(SendArgs),
     /// Ask a node for a value that it offers.
     #[command(after_help = "Example:\n  ltn ask /sub1 SERVERDATA --open --to 4000")]
@@ -77,7 +80,8 @@ Example:
     #[command(after_help = "\
 Examples:
   ltn run / 's.listnetwork()' --open --to 4000
-  ltn run / s.shutdownserver sub1 --open --to 4000")]
+  ltn run / s.shutdownserver sub1 --open --to 4000
+  ltn run 'role=server & /**' 's.info()' --open --to 4000")]
     Run(RunArgs),
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
@@ -219,7 +223,7 @@ pub(crate) struct TreeArgs {
 /// `ltn send`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SendArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
     /// What.
     pub(crate) text: String,
@@ -230,7 +234,7 @@ pub(crate) struct SendArgs {
 /// `ltn ask`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AskArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
     /// For what: PING, SERVERDATA, CLIENTDATA, or what the node offers.
     pub(crate) name: String,
@@ -243,7 +247,7 @@ pub(crate) struct AskArgs {
 /// `ltn run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Where: a path (/sub1), a name or an id.
+    /// Where: a path (/sub1), a name, an id, or many ('role=server & /**').
     pub(crate) target: String,
     /// The command: 's.info()' in one word, or a name and arguments.
     pub(crate) command: String,
@@ -260,9 +264,9 @@ pub(crate) struct RunArgs {
 /// `ltn ping`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PingArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
-    /// How often.
+    /// How often; many are pinged once.
     #[arg(long, value_name = "N", default_value = "3",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,

@@ -3,7 +3,7 @@
 //! Text is a message, `s.name(…)` a command, and `@target` in front of either says to whom. On the
 //! wire a text is a text and a command is a command; this is where they part.
 
-use ltn::{IntoTarget, Line, Target, Value};
+use ltn::{IntoTarget, Line, Selector, Target, Value};
 
 use crate::trouble::Trouble;
 
@@ -57,6 +57,11 @@ pub(crate) fn argument(word: &str) -> Value {
 /// Whom a text names.
 pub(crate) fn target(text: &str) -> Result<Target, Trouble> {
     text.into_target().map_err(|why| Trouble::usage(why.to_string()))
+}
+
+/// Whom of many a text names.
+pub(crate) fn selector(text: &str) -> Result<Selector, Trouble> {
+    text.parse().map_err(|why: ltn::BadPath| Trouble::usage(why.to_string()))
 }
 
 fn line(text: &str) -> Result<Line, Trouble> {

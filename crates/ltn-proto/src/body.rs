@@ -3,6 +3,7 @@
 //! All of them are CBOR maps with small numbers as keys, so that a later version can add a key and
 //! an earlier one skips it. This room reads and writes; it decides nothing.
 
+mod selecting;
 mod words;
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
 use crate::path::NodePath;
 use crate::role::Role;
 use crate::value::Value;
+
+pub(crate) use selecting::{Key, Listed, PageMark, Select, Selected, Siblings};
 
 /// A payload that is not what its kind promises.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -73,6 +73,10 @@ impl Kind {
     pub const ORDER_NOTED: Self = Self(0x4e);
     /// A part of a streamed answer; the reply follows.
     pub const PART: Self = Self(0x4f);
+    /// Who fits this pattern? Answered page by page by the first server upwards that holds all.
+    pub const SELECT: Self = Self(0x50);
+    /// A page of the answer to [`Kind::SELECT`].
+    pub const SELECTED: Self = Self(0x51);
 
     /// Is it passed on by its destination?
     #[must_use]

@@ -59,6 +59,7 @@ mod event;
 mod expiring;
 mod fragments;
 pub mod frame;
+mod gatherings;
 mod id;
 mod inbound;
 mod known;
@@ -76,6 +77,7 @@ mod random;
 mod requests;
 mod role;
 mod rollcall;
+mod selector;
 mod services;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -89,7 +91,10 @@ pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
-pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output, ServiceWish};
+pub use event::{
+    Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, ManyEvent, ManyOp,
+    Op, Output, ServiceWish, Whom, Wording,
+};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
 pub use id::{BadNodeId, DialId, InboundId, LinkId, NodeId, OpId};
@@ -105,6 +110,7 @@ pub use outcome::{
 pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
+pub use selector::{Pattern, RoleWord, Segment, Selector};
 pub use snapshot::{Counters, ServiceStatus, Snapshot, TreeNode};
 pub use text::{sanitise, sanitise_line, shorten};
 pub use value::{BadValue, Value};

@@ -43,6 +43,16 @@ pub const KNOWN_PLACES_MAX: usize = 1_024;
 pub const KNOWN_PLACE_LIFETIME: Duration = Duration::from_secs(2);
 /// The candidates that an error lists for a name that fits several nodes.
 pub const CANDIDATES_MAX: usize = 8;
+/// Roll calls and lists that one node may have under way.
+pub const GATHERINGS_MAX: usize = 64;
+/// The nodes that one roll call asks at a time; who is slow stops counting after a second.
+pub const GATHER_WINDOW: usize = 256;
+/// The questions of one roll call that may be open, the slow ones included.
+pub const GATHER_OPEN_MAX: usize = 1_024;
+/// The answers of one roll call, given and awaited, that the program has not looked at.
+pub const GATHER_UNTAKEN_MAX: usize = 1_024;
+/// The names that are compared with one that nobody has, to find what was meant.
+pub const SIMILAR_NAMES_MAX: usize = 512;
 /// Messages that are being put together from frames at one time, and their bytes together.
 pub const REASSEMBLIES_MAX: usize = 64;
 /// The bytes that all messages being put together may take.

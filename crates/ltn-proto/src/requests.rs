@@ -27,6 +27,12 @@ pub(crate) enum Origin {
     Relay(InboundId),
     /// The mind itself, to answer this question with the time it took.
     Stopwatch(InboundId),
+    /// The mind itself, for a roll call: this is one of many.
+    Gathered { op: OpId, id: NodeId, path: NodePath },
+    /// The mind itself, for a roll call: who is meant?
+    Named(OpId),
+    /// The mind itself, for a roll call or list: the next page.
+    Page(OpId),
 }
 
 /// How far it has come.

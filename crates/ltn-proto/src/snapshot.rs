@@ -111,6 +111,8 @@ pub struct TreeNode {
     pub path: NodePath,
     /// What it was configured to be.
     pub role: Role,
+    /// Which of its places this is: a higher number is a newer place.
+    pub edition: u64,
     /// Where it listens, if it does.
     pub address: Option<Address>,
     /// For how long nothing was heard of it, if its branch is lost.

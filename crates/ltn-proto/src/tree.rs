@@ -4,6 +4,8 @@
 //! time-outs, and it trusts its caller to have checked that a change came from the branch it
 //! speaks of.
 
+mod pages;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -44,6 +46,8 @@ pub(crate) struct Tree {
     nodes: BTreeMap<NodeId, Node>,
     children: BTreeMap<NodeId, Children>,
     records_max: usize,
+    /// Grows with every change.
+    version: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -88,7 +92,7 @@ pub(crate) enum NotTaken {
 
 impl Tree {
     pub(crate) const fn new(top: NodeId, records_max: usize) -> Self {
-        Self { top, nodes: BTreeMap::new(), children: BTreeMap::new(), records_max }
+        Self { top, nodes: BTreeMap::new(), children: BTreeMap::new(), records_max, version: 0 }
     }
 
     /// Takes a record; whatever was known of this node before gives way, unless it was newer.
@@ -112,6 +116,7 @@ impl Tree {
             None if self.nodes.len() >= self.records_max => return Err(NotTaken::Full),
             None => {}
         }
+        self.version += 1;
         if let Some(name) = &record.name {
             self.take_name_of_stale(record.parent, name);
         }
@@ -134,6 +139,7 @@ impl Tree {
     /// Forgets a node and all below it.
     pub(crate) fn remove(&mut self, id: NodeId) -> Vec<Record> {
         let mut removed = Vec::new();
+        self.version += 1;
         for id in self.subtree(id) {
             self.unlink(id);
             self.children.remove(&id);
@@ -151,6 +157,7 @@ impl Tree {
 
     /// Marks a node and all below it as out of reach.
     pub(crate) fn mark_stale(&mut self, id: NodeId, since: Moment) {
+        self.version += 1;
         for id in self.subtree(id) {
             if let Some(node) = self.nodes.get_mut(&id) {
                 node.record.stale_since.get_or_insert(since);
@@ -168,6 +175,11 @@ impl Tree {
     pub(crate) fn longest_stale(&self) -> Option<NodeId> {
         let stale = self.nodes.values().filter_map(|n| Some((n.record.stale_since?, n.record.id)));
         stale.min().map(|(_, id)| id)
+    }
+
+    /// A number that is another one after every change.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// What is known of this node.

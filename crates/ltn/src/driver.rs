@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
+    Answer, Event, Input, LinkId, ManyOp, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
     RefusalKind,
 };
 use tokio::sync::{broadcast, mpsc, watch};
@@ -32,6 +32,7 @@ use crate::inbox::Inbox;
 use crate::link::{LinkContext, LinkHandle};
 use crate::listen::Listener;
 use crate::log::Log;
+use crate::many::Listeners;
 use crate::notice::NoticeKind;
 use crate::services::{DueRun, Services};
 use crate::streams::Streams;
@@ -80,6 +81,7 @@ pub(crate) struct Driver {
     /// Links that were found congested in this turn.
     congested: Vec<LinkHandle>,
     waiting: HashMap<OpId, tokio::sync::oneshot::Sender<ltn_proto::Outcome>>,
+    listeners_to_many: Listeners,
     joins: Joins,
     handlers: Handlers,
     inbox: Inbox,
@@ -121,6 +123,7 @@ impl Driver {
             links: HashMap::new(),
             congested: Vec::new(),
             waiting: HashMap::new(),
+            listeners_to_many: Listeners::default(),
             joins: Joins::default(),
             handlers: parts.handlers,
             inbox: parts.inbox,
@@ -276,6 +279,10 @@ impl Driver {
                 }
                 self.feed(Input::Op(op)).await;
             }
+            Ask::Many { id, op, listener } => {
+                self.listeners_to_many.add(id, listener);
+                self.feed(Input::Op(Op::Many(*op))).await;
+            }
             Ask::Tasks(reply) => {
                 // Whoever does not wait any more does not need the list.
                 let _ = reply.send(self.tasks());
@@ -377,8 +384,13 @@ impl Driver {
                 if let Some(end) = self.waiting.remove(&op) {
                     // Whoever does not wait any more does not need to know.
                     let _ = end.send(outcome);
-                } else {
+                } else if let Some(outcome) = self.listeners_to_many.ended(op, outcome) {
                     self.joins.ended(op, outcome);
+                }
+            }
+            Event::Many(event) => {
+                if let Some(op) = self.listeners_to_many.hear(event) {
+                    self.answers.push_back(Op::Many(ManyOp::Abandon { op }));
                 }
             }
             Event::Message { inbound, from, sender, content } => {

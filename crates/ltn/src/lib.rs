@@ -31,7 +31,9 @@
 //!
 //! *Refused* and *no route* mean certainly not done; whatever is uncertain is *unknown*. Whom one
 //! talks to is a [`Target`]: a path (`"/sub1/lamp"`), a place relative to the speaker
-//! (`"../lamp"`), a bare name, an id, [`Target::Parent`] or [`Target::Root`].
+//! (`"../lamp"`), a bare name, an id, [`Target::Parent`] or [`Target::Root`]. Several at once are
+//! a [`Selector`] (`"role=client & /sub1/**"`): [`Node::gather`] says something to all of them and
+//! tells how each one ended, [`Node::select`] lists them.
 //!
 //! Below this crate, `ltn-proto` is the mind of a node, without any input or output; here are its
 //! body (one driver task per node, a reader and a writer per link) and its front door. Other crates
@@ -50,6 +52,7 @@ mod listen;
 mod listing;
 mod log;
 mod log_file;
+mod many;
 mod node;
 mod notice;
 mod offering;
@@ -64,19 +67,19 @@ pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
 pub use error::{ConnectError, StartError, StreamError, TalkError};
 pub use ltn_proto::{
-    Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
-    Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
-    ParameterKind, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
-    RollCallOutcome, ServiceStatus, Snapshot, Target, TreeNode, Value, draw_tree, nearest,
-    parse_line, sanitise, sanitise_line,
+    Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
+    Content, Counters, Event, Gathered, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome,
+    Parameter, ParameterKind, Pattern, Permission, Permissions, Refusal, RefusalKind, Role,
+    RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector, ServiceStatus, Snapshot, Target,
+    TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise, sanitise_line,
 };
-pub use node::Node;
+pub use node::{Gather, Node, RollCall};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;
 pub use words::{
-    Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,
-    ServiceContext, TaskStatus,
+    Body, CallReply, HandlerError, IntoTarget, IntoWhom, Invocation, Joined, Location, Message,
+    Question, ServiceContext, TaskStatus,
 };
 
 /// The examples of the README, which have to compile and run.

@@ -3,7 +3,10 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod gathering;
 mod upkeep;
+
+pub use gathering::{Gather, RollCall};
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +16,7 @@ use std::time::Duration;
 use ltn_proto::limits::{MESSAGE_BYTES_MAX, ORDER_LIFETIME, WORD_BYTES_MAX};
 use ltn_proto::{
     Address, CommandSpec, Confirmation, Content, Event, NodeId, Op, OpId, Outcome, Refusal,
-    RefusalKind, Role, Snapshot, Target, TreeNode, Value,
+    RefusalKind, Role, Snapshot, Target, Value,
 };
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
@@ -293,17 +296,6 @@ impl Node {
         let (reply, picture) = oneshot::channel();
         self.ask(Ask::Snapshot(reply)).await?;
         picture.await.map_err(|_| TalkError::Stopped)
-    }
-
-    /// The whole tree as the main server knows it, in drawing order (see [`Snapshot::tree`]).
-    pub async fn network(&self) -> Result<Vec<TreeNode>, TalkError> {
-        self.subtree_of(Target::Root).await
-    }
-
-    /// The tree below (and with) this node, as that node knows it.
-    pub async fn subtree_of(&self, target: impl IntoTarget) -> Result<Vec<TreeNode>, TalkError> {
-        let list = self.request(target, listing::REQUESTABLE, Value::Null).await?;
-        listing::tree(&list).ok_or_else(|| unreadable("list"))
     }
 
     /// Offers a value to everybody who asks for it by this name; replaces an earlier one.

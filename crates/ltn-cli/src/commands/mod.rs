@@ -7,6 +7,7 @@ mod client;
 mod demo;
 mod fleet;
 mod main_server;
+mod many;
 mod offering;
 mod ping;
 mod roll_call;

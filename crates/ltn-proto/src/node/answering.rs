@@ -38,6 +38,8 @@ impl NodeState {
             Kind::REFUSED => self.on_refused(now, &whole),
             Kind::NO_ROUTE => self.on_no_route(now, &whole),
             Kind::RESOLVED => self.on_resolved(now, &whole),
+            Kind::SELECT => self.on_select(now, whole),
+            Kind::SELECTED => self.on_selected(now, &whole),
             Kind::EDGE_ASK => self.on_edge_ask(now, &whole),
             Kind::EDGE_ANSWER => self.on_edge_answer(now, &whole),
             Kind::EDGE_DONE => self.on_edge_done(&whole),
@@ -98,7 +100,18 @@ impl NodeState {
             return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
         };
         if let Some(value) = self.built_in_requestable(now, &name) {
-            return self.reply(now, caller_of(frame), Outcome::Reply(value));
+            let outcome = if value.to_cbor().len() <= crate::limits::MESSAGE_BYTES_MAX {
+                Outcome::Reply(value)
+            } else {
+                let text = format!(
+                    "{} knows too much for one value: {} nodes; select them, which is done in \
+                     pages, as `ltn tree` does",
+                    self.name,
+                    self.tree.len()
+                );
+                Outcome::Refused(Refusal::new(RefusalKind::TooLarge, text))
+            };
+            return self.reply(now, caller_of(frame), outcome);
         }
         if !self.offers.has_requestable(&name) {
             let name = sanitise_line(&name);
@@ -278,7 +291,7 @@ impl NodeState {
 
     fn look_again(&mut self, now: Moment, id: u64, frame: &Frame) {
         let path = self.requests.get(id).and_then(|open| {
-            let by_place = open.target.absolute(&self.path());
+            let by_place = open.target.absolute(&self.speaker());
             by_place.filter(|path| self.find_path(path).is_err())
         });
         match path {

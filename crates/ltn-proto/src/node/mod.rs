@@ -3,7 +3,8 @@
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
 //! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
-//! what this node asks of others, `locating.rs` who is meant, `answering.rs` what others ask of it,
+//! what this node asks of others, `locating.rs` who is meant, `selecting.rs` who fits,
+//! `gathering.rs` what is said to many, `answering.rs` what others ask of it,
 //! `builtin.rs`, `running.rs` and `ordering.rs` the commands that come with every node,
 //! `serving.rs` its periodic routines, `picture.rs` what it tells of itself.
 
@@ -11,6 +12,7 @@ mod admitting;
 mod answering;
 mod asking;
 mod builtin;
+mod gathering;
 mod joining;
 mod links;
 mod locating;
@@ -19,6 +21,7 @@ mod ordering;
 mod picture;
 mod routing;
 mod running;
+mod selecting;
 mod serving;
 
 pub use routing::StreamHop;
@@ -33,6 +36,7 @@ use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
 use crate::fragments::Reassembly;
+use crate::gatherings::Gatherings;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::inbound::Inbound;
 use crate::known::Known;
@@ -110,6 +114,7 @@ pub struct NodeState {
     untold_edges: Vec<EdgeDone>,
     known: Known,
     requests: Requests,
+    gatherings: Gatherings,
     inbound: Inbound,
     reassembly: Reassembly,
     offers: Offers,
@@ -164,6 +169,7 @@ impl NodeState {
             untold_edges: Vec::new(),
             known: Known::default(),
             requests: Requests::default(),
+            gatherings: Gatherings::default(),
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
@@ -197,6 +203,7 @@ impl NodeState {
             Input::Op(op) => self.on_op(now, op),
             Input::Timeout => self.on_timeout(now),
         }
+        self.settle_gatherings(now);
         self.notice_changed_offers(now);
         self.tell_changes();
         self.finish_stopping();
@@ -213,6 +220,7 @@ impl NodeState {
         [
             self.link_deadlines.next(),
             self.requests.next_deadline(),
+            self.gatherings.next_deadline(),
             self.inbound.next_deadline(),
             self.uplink.retry.as_ref().map(|retry| retry.at),
             self.reassembly.poll_timeout(),
@@ -231,6 +239,9 @@ impl NodeState {
         }
         while let Some(id) = self.requests.pop_due(now) {
             self.on_request_due(now, id);
+        }
+        while let Some(op) = self.gatherings.pop_due(now) {
+            self.on_gathering_due(op);
         }
         self.inbound.expire(now);
         self.reassembly.handle_timeout(now);
@@ -257,6 +268,7 @@ impl NodeState {
                 self.ask(now, op);
             }
             Op::Cast { to, content } => self.cast(now, to, content),
+            Op::Many(op) => self.on_many(now, op),
             Op::Answer { inbound, answer } => self.answer(now, inbound, answer),
             Op::OfferRequestable { name } => self.offers.offer_requestable(name),
             Op::OfferCommand { spec } => self.offers.offer_command(spec),
@@ -286,6 +298,7 @@ impl NodeState {
             self.close_link(now, link, reason, &text);
         }
         self.end_all_requests(now);
+        self.end_all_gatherings();
     }
 
     fn finish_stopping(&mut self) {

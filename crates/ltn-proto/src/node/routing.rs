@@ -42,6 +42,10 @@ impl NodeState {
             self.on_resolve(now, frame);
             return;
         }
+        if frame.header.kind == Kind::SELECT && frame.header.destination == NodeId::NOBODY {
+            self.on_select(now, frame);
+            return;
+        }
         match self.next_hop(frame.header.destination) {
             Hop::Here => self.deliver(now, frame),
             Hop::Over(out) if out == link => {

@@ -8,5 +8,6 @@ mod model;
 mod mutants;
 mod name;
 mod scenarios;
+mod selector;
 mod text;
 mod value;

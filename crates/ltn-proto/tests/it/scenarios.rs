@@ -1,6 +1,7 @@
 //! Stories of whole networks, each told by one test and named after what it tells. They run in
 //! the simulator: no sockets, no waiting, the same every time.
 
+mod addressing;
 mod claims;
 mod commands;
 mod moving;
