@@ -5,6 +5,7 @@
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
 mod many;
+mod wish;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::role::Role;
 use crate::value::Value;
 
 pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Whom, Wording};
+pub use wish::ServiceWish;
 
 /// What can happen to a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,6 +202,14 @@ pub enum Op {
         /// How long to wait for the reply.
         timeout: Duration,
     },
+    /// Be called so from now on. The parent decides; without one the node itself does. Ends within
+    /// ten seconds, and with `Event::Renamed` if it went well.
+    Rename {
+        /// Its outcome names it.
+        op: OpId,
+        /// The wanted name, unchecked.
+        name: String,
+    },
     /// Where is this node? Ends with `Outcome::Reply` of a map with `id` and `path`.
     Locate {
         /// Its outcome names it.
@@ -258,36 +268,6 @@ pub enum Op {
     Stop {
         /// Come back at once?
         restart: bool,
-    },
-}
-
-/// What the program on this node can want of its services.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceWish {
-    /// Have this service from now on, in place of an earlier one of the program's of this name. It
-    /// is due at once.
-    Keep {
-        /// What it is called.
-        name: String,
-        /// How often it runs.
-        interval: Duration,
-    },
-    /// Have this service of the program's no longer.
-    Remove {
-        /// Which one.
-        name: String,
-    },
-    /// Switch services on or off.
-    Enable {
-        /// Which one; `None` for all.
-        name: Option<String>,
-        /// On or off?
-        enabled: bool,
-    },
-    /// Run this service now, whether it is due or enabled or not.
-    RunNow {
-        /// Which one.
-        name: String,
     },
 }
 
@@ -414,6 +394,15 @@ pub enum Event {
         name_reason: Option<String>,
         /// What it tells of itself.
         metadata: Value,
+    },
+    /// This node, or one that is registered below it directly, has another name.
+    Renamed {
+        /// Who; this node's own id if it is itself.
+        node: NodeId,
+        /// What it was called.
+        old: Option<Name>,
+        /// What it is called.
+        name: Name,
     },
     /// A directly registered node is gone.
     Left {

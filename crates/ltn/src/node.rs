@@ -4,6 +4,7 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod gathering;
+mod people;
 mod upkeep;
 
 pub use gathering::{Gather, RollCall};

@@ -385,7 +385,7 @@ impl NodeState {
                 let took = now.since(open.asked);
                 self.on_gathered(op, Gathered { id, path, outcome, took });
             }
-            Origin::Named(op) => self.on_named(op, outcome),
+            Origin::Named(op) => self.on_one_named(op, outcome),
             Origin::Page(op) => self.on_page_failed(op, outcome),
             Origin::Edge { link, child, attempt } => {
                 let granted = match outcome {

@@ -123,7 +123,7 @@ impl NodeState {
     }
 
     /// A single node was looked for by id or name, and found or not.
-    pub(super) fn on_named(&mut self, op: OpId, outcome: Outcome) {
+    pub(super) fn on_one_named(&mut self, op: OpId, outcome: Outcome) {
         let Some(gathering) = self.gatherings.get_mut(op) else { return };
         gathering.reading = false;
         let path = match &outcome {

@@ -6,24 +6,28 @@
 //! what this node asks of others, `locating.rs` who is meant, `selecting.rs` who fits,
 //! `gathering.rs` what is said to many, `answering.rs` what others ask of it,
 //! `builtin.rs`, `running.rs` and `ordering.rs` the commands that come with every node,
-//! `serving.rs` its periodic routines, `picture.rs` what it tells of itself.
+//! `serving.rs` its periodic routines, `governing.rs` the people on it, `renaming.rs` new names,
+//! `picture.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
 mod asking;
 mod builtin;
 mod gathering;
+mod governing;
 mod joining;
 mod links;
 mod locating;
 mod mapping;
 mod ordering;
 mod picture;
+mod renaming;
 mod routing;
 mod running;
 mod selecting;
 mod serving;
 
+use renaming::NamedBy;
 pub use routing::StreamHop;
 
 use std::collections::VecDeque;
@@ -121,6 +125,8 @@ pub struct NodeState {
     confirmations: Confirmations,
     services: Services,
     roll_call: Option<RollCall>,
+    /// The name that the parent was asked for.
+    renaming: Option<renaming::Renaming>,
     stopping: Option<Stopping>,
     next_sweep: Moment,
     counters: Counters,
@@ -176,6 +182,7 @@ impl NodeState {
             confirmations: Confirmations::default(),
             services: serving::built_in(&config, now),
             roll_call: None,
+            renaming: None,
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,
             counters: Counters::default(),
@@ -204,6 +211,7 @@ impl NodeState {
             Input::Timeout => self.on_timeout(now),
         }
         self.settle_gatherings(now);
+        self.check_renaming(now);
         self.notice_changed_offers(now);
         self.tell_changes();
         self.finish_stopping();
@@ -226,6 +234,7 @@ impl NodeState {
             self.reassembly.poll_timeout(),
             self.roll_call.as_ref().map(RollCall::deadline),
             self.services.next_due(),
+            self.renaming.as_ref().map(|renaming| renaming.due),
             Some(self.next_sweep).filter(|_| self.tree.len() > 0),
         ]
         .into_iter()
@@ -269,6 +278,7 @@ impl NodeState {
             }
             Op::Cast { to, content } => self.cast(now, to, content),
             Op::Many(op) => self.on_many(now, op),
+            Op::Rename { op, name } => self.rename_self(now, &name, NamedBy::Program(op)),
             Op::Answer { inbound, answer } => self.answer(now, inbound, answer),
             Op::OfferRequestable { name } => self.offers.offer_requestable(name),
             Op::OfferCommand { spec } => self.offers.offer_command(spec),

@@ -148,6 +148,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Cast { .. } => "cast",
         Op::Request { .. } => "request",
         Op::Call { .. } => "call",
+        Op::Rename { .. } => "rename",
         Op::Locate { .. } => "locate",
         Op::Many(ManyOp::Select { .. }) => "select",
         Op::Many(ManyOp::Gather { .. }) => "gather",
@@ -167,9 +168,10 @@ pub const fn word(op: &Op) -> &'static str {
 #[must_use]
 pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
     match op {
-        Op::Connect { op, .. } | Op::Disconnect { op } | Op::Service { op, .. } => {
-            Some((*op, None))
-        }
+        Op::Connect { op, .. }
+        | Op::Disconnect { op }
+        | Op::Rename { op, .. }
+        | Op::Service { op, .. } => Some((*op, None)),
         Op::Send { op, timeout, .. }
         | Op::Request { op, timeout, .. }
         | Op::Call { op, timeout, .. }

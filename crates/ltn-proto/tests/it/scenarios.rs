@@ -5,6 +5,7 @@ mod addressing;
 mod claims;
 mod commands;
 mod moving;
+mod people;
 mod seed;
 mod services;
 mod strangers;
