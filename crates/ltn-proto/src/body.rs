@@ -4,6 +4,7 @@
 //! an earlier one skips it. This room reads and writes; it decides nothing.
 
 mod selecting;
+mod watching;
 mod words;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::role::Role;
 use crate::value::Value;
 
 pub(crate) use selecting::{Key, Listed, PageMark, Select, Selected, Siblings};
+pub(crate) use watching::{News, Presence, Watch, Watching};
 
 /// A payload that is not what its kind promises.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -21,7 +21,7 @@ use crate::path::{NodePath, Target};
 use crate::role::Role;
 use crate::value::Value;
 
-pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Whom, Wording};
+pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 pub use wish::ServiceWish;
 
 /// What can happen to a node.

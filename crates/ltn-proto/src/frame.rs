@@ -79,6 +79,12 @@ impl Kind {
     pub const SELECT: Self = Self(0x50);
     /// A page of the answer to [`Kind::SELECT`].
     pub const SELECTED: Self = Self(0x51);
+    /// Tell me of those who come, go and move here, from now on.
+    pub const WATCH: Self = Self(0x52);
+    /// The confirmation of [`Kind::WATCH`].
+    pub const WATCHING: Self = Self(0x53);
+    /// News for those who watch.
+    pub const PRESENCE: Self = Self(0x54);
 
     /// Is it passed on by its destination?
     #[must_use]

@@ -57,6 +57,7 @@ mod drawing;
 mod edges;
 mod event;
 mod expiring;
+mod followings;
 mod fragments;
 pub mod frame;
 mod gatherings;
@@ -86,6 +87,7 @@ mod text;
 mod tree;
 mod uplink;
 mod value;
+mod watches;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use codec::CodecError;
@@ -93,7 +95,7 @@ pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, near
 pub use drawing::draw_tree;
 pub use event::{
     Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, ManyEvent, ManyOp,
-    Op, Output, ServiceWish, Whom, Wording,
+    Op, Output, Presence, ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
@@ -111,6 +113,6 @@ pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
 pub use selector::{Pattern, RoleWord, Segment, Selector};
-pub use snapshot::{Counters, ServiceStatus, Snapshot, TreeNode};
+pub use snapshot::{Counters, PresenceKind, ServiceStatus, Snapshot, TreeNode};
 pub use text::{sanitise, sanitise_line, shorten};
 pub use value::{BadValue, Value};

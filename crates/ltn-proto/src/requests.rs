@@ -3,6 +3,8 @@
 //! This room matches answers with questions and knows their deadlines. It does not know how a
 //! question travels, nor who is told of its end.
 
+mod vigil;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -13,6 +15,8 @@ use crate::frame::{Flags, Kind};
 use crate::id::{InboundId, LinkId, NodeId, OpId};
 use crate::moment::Moment;
 use crate::path::{NodePath, Target};
+
+pub(crate) use vigil::Vigil;
 
 /// Who is told how it ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,8 @@ pub(crate) enum Origin {
     Named(OpId),
     /// The mind itself, for a roll call or list: the next page.
     Page(OpId),
+    /// The mind itself: is this node still there, of which an answer is awaited?
+    Check(NodeId),
 }
 
 /// How far it has come.
@@ -76,6 +82,8 @@ pub(crate) struct Requests {
     deadlines: Deadlines<u64>,
     /// Casts wait for their target here; one search serves them all.
     searches: BTreeMap<String, u64>,
+    /// Whose answers are awaited from above.
+    pub(crate) vigil: Vigil,
 }
 
 impl Requests {
@@ -127,6 +135,12 @@ impl Requests {
 
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<u64> {
         self.deadlines.pop_due(now)
+    }
+
+    /// Those that were passed on to this node by this link.
+    pub(crate) fn sent_to(&self, node: NodeId, link: LinkId) -> Vec<u64> {
+        let sent = |open: &Open| open.stage == Stage::Sent(node) && open.link == Some(link);
+        self.open.iter().filter(|(_, open)| sent(open)).map(|(id, _)| *id).collect()
     }
 
     /// Those that left by this link.

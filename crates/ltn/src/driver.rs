@@ -29,7 +29,7 @@ use joins::Joins;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
-use crate::link::{LinkContext, LinkHandle};
+use crate::link::{LinkContext, LinkHandle, holding};
 use crate::listen::Listener;
 use crate::log::Log;
 use crate::many::Listeners;
@@ -219,7 +219,8 @@ impl Driver {
             Wake::Frames { link, frames } => {
                 // Frames of a link that belonged to an earlier life of this node mean nothing.
                 if self.links.contains_key(&link) {
-                    for frame in frames {
+                    for mut frame in frames {
+                        holding::end(&mut frame);
                         self.feed(Input::Frame { link, frame }).await;
                     }
                 }

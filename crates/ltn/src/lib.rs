@@ -33,7 +33,7 @@
 //! talks to is a [`Target`]: a path (`"/sub1/lamp"`), a place relative to the speaker
 //! (`"../lamp"`), a bare name, an id, [`Target::Parent`] or [`Target::Root`]. Several at once are
 //! a [`Selector`] (`"role=client & /sub1/**"`): [`Node::gather`] says something to all of them and
-//! tells how each one ended, [`Node::select`] lists them.
+//! tells how each one ended, [`Node::select`] lists them, [`Node::watch`] tells who comes and goes.
 //!
 //! Below this crate, `ltn-proto` is the mind of a node, without any input or output; here are its
 //! body (one driver task per node, a reader and a writer per link) and its front door. Other crates
@@ -69,11 +69,12 @@ pub use error::{ConnectError, StartError, StreamError, TalkError};
 pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
     Content, Counters, Event, Gathered, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome,
-    Parameter, ParameterKind, Pattern, Permission, Permissions, Refusal, RefusalKind, Role,
-    RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector, ServiceStatus, Snapshot, Target,
-    TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise, sanitise_line,
+    Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind, Refusal,
+    RefusalKind, Role, RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector, ServiceStatus,
+    Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise,
+    sanitise_line,
 };
-pub use node::{Gather, Node, RollCall};
+pub use node::{Gather, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;

@@ -6,8 +6,10 @@
 mod gathering;
 mod people;
 mod upkeep;
+mod watching;
 
 pub use gathering::{Gather, RollCall};
+pub use watching::{Watch, WatchEvent};
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -404,6 +406,11 @@ impl Node {
 
     fn next_op(&self) -> OpId {
         OpId(self.shared.next_op.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts something into the driver's queue if it has room.
+    fn try_ask(&self, ask: Ask) -> bool {
+        self.shared.asks.try_send(ask).is_ok()
     }
 
     /// Puts something into the driver's queue; waits only if the queue is full.

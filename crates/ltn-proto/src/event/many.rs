@@ -6,8 +6,9 @@ use super::Content;
 use crate::id::{NodeId, OpId};
 use crate::outcome::Outcome;
 use crate::path::NodePath;
+use crate::role::Role;
 use crate::selector::Selector;
-use crate::snapshot::TreeNode;
+use crate::snapshot::{PresenceKind, TreeNode};
 use crate::value::Value;
 
 /// What the program can ask about all nodes that fit a selector.
@@ -36,6 +37,15 @@ pub enum ManyOp {
         what: Wording,
         /// How long to wait for the whole of it.
         timeout: Duration,
+    },
+    /// Tells of all who come, go and move at places that fit, from [`ManyEvent::Watching`] on and
+    /// until it is abandoned; also after this node has moved or was cut off. Ends only as refused
+    /// or no route, if it never began, and when this node stops.
+    Watch {
+        /// Its outcome names it.
+        op: OpId,
+        /// Which places: a path or a pattern.
+        places: Selector,
     },
     /// The program has looked at so many of the answers. Only so many wait for it at one time.
     Taken {
@@ -111,9 +121,30 @@ impl ManyEvent {
     #[must_use]
     pub const fn op(&self) -> OpId {
         match self {
-            Self::Selected { op, .. } | Self::Counted { op, .. } | Self::Gathered { op, .. } => *op,
+            Self::Selected { op, .. }
+            | Self::Counted { op, .. }
+            | Self::Gathered { op, .. }
+            | Self::Watching { op }
+            | Self::Presence { op, .. }
+            | Self::Gap { op, .. }
+            | Self::Interrupted { op, .. } => *op,
         }
     }
+}
+
+/// Something happened to a node that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// What.
+    pub kind: PresenceKind,
+    /// To whom.
+    pub id: NodeId,
+    /// What it was configured to be.
+    pub role: Role,
+    /// Where it is, or was last.
+    pub path: NodePath,
+    /// Where it was before, if it moved or has another name.
+    pub from: Option<NodePath>,
 }
 
 /// What the program hears of many nodes.
@@ -145,5 +176,31 @@ pub enum ManyEvent {
         op: OpId,
         /// Who, and how.
         entry: Gathered,
+    },
+    /// A server tells of these places from now on (again, if it was interrupted).
+    Watching {
+        /// Which operation.
+        op: OpId,
+    },
+    /// Something happened there.
+    Presence {
+        /// Which operation.
+        op: OpId,
+        /// What.
+        news: Presence,
+    },
+    /// Something happened that was not told: look at the list anew.
+    Gap {
+        /// Which operation.
+        op: OpId,
+        /// How much, where that is known.
+        missed: Option<u64>,
+    },
+    /// Nobody tells of these places now; it is tried again without end.
+    Interrupted {
+        /// Which operation.
+        op: OpId,
+        /// Why.
+        why: String,
     },
 }

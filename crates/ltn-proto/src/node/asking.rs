@@ -203,8 +203,12 @@ impl NodeState {
         header.time_left_ms = milliseconds(open.deadline.since(now));
         match self.send_out(now, Frame { header, payload: question.payload }) {
             Ok(link) => {
+                let went_up = link.is_some_and(|link| self.uplink.is_parent_link(link));
                 if let Some(open) = self.requests.get_mut(id) {
                     open.link = link;
+                    if went_up {
+                        self.requests.vigil.begin(node, now);
+                    }
                 }
             }
             Err(why) => {
@@ -385,6 +389,7 @@ impl NodeState {
                 let took = now.since(open.asked);
                 self.on_gathered(op, Gathered { id, path, outcome, took });
             }
+            Origin::Check(node) => self.on_minded(now, node, open.asked, &outcome),
             Origin::Named(op) => self.on_one_named(op, outcome),
             Origin::Page(op) => self.on_page_failed(op, outcome),
             Origin::Edge { link, child, attempt } => {

@@ -29,9 +29,14 @@ impl NodeState {
             ManyOp::Gather { op, whom, what, timeout } => {
                 self.begin_gathering(now, op, (Purpose::Say(what), timeout), whom);
             }
-            ManyOp::Taken { op, count } => self.gatherings.taken(op, count),
+            ManyOp::Watch { op, places } => self.follow(now, op, &places),
+            ManyOp::Taken { op, count } => {
+                self.gatherings.taken(op, count);
+                self.news_taken(now, op, count);
+            }
             ManyOp::Abandon { op } => {
                 self.gatherings.end(op);
+                self.unfollow(now, op);
             }
         }
     }

@@ -13,12 +13,14 @@ mod admitting;
 mod answering;
 mod asking;
 mod builtin;
+mod following;
 mod gathering;
 mod governing;
 mod joining;
 mod links;
 mod locating;
 mod mapping;
+mod minding;
 mod ordering;
 mod picture;
 mod renaming;
@@ -26,6 +28,7 @@ mod routing;
 mod running;
 mod selecting;
 mod serving;
+mod watching;
 
 use renaming::NamedBy;
 pub use routing::StreamHop;
@@ -39,6 +42,7 @@ use crate::confirmations::Confirmations;
 use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
+use crate::followings::Followings;
 use crate::fragments::Reassembly;
 use crate::gatherings::Gatherings;
 use crate::id::{DialId, LinkId, NodeId};
@@ -50,6 +54,7 @@ use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::path::NodePath;
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
@@ -59,6 +64,7 @@ use crate::services::Services;
 use crate::snapshot::Counters;
 use crate::tree::Tree;
 use crate::uplink::Uplink;
+use crate::watches::Watches;
 
 /// What a node is made of.
 #[derive(Debug, Clone)]
@@ -119,6 +125,14 @@ pub struct NodeState {
     known: Known,
     requests: Requests,
     gatherings: Gatherings,
+    /// What others watch here.
+    watches: Watches,
+    /// Where this node was when it told them last.
+    watched_from: NodePath,
+    /// What the program watches.
+    followings: Followings,
+    /// By which way, and from where, it was said to watch them.
+    followed_from: Option<(Option<LinkId>, NodePath)>,
     inbound: Inbound,
     reassembly: Reassembly,
     offers: Offers,
@@ -176,6 +190,10 @@ impl NodeState {
             known: Known::default(),
             requests: Requests::default(),
             gatherings: Gatherings::default(),
+            watches: Watches::default(),
+            watched_from: NodePath::root(),
+            followings: Followings::default(),
+            followed_from: None,
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
@@ -214,6 +232,8 @@ impl NodeState {
         self.check_renaming(now);
         self.notice_changed_offers(now);
         self.tell_changes();
+        self.tell_presence(now);
+        self.settle_followings(now);
         self.finish_stopping();
     }
 
@@ -228,7 +248,10 @@ impl NodeState {
         [
             self.link_deadlines.next(),
             self.requests.next_deadline(),
+            self.requests.vigil.next_deadline(),
             self.gatherings.next_deadline(),
+            self.watches.next_deadline(),
+            self.followings.next_deadline(),
             self.inbound.next_deadline(),
             self.uplink.retry.as_ref().map(|retry| retry.at),
             self.reassembly.poll_timeout(),
@@ -249,9 +272,14 @@ impl NodeState {
         while let Some(id) = self.requests.pop_due(now) {
             self.on_request_due(now, id);
         }
+        while let Some(node) = self.requests.vigil.pop_due(now) {
+            self.mind_node(now, node);
+        }
         while let Some(op) = self.gatherings.pop_due(now) {
             self.on_gathering_due(op);
         }
+        self.on_watches_due(now);
+        self.on_followings_due(now);
         self.inbound.expire(now);
         self.reassembly.handle_timeout(now);
         if self.uplink.retry.as_ref().is_some_and(|retry| retry.at <= now) {
@@ -309,6 +337,7 @@ impl NodeState {
         }
         self.end_all_requests(now);
         self.end_all_gatherings();
+        self.end_all_followings();
     }
 
     fn finish_stopping(&mut self) {

@@ -152,6 +152,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Locate { .. } => "locate",
         Op::Many(ManyOp::Select { .. }) => "select",
         Op::Many(ManyOp::Gather { .. }) => "gather",
+        Op::Many(ManyOp::Watch { .. }) => "watch",
         Op::Many(ManyOp::Taken { .. }) => "taken",
         Op::Many(ManyOp::Abandon { .. }) => "abandon",
         Op::Answer { .. } => "answer",
@@ -179,6 +180,8 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::Many(ManyOp::Select { op, timeout, .. } | ManyOp::Gather { op, timeout, .. }) => {
             Some((*op, Some(*timeout)))
         }
+        // A watch ends when its node does.
+        Op::Many(ManyOp::Watch { op, .. }) => Some((*op, None)),
         Op::Many(ManyOp::Taken { .. } | ManyOp::Abandon { .. }) => None,
         Op::Cast { .. }
         | Op::Answer { .. }

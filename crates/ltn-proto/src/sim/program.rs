@@ -169,7 +169,7 @@ impl Network {
                 let thrown_out = matches!(reason, CloseReason::Kicked | CloseReason::Stopping);
                 home.wanted = returning || (home.wanted && !thrown_out);
             }
-            Event::Many(ManyEvent::Gathered { op, .. }) => {
+            Event::Many(ManyEvent::Gathered { op, .. } | ManyEvent::Presence { op, .. }) => {
                 let (run, op) = (self.hosts[host.0].run, Op::Many(ManyOp::Taken { op, count: 1 }));
                 self.after(Duration::ZERO, Happening::Goes { host, run, op });
             }
@@ -233,7 +233,9 @@ impl Network {
     pub fn open_ops(&self) -> impl Iterator<Item = &OpRecord> {
         self.ops.values().filter(|record| {
             let machine = &self.hosts[record.host.0];
-            record.outcome.is_none() && machine.mind.is_some() && machine.run == record.run
+            // A watch has no end of its own.
+            let ends = record.word != "watch";
+            ends && record.outcome.is_none() && machine.mind.is_some() && machine.run == record.run
         })
     }
 

@@ -129,6 +129,36 @@ impl Network {
         told.collect()
     }
 
+    /// Watches places, from the moment on at which a server confirms it.
+    ///
+    /// # Panics
+    /// If nobody does.
+    pub fn watch(&mut self, host: HostId, places: &str) -> OpId {
+        let places = places.parse().expect("stories name many properly");
+        let op = self.begin(host, |op| Op::Many(ManyOp::Watch { op, places }));
+        let begun = |network: &Self| network.news(host, op).iter().any(|news| news == "watching");
+        assert!(self.run_until(NEVER, begun), "nobody serves {op:?}");
+        op
+    }
+
+    /// The news of a watch so far: a word and a path each, or what became of the watch.
+    #[must_use]
+    pub fn news(&self, host: HostId, of: OpId) -> Vec<String> {
+        let told = self.history().told(host).filter_map(|event| match event {
+            Event::Many(event) if event.op() == of => Some(match event {
+                ManyEvent::Presence { news, .. } => {
+                    format!("{} {}", news.kind.as_str(), news.path)
+                }
+                ManyEvent::Watching { .. } => "watching".to_owned(),
+                ManyEvent::Gap { .. } => "gap".to_owned(),
+                ManyEvent::Interrupted { .. } => "interrupted".to_owned(),
+                other => format!("{other:?}"),
+            }),
+            _ => None,
+        });
+        told.collect()
+    }
+
     /// Who fits: the paths, in the order in which they are told, and how the search ended.
     pub fn select(&mut self, host: HostId, who: &str) -> (Vec<String>, Outcome) {
         let selector = who.parse().expect("stories name many properly");

@@ -5,12 +5,14 @@ mod addressing;
 mod claims;
 mod commands;
 mod moving;
+mod outcomes;
 mod people;
 mod seed;
 mod services;
 mod strangers;
 mod talking;
 mod trouble;
+mod watching;
 
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ impl Node {
     }
 
     /// Puts something about many to the mind, and listens.
-    async fn listen(
+    pub(super) async fn listen(
         &self,
         op: impl FnOnce(OpId) -> ManyOp,
     ) -> Result<(OpId, mpsc::UnboundedReceiver<Heard>), TalkError> {

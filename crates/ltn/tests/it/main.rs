@@ -12,3 +12,4 @@ mod streaming;
 mod support;
 mod talking;
 mod upkeep;
+mod watching;
