@@ -136,10 +136,10 @@ pub enum PresenceKind {
     /// It is gone, and does not come back by itself.
     #[n(1)]
     Left,
-    /// It is at another place now.
+    /// It is at another place now, or one of those above it moved or has another name.
     #[n(2)]
     Moved,
-    /// It has another name now, or one of those above it has.
+    /// It has another name now, below the same server.
     #[n(3)]
     Renamed,
     /// It is out of reach, and may come back.

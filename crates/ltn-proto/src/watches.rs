@@ -176,7 +176,8 @@ fn difference(id: NodeId, was: Option<Shown>, is: Option<Shown>) -> Option<News>
         (None, Some(is)) => news(PresenceKind::Joined, is, None),
         (Some(was), None) => news(PresenceKind::Left, was, None),
         (Some(was), Some(is)) if was.path != is.path => {
-            let renamed = was.parent == is.parent;
+            let other_name = was.path.names().last() != is.path.names().last();
+            let renamed = was.parent == is.parent && other_name;
             let kind = if renamed { PresenceKind::Renamed } else { PresenceKind::Moved };
             news(kind, is, Some(was.path))
         }
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_happens_has_one_word_each() {
-        use PresenceKind::{Back, Joined, Left, Lost, Renamed};
+        use PresenceKind::{Back, Joined, Left, Lost, Moved, Renamed};
         let mut room = room(1);
         let states = [
             shown("/a/x", false),
@@ -235,7 +236,7 @@ mod tests {
             None,
         ];
         states.into_iter().for_each(|is| room.compare(id(7), is));
-        assert_eq!(kinds(&mut room), [Joined, Lost, Back, Renamed, Renamed]);
+        assert_eq!(kinds(&mut room), [Joined, Lost, Back, Renamed, Moved], "and no more of /b");
         room.compare(id(8), shown("/a/k", true));
         room.compare(id(8), None);
         assert_eq!(kinds(&mut room), [Left], "who was never there has not come, and goes");
