@@ -80,6 +80,9 @@ impl Kind {
     /// A page of the answer to [`Kind::SELECT`].
     pub const SELECTED: Self = Self(0x51);
 
+    /// Would you take me below you, and where would that be?
+    pub const TAKE_ASK: Self = Self(0x58);
+
     /// Is it passed on by its destination?
     #[must_use]
     pub const fn is_routed(self) -> bool {

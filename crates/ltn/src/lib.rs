@@ -73,7 +73,7 @@ pub use ltn_proto::{
     RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector, ServiceStatus, Snapshot, Target,
     TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise, sanitise_line,
 };
-pub use node::{Gather, Node, RollCall};
+pub use node::{Gather, MovePlan, Node, RollCall};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;

@@ -4,10 +4,12 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod gathering;
+mod moving;
 mod people;
 mod upkeep;
 
 pub use gathering::{Gather, RollCall};
+pub use moving::MovePlan;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
