@@ -267,7 +267,7 @@ mod tests {
         assert!(room.ended(OpId(1), id(0)));
         assert_eq!(count(&mut room, Moment::ZERO), 1);
         let mut now = Moment::ZERO;
-        for _ in 0..100 {
+        for _ in 0..50 {
             now = now + PATIENCE;
             assert_eq!(room.pop_due(now), None);
             count(&mut room, now);
