@@ -86,6 +86,9 @@ impl Kind {
     /// News for those who watch.
     pub const PRESENCE: Self = Self(0x54);
 
+    /// Would you take me below you, and where would that be?
+    pub const TAKE_ASK: Self = Self(0x58);
+
     /// Is it passed on by its destination?
     #[must_use]
     pub const fn is_routed(self) -> bool {

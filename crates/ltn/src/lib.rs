@@ -74,7 +74,7 @@ pub use ltn_proto::{
     Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise,
     sanitise_line,
 };
-pub use node::{Gather, Node, RollCall, Watch, WatchEvent};
+pub use node::{Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;

@@ -1,16 +1,52 @@
-//! Places as they come in answers, and lists in the order in which they are drawn. This room knows
-//! values and nodes, and nothing of how they were asked for.
+//! Places and plans as they come in answers, read strictly, and lists in the order in which they
+//! are drawn. This room knows values and nodes, and nothing of how they were asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ltn_proto::{NodeId, TreeNode, Value};
+use ltn_proto::{NodeId, NodePath, TreeNode, Value, sanitise_line};
 
+use crate::node::MovePlan;
 use crate::words::Location;
+
+type Fields = BTreeMap<String, Value>;
 
 /// The `id` and `path` of a map.
 pub(crate) fn location(map: &Value) -> Option<Location> {
-    let text = |key: &str| map.get(key).and_then(Value::as_text);
-    Some(Location { id: text("id")?.parse().ok()?, path: text("path")?.parse().ok()? })
+    let Value::Map(fields) = map else { return None };
+    Some(Location { id: id(fields, "id")?, path: path_of(fields, "path")? })
+}
+
+/// The `path` of a map.
+pub(crate) fn path(map: &Value) -> Option<NodePath> {
+    let Value::Map(fields) = map else { return None };
+    path_of(fields, "path")
+}
+
+/// What a move would change: a map with `id`, `under`, `before`, `after`, `places`, `servers`,
+/// `clients`, `text` and, where the name will be another one, `name_reason`.
+pub(crate) fn plan(map: &Value) -> Option<MovePlan> {
+    let Value::Map(fields) = map else { return None };
+    let places = fields.get("places")?.as_list()?;
+    let place = |value: &Value| value.as_text()?.parse().ok();
+    let pair = |pair: &Value| match pair.as_list()? {
+        [before, after] => Some((place(before)?, place(after)?)),
+        _ => None,
+    };
+    let number = |key: &str| match fields.get(key)? {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    Some(MovePlan {
+        node: id(fields, "id")?,
+        under: id(fields, "under")?,
+        before: path_of(fields, "before")?,
+        after: path_of(fields, "after")?,
+        places: places.iter().map(pair).collect::<Option<_>>()?,
+        servers: number("servers")?,
+        clients: number("clients")?,
+        name_reason: text(fields, "name_reason").map(sanitise_line),
+        text: sanitise_line(text(fields, "text")?),
+    })
 }
 
 /// Each node before its children, and the clients below a server before its servers, as in a
@@ -37,9 +73,28 @@ pub(crate) fn in_drawing_order(nodes: Vec<TreeNode>) -> Vec<TreeNode> {
     ordered
 }
 
+fn text<'a>(fields: &'a Fields, key: &str) -> Option<&'a str> {
+    match fields.get(key)? {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn id(fields: &Fields, key: &str) -> Option<NodeId> {
+    match fields.get(key)? {
+        Value::Text(text) => text.parse().ok(),
+        Value::Bytes(bytes) => bytes.as_slice().try_into().ok().map(NodeId::from_bytes),
+        _ => None,
+    }
+}
+
+fn path_of(fields: &Fields, key: &str) -> Option<NodePath> {
+    text(fields, key)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use ltn_proto::{Name, NodePath, Role};
+    use ltn_proto::{Name, Role};
 
     use super::*;
 

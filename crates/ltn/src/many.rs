@@ -30,13 +30,12 @@ impl Listeners {
     /// Passes on what was heard. Gives back the number of what nobody listens to any more.
     pub(crate) fn hear(&mut self, event: ManyEvent) -> Option<OpId> {
         let op = event.op();
-        match self.0.get(&op).map(|listener| listener.send(Heard::Event(event))) {
-            Some(Ok(())) => None,
-            Some(Err(_)) | None => {
-                self.0.remove(&op);
-                Some(op)
-            }
+        let listener = self.0.get(&op);
+        if listener.is_some_and(|listener| listener.send(Heard::Event(event)).is_ok()) {
+            return None;
         }
+        self.0.remove(&op);
+        Some(op)
     }
 
     /// Passes on how it ended; gives the outcome back if it is not about many.

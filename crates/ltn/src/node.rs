@@ -4,11 +4,13 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod gathering;
+mod moving;
 mod people;
 mod upkeep;
 mod watching;
 
 pub use gathering::{Gather, RollCall};
+pub use moving::MovePlan;
 pub use watching::{Watch, WatchEvent};
 
 use std::future::Future;

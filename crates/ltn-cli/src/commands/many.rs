@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(tally(&[answer.clone(), lost.clone()]).ending(), Ending::Some);
         assert_eq!(tally(&[refused.clone(), lost.clone()]).ending(), Ending::Nothing);
         assert_eq!(tally(&[refused, unknown]).ending(), Ending::Unknown);
-        let missing = Tally { missing: true, ..tally(&[answer.clone()]) };
+        let missing = Tally { missing: true, ..tally(std::slice::from_ref(&answer)) };
         assert_eq!(missing.ending(), Ending::Some);
         assert_eq!(tally(&[answer, lost]).words(), "2 nodes: 1 answered, 1 unreachable");
     }

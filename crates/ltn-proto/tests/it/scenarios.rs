@@ -4,6 +4,7 @@
 mod addressing;
 mod claims;
 mod commands;
+mod moves;
 mod moving;
 mod outcomes;
 mod people;

@@ -16,7 +16,8 @@ fn bad(text: &str) -> BadPath {
 }
 
 fn fits(pattern: &str, path: &str) -> bool {
-    many(pattern).fits(&path.parse().unwrap(), Role::SubServer)
+    let path = path.parse().unwrap_or_else(|error| panic!("{path}: {error}"));
+    many(pattern).fits(&path, Role::SubServer)
 }
 
 #[test]

@@ -82,7 +82,6 @@ impl Node {
     /// }
     /// # Ok(()) }
     /// ```
-    #[must_use]
     pub fn gather(&self, whom: impl IntoWhom) -> Gather {
         Gather { node: self.clone(), whom: whom.into_whom(), timeout: None }
     }
