@@ -1,14 +1,23 @@
-//! Places and plans as they come in answers, read strictly, and lists in the order in which they
-//! are drawn. This room knows values and nodes, and nothing of how they were asked for.
+//! Places, plans and commands as they come in the answers of others, read strictly: one wrong field
+//! and the answer is nothing. And lists in the order in which they are drawn. This room knows
+//! values and nodes, and nothing of how they were asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ltn_proto::{NodeId, NodePath, TreeNode, Value, sanitise_line};
+use ltn_proto::{CommandSpec, NodeId, NodePath, TreeNode, Value, sanitise_line};
 
 use crate::node::MovePlan;
 use crate::words::Location;
 
+/// The requestable that answers with the declarations of a node's commands.
+pub(crate) const COMMANDS: &str = "COMMANDS";
+
 type Fields = BTreeMap<String, Value>;
+
+/// The declarations of a list of commands.
+pub(crate) fn commands(list: &Value) -> Option<Vec<CommandSpec>> {
+    list.as_list()?.iter().map(CommandSpec::from_value).collect()
+}
 
 /// The `id` and `path` of a map.
 pub(crate) fn location(map: &Value) -> Option<Location> {

@@ -5,6 +5,7 @@
 
 mod gathering;
 mod moving;
+mod offered;
 mod people;
 mod upkeep;
 mod watching;

@@ -1,5 +1,4 @@
 //! Stories of watchers: who comes and goes, over real connections.
-#![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
 
 use ltn::{PresenceKind, RefusalKind, TalkError, Watch, WatchEvent};
 

@@ -10,7 +10,7 @@ use ltn_proto::{Answer, Kind, Op, OpId};
 const LONG: Duration = Duration::from_secs(300);
 
 fn ask_for_long(network: &mut Network, host: HostId, to: &str, name: &str) -> OpId {
-    let (to, name) = (to.parse().unwrap(), name.to_owned());
+    let (to, name) = (to.parse().expect("stories name targets properly"), name.to_owned());
     let argument = Value::Null;
     network.begin(host, |op| Op::Request { op, to, name, argument, timeout: LONG })
 }
