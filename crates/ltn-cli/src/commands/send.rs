@@ -1,4 +1,6 @@
-//! `ltn send`: one text to one node, or to many.
+//! `ltn send`: one text to one node or to many, or one file of any size to one.
+
+mod file;
 
 use std::io::{self, Read};
 
@@ -16,9 +18,13 @@ const STDIN: &str = "-";
 const TEXT_BYTES_MAX: u64 = 1024 * 1024 + 1;
 
 pub(crate) async fn perform(args: &SendArgs) -> Result<Ending, Trouble> {
+    if let Some(path) = &args.file {
+        return file::perform(args, path).await;
+    }
     let whom = console::selector(&args.target)?;
+    let text = args.text.as_deref().unwrap_or_default();
     visiting(&args.visit, "ltn send TARGET TEXT", async |visitor| {
-        let text = if args.text == STDIN { typed()? } else { args.text.clone() };
+        let text = if text == STDIN { typed()? } else { text.to_owned() };
         match whom {
             Selector::One(target) => send_one(visitor, &args.target, (target, text)).await,
             many @ Selector::Many(_) => {

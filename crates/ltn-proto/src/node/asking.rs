@@ -469,7 +469,8 @@ pub(super) fn check_size(question: &Question) -> Result<(), Refusal> {
         return Ok(());
     }
     let text = format!(
-        "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; send it as a stream"
+        "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; larger things are sent \
+         as data (`send_data`)"
     );
     Err(Refusal::new(RefusalKind::TooLarge, text))
 }
