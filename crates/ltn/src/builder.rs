@@ -19,6 +19,7 @@ use crate::log_file::FILE_BYTES_MAX;
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
+use crate::remembered::KnownServers;
 use crate::services::Services;
 use crate::streams::Streams;
 use crate::tls::{Identity, Tls, random_bytes};
@@ -349,6 +350,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let (streams, stream_ends) = Streams::new(facts.id, context.clone(), asks_sender.clone());
     let events = event_channel();
     let (log, log_book) = Log::new(logs);
+    let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
     let ends = Ends {
@@ -359,6 +361,8 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams: streams.clone(),
         stream_ends,
         log: log_book,
+        servers: servers.clone(),
+        carriers: context.carriers().clone(),
     };
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
@@ -377,6 +381,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams,
         services,
         log,
+        servers,
     });
     tokio::spawn(driver.run());
     node

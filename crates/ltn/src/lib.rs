@@ -43,6 +43,7 @@ mod carrier;
 mod dial;
 mod driver;
 mod error;
+mod find;
 mod handlers;
 mod inbox;
 mod link;
@@ -54,6 +55,7 @@ mod node;
 mod notice;
 mod offering;
 mod port;
+mod remembered;
 mod services;
 mod streams;
 mod tls;
@@ -63,6 +65,7 @@ mod words;
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
 pub use error::{ConnectError, StartError, StreamError, TalkError};
+pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
 pub use ltn_proto::{
     Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
     Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
@@ -73,6 +76,7 @@ pub use ltn_proto::{
 pub use node::Node;
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
+pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};
 pub use streams::DataStream;
 pub use words::{
     Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,

@@ -1,5 +1,6 @@
 //! Stories of real nodes: TLS over TCP on 127.0.0.1, every port given by the system.
 
+mod finding;
 mod joining;
 mod lives;
 mod own;
