@@ -235,6 +235,21 @@ pub(crate) struct Ticket {
     pub(crate) port: Option<u16>,
 }
 
+/// `RENAME`: from a child, the name that it wants; from the parent, the name that it has.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Rename {
+    /// The child's number for its wish; 0 where the parent acts by itself.
+    #[n(0)]
+    pub(crate) number: u64,
+    /// The wanted name, unchecked; or the one that it has from here on.
+    #[n(1)]
+    pub(crate) name: Option<String>,
+    /// From the parent: why it cannot have the name.
+    #[n(2)]
+    pub(crate) refused: Option<Refused>,
+}
+
 /// `RESOLVE`: who is meant?
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(crate) enum Resolve {

@@ -196,6 +196,14 @@ pub enum Op {
         /// How long to wait for the reply.
         timeout: Duration,
     },
+    /// Be called so from now on. The parent decides; without one the node itself does. Ends within
+    /// ten seconds, and with `Event::Renamed` if it went well.
+    Rename {
+        /// Its outcome names it.
+        op: OpId,
+        /// The wanted name, unchecked.
+        name: String,
+    },
     /// Where is this node? Ends with `Outcome::Reply` of a map with `id` and `path`.
     Locate {
         /// Its outcome names it.
@@ -406,6 +414,15 @@ pub enum Event {
         name_reason: Option<String>,
         /// What it tells of itself.
         metadata: Value,
+    },
+    /// This node, or one that is registered below it directly, has another name.
+    Renamed {
+        /// Who; this node's own id if it is itself.
+        node: NodeId,
+        /// What it was called.
+        old: Option<Name>,
+        /// What it is called.
+        name: Name,
     },
     /// A directly registered node is gone.
     Left {

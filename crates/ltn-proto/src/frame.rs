@@ -38,6 +38,8 @@ impl Kind {
     pub const TICKET: Self = Self(0x09);
     /// From either end: what I tell of myself has changed, ask me for it.
     pub const NEWS: Self = Self(0x0a);
+    /// From a child: the name that it wants. From the parent: the name that it has, or why not.
+    pub const RENAME: Self = Self(0x0b);
 
     /// The first kind that is passed on.
     pub const FIRST_ROUTED: Self = Self(0x40);

@@ -426,6 +426,12 @@ impl Driver {
     }
 
     fn tell_everybody(&mut self, event: Event) {
+        if let Event::Renamed { node, name, .. } = &event
+            && *node == self.config.id
+        {
+            // A restart in place keeps the name.
+            self.config.name = Some(name.clone());
+        }
         self.log.event(&event);
         self.joins.notice(&event);
         self.streams.notice(&event);

@@ -4,6 +4,7 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod finding;
+mod people;
 mod upkeep;
 
 use std::future::Future;

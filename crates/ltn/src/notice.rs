@@ -123,6 +123,9 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
             (Connection, format!("{who} joined as a {role}{}", in_brackets(name_reason.as_ref())))
         }
         Event::Left { child, name, reason, .. } => left(&call(name.as_ref(), child), *reason),
+        Event::Renamed { old, name, node } => {
+            (Status, format!("{} is called {name} now", call(old.as_ref(), node)))
+        }
         Event::TurnedAway { peer, why } => {
             (Warning, format!("turned away id:{}…: {why}", peer.short()))
         }

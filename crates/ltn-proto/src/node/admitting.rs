@@ -219,7 +219,13 @@ impl NodeState {
         })
     }
 
-    fn check_name(&self, peer: NodeId, role: Role, wanted: &str) -> Result<Name, String> {
+    /// May this node have this name here? If not, why.
+    pub(super) fn check_name(
+        &self,
+        peer: NodeId,
+        role: Role,
+        wanted: &str,
+    ) -> Result<Name, String> {
         let name = Name::wanted(wanted).map_err(|bad| bad.to_string())?;
         if role == Role::Client && name.is_restricted_for_clients() {
             return Err(format!("the name `{name}` is a word of the network's own"));

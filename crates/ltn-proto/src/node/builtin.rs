@@ -53,6 +53,9 @@ fn server_commands() -> Vec<CommandSpec> {
         spec("s.info", statistic, "what this server is, or what it knows of a node by name")
             .optional("name", ParameterKind::Text),
         spec("s.ping", user, "the round trip to you and back, in ms"),
+        spec("s.changename", user, "another name for you; for another node as an admin")
+            .required("newname", ParameterKind::Text)
+            .optional("clientname", ParameterKind::Text),
         spec("s.connectto", user, "go to the server at this address, or of this name")
             .required("ip_or_name", ParameterKind::Text)
             .optional("port", ParameterKind::Int),
@@ -93,6 +96,9 @@ fn main_server_commands() -> Vec<CommandSpec> {
 
 fn joiner_commands() -> Vec<CommandSpec> {
     vec![
+        spec("changename", "from the server", "be called so from now on")
+            .permission(Permission::admin())
+            .required("newname", ParameterKind::Text),
         spec("connect", "from the server", "leave for the server at this address")
             .permission(Permission::admin())
             .required("address", ParameterKind::Text),
@@ -117,6 +123,11 @@ impl NodeState {
         }
     }
 
+    /// Does this node hold the permission here?
+    pub(super) fn holds(&self, actor: NodeId, needed: &Permission) -> bool {
+        actor == self.config.id || self.config.newcomers.allow(needed)
+    }
+
     /// Is there such a command, may the caller run it, do the arguments fit?
     pub(super) fn check_call(
         &self,
@@ -134,8 +145,7 @@ impl NodeState {
         let parent = self.uplink.parent.as_ref().map(|parent| parent.id);
         let by_parent =
             *runner == Runner::BuiltIn && parent == Some(actor) && !is_for_servers(spec);
-        let allowed = self.config.newcomers.allow(&spec.permission);
-        if !allowed && !by_parent && actor != self.config.id {
+        if !by_parent && !self.holds(actor, &spec.permission) {
             let (name, needed) = (&spec.name, &spec.permission);
             let text = format!("`{name}` needs the permission `{needed}` at {me}; ask an admin");
             return Err(Refusal::new(RefusalKind::NoPermission, text));

@@ -134,23 +134,31 @@ impl NodeState {
                 let tickets = tickets.into_iter().map(|token| token.0).collect();
                 self.event(Event::DataTicket { tickets, port });
             }
+            Kind::RENAME if from_parent || self.is_child_link(link) => {
+                self.on_rename(now, link, &frame.payload)?;
+            }
             Kind::TREE if self.is_server_below(link) => {
                 let body::Tree { changes } = body::read(&frame.payload)?;
                 self.on_tree(now, link, changes);
             }
             // A former parent does not know yet that it is one.
-            Kind::PLACE | Kind::TICKET if self.links.is_draining(link) => {}
+            Kind::PLACE | Kind::TICKET | Kind::RENAME if self.links.is_draining(link) => {}
             kind @ (Kind::HELLO
             | Kind::WELCOME
             | Kind::REGISTER
             | Kind::PLACE
             | Kind::TICKET
+            | Kind::RENAME
             | Kind::TREE) => {
                 return Err(Misbehaved(format!("kind {:#04x} at the wrong time", kind.0)));
             }
             _ => self.counters.unknown_kinds += 1,
         }
         Ok(())
+    }
+
+    fn is_child_link(&self, link: LinkId) -> bool {
+        self.links.get(link).is_some_and(|known| matches!(known.phase, Phase::Child))
     }
 
     /// Is a registered server at the other end, below this node? Only servers have subtrees.

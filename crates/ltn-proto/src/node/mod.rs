@@ -5,22 +5,26 @@
 //! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
 //! what this node asks of others, `locating.rs` who is meant, `answering.rs` what others ask of it,
 //! `builtin.rs`, `running.rs` and `ordering.rs` the commands that come with every node,
-//! `serving.rs` its periodic routines, `picture.rs` what it tells of itself.
+//! `serving.rs` its periodic routines, `governing.rs` the people on it, `renaming.rs` new names,
+//! `picture.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
 mod asking;
 mod builtin;
+mod governing;
 mod joining;
 mod links;
 mod locating;
 mod mapping;
 mod ordering;
 mod picture;
+mod renaming;
 mod routing;
 mod running;
 mod serving;
 
+use renaming::NamedBy;
 pub use routing::StreamHop;
 
 use std::collections::VecDeque;
@@ -116,6 +120,8 @@ pub struct NodeState {
     confirmations: Confirmations,
     services: Services,
     roll_call: Option<RollCall>,
+    /// The name that the parent was asked for.
+    renaming: Option<renaming::Renaming>,
     stopping: Option<Stopping>,
     next_sweep: Moment,
     counters: Counters,
@@ -170,6 +176,7 @@ impl NodeState {
             confirmations: Confirmations::default(),
             services: serving::built_in(&config, now),
             roll_call: None,
+            renaming: None,
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,
             counters: Counters::default(),
@@ -197,6 +204,7 @@ impl NodeState {
             Input::Op(op) => self.on_op(now, op),
             Input::Timeout => self.on_timeout(now),
         }
+        self.check_renaming(now);
         self.notice_changed_offers(now);
         self.tell_changes();
         self.finish_stopping();
@@ -218,6 +226,7 @@ impl NodeState {
             self.reassembly.poll_timeout(),
             self.roll_call.as_ref().map(RollCall::deadline),
             self.services.next_due(),
+            self.renaming.as_ref().map(|renaming| renaming.due),
             Some(self.next_sweep).filter(|_| self.tree.len() > 0),
         ]
         .into_iter()
@@ -257,6 +266,7 @@ impl NodeState {
                 self.ask(now, op);
             }
             Op::Cast { to, content } => self.cast(now, to, content),
+            Op::Rename { op, name } => self.rename_self(now, &name, NamedBy::Program(op)),
             Op::Answer { inbound, answer } => self.answer(now, inbound, answer),
             Op::OfferRequestable { name } => self.offers.offer_requestable(name),
             Op::OfferCommand { spec } => self.offers.offer_command(spec),

@@ -1,6 +1,7 @@
 //! What the built-in commands do, and the second word that dangerous ones want first.
 
 use super::NodeState;
+use super::renaming::NamedBy;
 use crate::address::Address;
 use crate::body;
 use crate::commands::CommandSpec;
@@ -34,7 +35,16 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn text(&self, index: usize) -> String {
+    /// A text as it was given, for what is parsed and must not be cleaned before.
+    pub(super) fn raw_text(&self, index: usize) -> String {
+        match self.arguments.get(index) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => self.text(index),
+        }
+    }
+
+    /// The argument at this place as text, fit to be shown; empty where there is none.
+    pub(super) fn text(&self, index: usize) -> String {
         self.arguments.get(index).map(Value::to_string).unwrap_or_default()
     }
 }
@@ -88,11 +98,11 @@ impl NodeState {
         taken
     }
 
-    fn refuse(&mut self, now: Moment, run: &Run, kind: RefusalKind, text: &str) {
+    pub(super) fn refuse(&mut self, now: Moment, run: &Run, kind: RefusalKind, text: &str) {
         self.answer_with(now, run.inbound, Outcome::Refused(Refusal::new(kind, text)));
     }
 
-    fn reply_text(&mut self, now: Moment, run: &Run, text: String) {
+    pub(super) fn reply_text(&mut self, now: Moment, run: &Run, text: String) {
         self.answer_with(now, run.inbound, Outcome::Reply(Value::Text(text)));
     }
 
@@ -105,11 +115,15 @@ impl NodeState {
             }
             "s.info" => self.info(now, &run),
             "s.ping" => self.ping_caller(now, &run),
+            "s.changename" => self.change_name(now, &run),
             "s.connectto" => self.send_caller_to(now, &run),
             "s.connecttohigher" | "s.cth" => self.send_caller_up(now, &run),
             "s.listnetwork" => {
                 let text = draw_tree(&self.snapshot(now).tree).join("\n");
                 self.reply_text(now, &run, text);
+            }
+            "changename" => {
+                self.rename_self(now, &run.raw_text(0), NamedBy::Command(run.inbound));
             }
             "connect" => self.go_to(now, &run, Address::new(&run.text(0))),
             "disconnect" => {

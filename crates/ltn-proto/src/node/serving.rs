@@ -154,6 +154,11 @@ impl NodeState {
         }
     }
 
+    /// What this node tells of itself is another thing now, for another reason than its offers.
+    pub(super) fn notice_changed_metadata(&mut self, now: Moment) {
+        self.services.wake(now, METADATA_UPDATE);
+    }
+
     /// Tells the neighbours that it is worth asking for the metadata again. Visitors do not stay
     /// long enough to want it.
     fn tell_news(&mut self) {

@@ -148,6 +148,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Cast { .. } => "cast",
         Op::Request { .. } => "request",
         Op::Call { .. } => "call",
+        Op::Rename { .. } => "rename",
         Op::Locate { .. } => "locate",
         Op::Answer { .. } => "answer",
         Op::OfferRequestable { .. } | Op::OfferCommand { .. } => "offer",
@@ -163,9 +164,10 @@ pub const fn word(op: &Op) -> &'static str {
 #[must_use]
 pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
     match op {
-        Op::Connect { op, .. } | Op::Disconnect { op } | Op::Service { op, .. } => {
-            Some((*op, None))
-        }
+        Op::Connect { op, .. }
+        | Op::Disconnect { op }
+        | Op::Rename { op, .. }
+        | Op::Service { op, .. } => Some((*op, None)),
         Op::Send { op, timeout, .. }
         | Op::Request { op, timeout, .. }
         | Op::Call { op, timeout, .. }

@@ -4,6 +4,7 @@
 mod claims;
 mod commands;
 mod moving;
+mod people;
 mod seed;
 mod services;
 mod strangers;

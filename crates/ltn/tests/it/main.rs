@@ -4,6 +4,7 @@ mod finding;
 mod joining;
 mod lives;
 mod own;
+mod people;
 mod reference;
 mod seed;
 mod starting;
