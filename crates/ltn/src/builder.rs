@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
 use crate::carrier::{Acceptor, Carriers, MemoryNet};
+use crate::discovery::Announcement;
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -49,6 +50,7 @@ pub struct NodeBuilder {
     limits: Limits,
     memory: Option<MemoryNet>,
     services: bool,
+    discoverable: bool,
     logs: Logs,
 }
 
@@ -139,6 +141,7 @@ impl NodeBuilder {
             limits: Limits::default(),
             memory: None,
             services: true,
+            discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
         }
     }
@@ -205,6 +208,17 @@ impl NodeBuilder {
     #[must_use]
     pub const fn services(mut self, services: bool) -> Self {
         self.services = services;
+        self
+    }
+
+    /// Announces by mDNS that a server is here, so that [`crate::Finder::discovery`] finds it
+    /// whatever its port is. It tells the port, the mode and the version of the wire, and no name
+    /// of anybody or anything; in the open mode on the loopback interface alone. Servers do not do
+    /// it unless said: the system tells the neighbours on every interface that this machine begins
+    /// to take part in mDNS. Where it is not possible a warning says so, and the server runs.
+    #[must_use]
+    pub const fn discoverable(mut self) -> Self {
+        self.discoverable = true;
         self
     }
 
@@ -275,10 +289,11 @@ impl NodeBuilder {
             address: main.as_ref().map(|listener| listener.address().clone()),
             data_address: data.as_ref().map(|listener| listener.address().clone()),
         };
+        let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         let listeners = main.into_iter().chain(data).collect();
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs }))
+        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, announced }))
     }
 
     fn open_logs(&self) -> Result<log::Place, StartError> {
@@ -340,10 +355,12 @@ struct Surroundings {
     listeners: Vec<Listener>,
     wakes: mpsc::Receiver<Wake>,
     logs: log::Place,
+    /// What is announced, if it is.
+    announced: Option<Address>,
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, announced } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -353,6 +370,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
+    announce(announced.as_ref(), &log, life.clone());
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -385,6 +403,21 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     });
     tokio::spawn(driver.run());
     node
+}
+
+/// Announces a server until it has ended.
+fn announce(address: Option<&Address>, log: &Log, mut life: watch::Receiver<Life>) {
+    let Some(at) = address.and_then(Address::socket_addr) else { return };
+    match Announcement::start(at) {
+        Ok(announcement) => drop(tokio::spawn(async move {
+            // An error means that the driver is gone, and with it the node.
+            let _ = life.wait_for(|life| life.ended).await;
+            announcement.end().await;
+        })),
+        Err(error) => {
+            log.say(NoticeKind::Warning, &format!("this server is not announced: {error}"));
+        }
+    }
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

@@ -1,6 +1,6 @@
 //! Finding servers: where does one answer, of many addresses that are asked at the same time?
 //!
-//! Wherever an address comes from (a range that is searched, a list of remembered ones), it counts
+//! Wherever an address comes from (a range, a list of remembered ones, an announcement), it counts
 //! only when a server has answered there: a whole TLS handshake with the application protocol of
 //! the network, by a key that is thrown away. More than "a server of this mode, with this key" is
 //! not to be had before joining, and more is not asked for. Joining is not done here.
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::dial::Knocker;
+use crate::discovery::{DiscoveryError, Hints};
 use crate::node::Node;
 use crate::port::PortExpr;
 use targets::Targets;
@@ -56,6 +57,7 @@ pub struct Finder {
     ports: Option<PortExpr>,
     remembered: Vec<Address>,
     remember_at: Option<Node>,
+    discovery: Option<Duration>,
     first: bool,
     at_once: usize,
     attempt_limit: Duration,
@@ -109,6 +111,8 @@ pub enum FoundBy {
     Remembered,
     /// All addresses and ports of a range were searched.
     Scan,
+    /// It announces itself by mDNS.
+    Announcement,
 }
 
 /// Why a search did not begin.
@@ -134,6 +138,9 @@ pub enum FindError {
     /// This machine does not tell its own addresses.
     #[error("the addresses of this machine are not to be had: {0}")]
     NoInterfaces(String),
+    /// Announcements cannot be listened for.
+    #[error("announcements cannot be listened for: {0}")]
+    NoDiscovery(String),
     /// A throw-away identity could not be made.
     #[error("no identity could be made: {0}")]
     Identity(String),
@@ -150,6 +157,7 @@ impl Finder {
             ports: None,
             remembered: Vec::new(),
             remember_at: None,
+            discovery: None,
             first: false,
             at_once: AT_ONCE,
             attempt_limit: ATTEMPT_LIMIT,
@@ -193,6 +201,17 @@ impl Finder {
         self
     }
 
+    /// Listens so long for servers that announce themselves by mDNS (see
+    /// [`crate::NodeBuilder::discoverable`]), and looks at what they say; a second or two are
+    /// enough. In the open mode on the loopback interface alone. It is not done unless said: the
+    /// system tells the neighbours on every interface that this machine begins to listen for mDNS,
+    /// though nothing of what is asked or heard leaves it.
+    #[must_use]
+    pub const fn discovery(mut self, window: Duration) -> Self {
+        self.discovery = Some(window);
+        self
+    }
+
     /// Ends with the first server that answers, whichever that is.
     #[must_use]
     pub const fn first(mut self) -> Self {
@@ -229,18 +248,25 @@ impl Finder {
         let targets = self.targets()?;
         let knocker =
             Knocker::open_tcp().map_err(|error| FindError::Identity(error.to_string()))?;
+        let listen = |window| Hints::listen(window).map_err(no_discovery);
+        let mut hints = self.discovery.map(listen).transpose()?;
         let end = sleep_until(Instant::now() + self.time_limit);
         tokio::pin!(end);
         let mut round = Round::new(knocker, self, &targets);
         loop {
             round.fill();
-            if round.under_way.is_empty() || (self.first && !round.answers.is_empty()) {
+            let nothing_left = round.under_way.is_empty() && hints.is_none();
+            if nothing_left || (self.first && !round.answers.is_empty()) {
                 break;
             }
             tokio::select! {
                 // What has come in by the end of the time counts.
                 biased;
                 Some(done) = round.under_way.join_next() => round.done(done.ok()),
+                hint = next_of(&mut hints), if hints.is_some() => match hint {
+                    Some(address) => round.hint(address),
+                    None => hints = None,
+                },
                 () = &mut end => break,
             }
         }
@@ -277,8 +303,8 @@ struct Round<'a> {
     targets: &'a Targets,
     /// Addresses that go before the range.
     early: VecDeque<Address>,
-    /// All that ever were in `early`.
     remembered: HashSet<Address>,
+    announced: HashSet<Address>,
     range: Box<dyn Iterator<Item = Address> + Send + 'a>,
     /// Dropping it ends them.
     under_way: JoinSet<Knock>,
@@ -301,6 +327,7 @@ impl<'a> Round<'a> {
             targets,
             early,
             remembered,
+            announced: HashSet::new(),
             range: Box::new(targets.iter()),
             under_way: JoinSet::new(),
             answers: Vec::new(),
@@ -325,13 +352,23 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// Somebody says that a server is there.
+    fn hint(&mut self, address: Address) {
+        let known = self.targets.contains(&address) || self.remembered.contains(&address);
+        let is_new = self.announced.insert(address.clone());
+        if is_new && !known && targets::is_in_reach(&address) {
+            self.early.push_back(address);
+        }
+    }
+
     fn done(&mut self, knock: Option<Knock>) {
         self.looked_at += 1;
         self.answers.extend(knock.filter(|knock| knock.id.is_some()));
     }
 
     fn result(self) -> Search {
-        let beside = self.remembered.iter().filter(|address| !self.targets.contains(address));
+        let beside = self.remembered.union(&self.announced);
+        let beside = beside.filter(|address| !self.targets.contains(address));
         let of = self.targets.len() + beside.count();
         let mut found: Vec<Found> =
             self.answers.iter().filter_map(|knock| self.found(knock)).collect();
@@ -347,6 +384,9 @@ impl<'a> Round<'a> {
         if self.targets.contains(&knock.address) {
             found_by.push(FoundBy::Scan);
         }
+        if self.announced.contains(&knock.address) {
+            found_by.push(FoundBy::Announcement);
+        }
         Some(Found {
             address: knock.address.clone(),
             id: knock.id?,
@@ -355,6 +395,18 @@ impl<'a> Round<'a> {
             answered_in: knock.took,
         })
     }
+}
+
+async fn next_of(hints: &mut Option<Hints>) -> Option<Address> {
+    match hints {
+        Some(hints) => hints.next().await,
+        None => None,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn no_discovery(error: DiscoveryError) -> FindError {
+    FindError::NoDiscovery(error.to_string())
 }
 
 impl fmt::Display for NetworkMode {
@@ -370,6 +422,7 @@ impl fmt::Display for FoundBy {
         f.write_str(match self {
             Self::Remembered => "remembered",
             Self::Scan => "scan",
+            Self::Announcement => "announcement",
         })
     }
 }

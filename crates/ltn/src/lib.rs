@@ -41,6 +41,7 @@ mod admin_commands;
 mod builder;
 mod carrier;
 mod dial;
+mod discovery;
 mod driver;
 mod error;
 mod find;
