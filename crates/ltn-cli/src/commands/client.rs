@@ -12,8 +12,10 @@ use ltn::{Address, CallReply, Client, CloseReason, Confirmation, Event, Line, No
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
+use crate::commands::memory;
 use crate::commands::roll_call;
 use crate::commands::watch::{News, Signals, Watch, show};
+use crate::commands::whereto;
 use crate::console::{self, Typed};
 use crate::output::{Output, readable};
 use crate::settings::{self, OpenMode};
@@ -26,10 +28,12 @@ const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
 const OUTSTANDING_MAX: usize = 64;
 
 pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
-    OpenMode::asked_for(&args.mode, &format!("ltn client {} --to {}", args.name, args.to))?;
+    let retry = settings::with_to(&format!("ltn client {}", args.name), args.to.as_deref());
+    OpenMode::asked_for(&args.mode, &retry)?;
     let name = settings::name(&args.name)?;
-    let to = settings::address(&args.to)?;
+    let to = settings::server(args.to.as_deref())?;
     let signals = Signals::listen()?;
+    let to = whereto::server(to, Output::words()).await?;
     let started = Client::builder(name.as_str()).open().start().await;
     let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let ending = join_and_talk(&node, name.as_str(), &to, signals).await;
@@ -46,6 +50,7 @@ async fn join_and_talk(
     let output = Output::words();
     let watch = Watch::new(node);
     let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
+    memory::joined(to, output);
     for text in &joined.welcome {
         output.happened(&format!("{}> {text}", joined.server_name));
     }

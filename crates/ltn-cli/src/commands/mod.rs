@@ -5,8 +5,10 @@ mod ask;
 mod chronicle;
 mod client;
 mod demo;
+mod find;
 mod fleet;
 mod main_server;
+mod memory;
 mod offering;
 mod ping;
 mod roll_call;
@@ -18,6 +20,7 @@ mod tree;
 mod up;
 mod visit;
 mod watch;
+mod whereto;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};
@@ -30,6 +33,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
+        Verb::Find(args) => find::perform(&args).await,
         Verb::Tree(args) => tree::perform(&args).await,
         Verb::Send(args) => send::perform(&args).await,
         Verb::Ask(args) => ask::perform(&args).await,
