@@ -90,6 +90,12 @@ Examples:
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
     Ping(PingArgs),
+    /// Move a server or client below another server, with everything below it.
+    #[command(after_help = "\
+Examples:
+  ltn move /sub1/hall --under /sub2 --dry-run --open --to 4000
+  ltn move /sub1/hall --under /sub2 --return-after 60s --open --to 4000")]
+    Move(MoveArgs),
     /// Stop the whole network, the lowest layers first, and say how each node ended.
     #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
     Shutdown(ShutdownArgs),
@@ -107,6 +113,7 @@ impl Verb {
             Self::Ask(args) => args.visit.json,
             Self::Run(args) => args.visit.json,
             Self::Ping(args) => args.visit.json,
+            Self::Move(args) => args.visit.json,
             Self::Shutdown(args) => args.visit.json,
         }
     }
@@ -319,6 +326,27 @@ pub(crate) struct PingArgs {
     pub(crate) visit: VisitArgs,
 }
 
+/// `ltn move`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MoveArgs {
+    /// Whom: a path (/sub1/hall), a name or an id.
+    pub(crate) target: String,
+    /// Below which server: a path, a name or an id.
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) under: String,
+    /// Only say what would change, or why it cannot be.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Move back by itself if the new server is lost within this time: 60s, 5m, 2h.
+    #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
+    pub(crate) return_after: Option<String>,
+    /// Do not ask first; say with --to which network that is.
+    #[arg(long, requires = "to")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
 /// `ltn shutdown`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShutdownArgs {
@@ -357,7 +385,9 @@ mod tests {
 
     #[test]
     fn what_nobody_confirms_is_not_done_to_a_network_that_nobody_named() {
-        for words in [&["ltn", "shutdown"][..], &["ltn", "run", "/", "s.shutdownnetwork"]] {
+        let run = ["ltn", "run", "/", "s.shutdownnetwork"];
+        let moving = ["ltn", "move", "hall", "--under", "/"];
+        for words in [&["ltn", "shutdown"][..], &run, &moving] {
             assert!(Args::try_parse_from(words).is_ok(), "{words:?}");
             let unasked = [words, &["--yes"]].concat();
             assert!(Args::try_parse_from(&unasked).is_err(), "{words:?}");

@@ -4,16 +4,18 @@
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
+mod words;
+
 use std::time::Duration;
 
-use bytes::Bytes;
+pub use words::{Answer, Content, DialError, Direction, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
 use crate::name::Name;
-use crate::outcome::{CloseReason, Outcome, Refusal, RollCallEntry};
+use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
 use crate::role::Role;
 use crate::value::Value;
@@ -65,33 +67,6 @@ pub enum Input {
     Timeout,
 }
 
-/// Which way a link leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// To a higher server; it is the outcome of this dial.
-    Up(DialId),
-    /// To a node below.
-    Down,
-}
-
-/// Why an address could not be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum DialError {
-    /// Nobody listens there.
-    #[error("no server at this address")]
-    NoServer,
-    /// Nothing answered in time.
-    #[error("no answer in time")]
-    Timeout,
-    /// The text is no address of this carrier, or not one that may be used.
-    #[error("this address cannot be used")]
-    Unsuited,
-    /// Somebody listens there and speaks something else, or another network mode.
-    #[error("what listens there is no server of this kind of network")]
-    NotLtn,
-}
-
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
@@ -118,17 +93,6 @@ pub enum Output {
     },
     /// Tell the program on this node.
     Event(Event),
-}
-
-/// What a message carries.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    /// Text, for people.
-    Text(String),
-    /// A value, for programs.
-    Value(Value),
-    /// Bytes that only the two ends understand.
-    Bytes(Bytes),
 }
 
 /// What the program on this node can ask for.
@@ -263,49 +227,6 @@ pub enum Op {
     },
 }
 
-/// What the program on this node can want of its services.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceWish {
-    /// Have this service from now on, in place of an earlier one of the program's of this name. It
-    /// is due at once.
-    Keep {
-        /// What it is called.
-        name: String,
-        /// How often it runs.
-        interval: Duration,
-    },
-    /// Have this service of the program's no longer.
-    Remove {
-        /// Which one.
-        name: String,
-    },
-    /// Switch services on or off.
-    Enable {
-        /// Which one; `None` for all.
-        name: Option<String>,
-        /// On or off?
-        enabled: bool,
-    },
-    /// Run this service now, whether it is due or enabled or not.
-    RunNow {
-        /// Which one.
-        name: String,
-    },
-}
-
-/// The answer to something that came in.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// The message was taken into the application's queue.
-    Taken,
-    /// The value that was asked for, or the command's result.
-    Value(Value),
-    /// The handler ran and failed.
-    Failed(String),
-    /// The handler did not run.
-    Refused(Refusal),
-}
-
 /// What the program on this node gets to know.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -385,6 +306,16 @@ pub enum Event {
         text: String,
         /// Does this node try to come back by itself?
         returning: bool,
+    },
+    /// The server that this node was moved to was lost so soon that the node goes back to where it
+    /// was before, as the one who moved it wished.
+    MovingBack {
+        /// What the lost server called itself.
+        lost: Name,
+        /// What the former server called itself.
+        to: Name,
+        /// Where the former server was reached.
+        address: Address,
     },
     /// An attempt to come back, or to join for the first time, came to nothing; the next follows.
     Retrying {

@@ -65,10 +65,22 @@ pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
 /// A dead sub-server is shown as stale this long, then forgotten.
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+/// The grants of one network.
+pub const GRANTS_MAX: usize = 256;
+/// The keys that one network refuses. A revocation is for ever, and a charter fits in one frame.
+pub const REVOCATIONS_MAX: usize = 1_024;
+/// The charter of a network, in bytes.
+pub const CHARTER_BYTES_MAX: usize = FRAME_PAYLOAD_BYTES_MAX - 1_024;
 /// The shortest and the longest pause before an uplink is tried again.
 pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(250);
 /// See [`RECONNECT_PAUSE_MIN`].
 pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// The longest time within which a moved node goes back by itself: what stands for a day is no
+/// trial.
+pub const RETURN_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// The places that the plan of a move names one by one; the counts are of all.
+pub const MOVED_PLACES_MAX: usize = 1_000;
 
 /// The maxima that a user may need to set. The defaults fit a Raspberry Pi and a house.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,11 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod finding;
+mod moving;
 mod people;
 mod upkeep;
+
+pub use moving::MovePlan;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,6 +9,7 @@ mod find;
 mod fleet;
 mod main_server;
 mod memory;
+mod move_node;
 mod offering;
 mod ping;
 mod roll_call;
@@ -39,6 +40,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
+        Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args).await,
     }
 }

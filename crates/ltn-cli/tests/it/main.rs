@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod files;
 mod finding;
+mod moves;
 mod process;
 mod programs;
 mod servers;
