@@ -5,6 +5,7 @@
 
 mod finding;
 mod moving;
+mod offered;
 mod people;
 mod upkeep;
 

@@ -11,7 +11,12 @@ mod finding;
 mod moves;
 mod process;
 mod programs;
+#[cfg(unix)]
+mod pty;
 mod servers;
+mod terminal;
+#[cfg(unix)]
+mod typing;
 mod visits;
 
 #[test]
