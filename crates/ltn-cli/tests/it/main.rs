@@ -13,6 +13,7 @@ mod process;
 mod programs;
 #[cfg(unix)]
 mod pty;
+mod sending;
 mod servers;
 mod terminal;
 #[cfg(unix)]
