@@ -33,6 +33,7 @@ use crate::link::{LinkContext, LinkHandle};
 use crate::listen::Listener;
 use crate::log::Log;
 use crate::notice::NoticeKind;
+use crate::remembered::KnownServers;
 use crate::services::{DueRun, Services};
 use crate::streams::Streams;
 use crate::tls::random_bytes;
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) services: Services,
     pub(crate) log: Log,
+    pub(crate) servers: KnownServers,
 }
 
 /// The owner of one node's mind.
@@ -90,6 +92,7 @@ pub(crate) struct Driver {
     streams: Streams,
     services: Services,
     log: Log,
+    servers: KnownServers,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -130,6 +133,7 @@ impl Driver {
             streams: parts.streams,
             services: parts.services,
             log: parts.log,
+            servers: parts.servers,
             early: Vec::new(),
             stopped: None,
         }
@@ -446,6 +450,9 @@ impl Driver {
         self.log.event(&event);
         self.joins.notice(&event);
         self.streams.notice(&event);
+        if let Event::Connected { address, .. } = &event {
+            self.servers.remember(address);
+        }
         if let Event::Stopped { restart } = event {
             self.stopped = Some(if restart { Restart::Yes } else { Restart::No });
         }
