@@ -4,6 +4,7 @@
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
+mod many;
 mod words;
 
 use std::time::Duration;
@@ -21,6 +22,8 @@ use crate::path::{NodePath, Target};
 use crate::role::Role;
 use crate::signature::{Purpose, SIGNATURE_BYTES};
 use crate::value::Value;
+
+pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 
 /// What can happen to a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -214,6 +217,8 @@ pub enum Op {
         /// How long to wait for the reply.
         timeout: Duration,
     },
+    /// Something about many nodes at once.
+    Many(ManyOp),
     /// The answer to `Event::Message` (with an inbound id), `Event::Requested` or `Event::Called`.
     Answer {
         /// Which one.
@@ -252,6 +257,9 @@ pub enum Op {
         /// What it failed with, if it did.
         error: Option<String>,
     },
+    /// These are the data sockets of this node beside `Maindata`, by name and port; what is beyond
+    /// [`crate::limits::DATA_SOCKETS_MAX`] is not told to others.
+    DataSockets(Vec<(String, u16)>),
     /// A ticket of this child was used for a data connection: it gets another one.
     TicketUsed {
         /// Whose.
@@ -275,6 +283,8 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+    /// Something about many nodes that the program asked for.
+    Many(ManyEvent),
     /// A message came in.
     Message {
         /// Present where the sender waits: answer with `Answer::Taken` or `Answer::Refused`.

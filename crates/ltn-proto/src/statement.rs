@@ -94,6 +94,12 @@ impl Signed {
         Self(Arc::new(Parts { statement, public_key, signature: signature.into() }))
     }
 
+    /// What nobody said, for tests and broken minds.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn blank() -> Self {
+        Self::new(Vec::new(), Vec::new(), [0; SIGNATURE_BYTES])
+    }
+
     /// What it says, if it is of this network and the key beside it is that of the node that it is
     /// about. Whether that key signed it is another question: [`Self::is_signed_by`].
     pub(crate) fn read(&self, network: Option<NetworkId>) -> Result<Statement, Unsigned> {

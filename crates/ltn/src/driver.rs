@@ -20,23 +20,25 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
-    RefusalKind,
+    Answer, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig, NodeState, Op, OpId, Output,
+    Refusal, RefusalKind, StreamHop,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
 
-pub(crate) use ask::{Ask, End, Life, StreamWish, Waited};
+pub(crate) use ask::{Ask, End, Life, StreamWay, StreamWish, Waited};
 use joins::Joins;
 
 use crate::clock::Clock;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
-use crate::link::{LinkContext, LinkHandle};
+use crate::link::{LinkContext, LinkHandle, holding};
 use crate::listen::Listener;
 use crate::log::Log;
+use crate::many::Listeners;
 use crate::notice::NoticeKind;
+use crate::remembered::KnownServers;
 use crate::services::{DueRun, Services};
 use crate::state::Keeper;
 use crate::streams::Streams;
@@ -68,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) log: Log,
     pub(crate) keeper: Option<Keeper>,
     pub(crate) signer: Signer,
+    pub(crate) servers: KnownServers,
 }
 
 /// The owner of one node's mind.
@@ -89,6 +92,7 @@ pub(crate) struct Driver {
     /// Links that were found congested in this turn.
     congested: Vec<LinkHandle>,
     waiting: HashMap<OpId, tokio::sync::oneshot::Sender<ltn_proto::Outcome>>,
+    listeners_to_many: Listeners,
     joins: Joins,
     handlers: Handlers,
     inbox: Inbox,
@@ -103,6 +107,7 @@ pub(crate) struct Driver {
     keeper: Option<Keeper>,
     /// The only one who has this node's key, beside TLS.
     signer: Signer,
+    servers: KnownServers,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -134,6 +139,7 @@ impl Driver {
             links: HashMap::new(),
             congested: Vec::new(),
             waiting: HashMap::new(),
+            listeners_to_many: Listeners::default(),
             joins: Joins::default(),
             handlers: parts.handlers,
             inbox: parts.inbox,
@@ -145,6 +151,7 @@ impl Driver {
             log: parts.log,
             keeper: parts.keeper,
             signer: parts.signer,
+            servers: parts.servers,
             early: Vec::new(),
             stopped: None,
         }
@@ -165,7 +172,8 @@ impl Driver {
                 break;
             }
         }
-        for listener in self.listeners.drain(..) {
+        let further = self.streams.sockets().close_all();
+        for listener in self.listeners.drain(..).chain(further) {
             listener.shutdown().await;
         }
         // What was asked in the last moment is dropped here, so that whoever waits hears of it: one
@@ -216,7 +224,8 @@ impl Driver {
             Wake::Frames { link, frames } => {
                 // Frames of a link that belonged to an earlier life of this node mean nothing.
                 if self.links.contains_key(&link) {
-                    for frame in frames {
+                    for mut frame in frames {
+                        holding::end(&mut frame);
                         self.feed(Input::Frame { link, frame }).await;
                     }
                 }
@@ -277,6 +286,10 @@ impl Driver {
                 }
                 self.feed(Input::Op(op)).await;
             }
+            Ask::Many { id, op, listener } => {
+                self.listeners_to_many.add(id, listener);
+                self.feed(Input::Op(Op::Many(*op))).await;
+            }
             Ask::Tasks(reply) => {
                 // Whoever does not wait any more does not need the list.
                 let _ = reply.send(self.tasks());
@@ -288,9 +301,8 @@ impl Driver {
                 let _ = reply.send(picture);
             }
             Ask::StreamHop { of, reply } => {
-                let hop = self.mind.stream_hop(of.from, of.source, of.destination);
                 // As above.
-                let _ = reply.send(hop);
+                let _ = reply.send(self.stream_way(&of));
             }
             Ask::Offer { name, offer, reply } => self.on_offer(name, *offer, reply).await,
             Ask::Withdraw { name, reply } => {
@@ -299,6 +311,21 @@ impl Driver {
                 let _ = reply.send(());
             }
         }
+    }
+
+    fn stream_way(&self, of: &StreamWish) -> Result<StreamWay, NoRoute> {
+        let hop = self.mind.stream_hop(of.from, of.source, of.destination)?;
+        let describe = |id| self.mind.describe(id);
+        let next = match hop {
+            StreamHop::Here => None,
+            StreamHop::To(next) => Some(next),
+        };
+        Ok(StreamWay {
+            hop,
+            here: describe(self.config.id),
+            from: of.from.map(describe).unwrap_or_default(),
+            next: next.map(describe).unwrap_or_default(),
+        })
     }
 
     async fn on_offer(&mut self, name: String, offer: Offer, reply: ask::OfferReply) {
@@ -382,8 +409,13 @@ impl Driver {
                 if let Some(end) = self.waiting.remove(&op) {
                     // Whoever does not wait any more does not need to know.
                     let _ = end.send(outcome);
-                } else {
+                } else if let Some(outcome) = self.listeners_to_many.ended(op, outcome) {
                     self.joins.ended(op, outcome);
+                }
+            }
+            Event::Many(event) => {
+                if let Some(op) = self.listeners_to_many.hear(event) {
+                    self.answers.push_back(Input::Op(Op::Many(ManyOp::Abandon { op })));
                 }
             }
             Event::Message { inbound, from, sender, content } => {
@@ -436,6 +468,9 @@ impl Driver {
         self.log.event(&event);
         self.joins.notice(&event);
         self.streams.notice(&event);
+        if let Event::Connected { address, .. } = &event {
+            self.servers.remember(address);
+        }
         if let Event::Stopped { restart } = event {
             self.stopped = Some(if restart { Restart::Yes } else { Restart::No });
         }

@@ -3,13 +3,20 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod data;
+mod finding;
+mod gathering;
 mod home;
 mod moving;
 mod offered;
 mod people;
+mod sockets;
 mod upkeep;
+mod watching;
 
+pub use gathering::{Gather, RollCall};
 pub use moving::MovePlan;
+pub use watching::{Watch, WatchEvent};
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,19 +26,23 @@ use std::time::Duration;
 use ltn_proto::limits::{MESSAGE_BYTES_MAX, ORDER_LIFETIME, WORD_BYTES_MAX};
 use ltn_proto::{
     Address, CommandSpec, Confirmation, Content, Event, NodeId, Op, OpId, Outcome, Refusal,
-    RefusalKind, Role, Snapshot, Target, TreeNode, Value,
+    RefusalKind, Role, Snapshot, Value,
 };
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
+use crate::carrier::Carriers;
 use crate::driver::{Ask, End, Life, Waited};
-use crate::error::{ConnectError, StreamError, TalkError};
+use crate::error::{ConnectError, TalkError};
 use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
+use crate::remembered::KnownServers;
 use crate::state::Kept;
-use crate::streams::{DataStream, StreamEnds, Streams};
+use crate::streams::{Arrival, DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
+
+pub(crate) use sockets::NEW_DATA_SOCKET;
 
 /// How long a send or a request waits for its answer, unless said.
 const TALK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,6 +74,7 @@ pub struct Node {
 struct Queues {
     messages: Mutex<Option<mpsc::Receiver<Message>>>,
     streams: Mutex<Option<mpsc::Receiver<DataStream>>>,
+    transfers: Mutex<Option<mpsc::Receiver<Arrival>>>,
 }
 
 /// What all handles of one node have in common.
@@ -77,6 +89,8 @@ struct Shared {
     streams: Streams,
     data: watch::Receiver<Option<NodeId>>,
     log: LogBook,
+    servers: KnownServers,
+    carriers: Carriers,
 }
 
 /// What never changes while a node runs.
@@ -110,6 +124,10 @@ pub(crate) struct Ends {
     pub(crate) stream_ends: StreamEnds,
     /// What the node had to say.
     pub(crate) log: LogBook,
+    /// Where it joined servers.
+    pub(crate) servers: KnownServers,
+    /// How it reaches others.
+    pub(crate) carriers: Carriers,
 }
 
 impl Node {
@@ -124,10 +142,13 @@ impl Node {
             streams: ends.streams,
             data: ends.stream_ends.joined,
             log: ends.log,
+            servers: ends.servers,
+            carriers: ends.carriers,
         };
         let queues = Queues {
             messages: Mutex::new(Some(ends.messages)),
             streams: Mutex::new(Some(ends.stream_ends.incoming)),
+            transfers: Mutex::new(Some(ends.stream_ends.transfers)),
         };
         Self { shared: Arc::new(shared), queues: Arc::new(queues) }
     }
@@ -304,17 +325,6 @@ impl Node {
         picture.await.map_err(|_| TalkError::Stopped)
     }
 
-    /// The whole tree as the main server knows it, in drawing order (see [`Snapshot::tree`]).
-    pub async fn network(&self) -> Result<Vec<TreeNode>, TalkError> {
-        self.subtree_of(Target::Root).await
-    }
-
-    /// The tree below (and with) this node, as that node knows it.
-    pub async fn subtree_of(&self, target: impl IntoTarget) -> Result<Vec<TreeNode>, TalkError> {
-        let list = self.request(target, listing::REQUESTABLE, Value::Null).await?;
-        listing::tree(&list).ok_or_else(|| unreadable("list"))
-    }
-
     /// Offers a value to everybody who asks for it by this name; replaces an earlier one.
     pub async fn offer(&self, name: &str, value: impl Into<Value>) -> Result<(), TalkError> {
         self.put_on_offer(name, Offer::Value(value.into())).await
@@ -377,23 +387,6 @@ impl Node {
         self.queues.messages.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Opens a stream of bytes to another node, hop by hop over connections of its own, so that it
-    /// is in nobody's way.
-    pub async fn open_stream(&self, to: impl IntoTarget) -> Result<DataStream, StreamError> {
-        let destination = match to.into_target().map_err(StreamError::Target)? {
-            Target::Id(id) => id,
-            target => self.locate(target).await.map_err(StreamError::Target)?.id,
-        };
-        self.shared.streams.open(destination).await
-    }
-
-    /// Takes the queue of streams that others open to this node; there is one, and the first who
-    /// asks gets it. Up to 64 streams wait in it, further ones are refused as busy.
-    #[must_use]
-    pub fn incoming_streams(&self) -> Option<mpsc::Receiver<DataStream>> {
-        self.queues.streams.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// Stops this node: leaves the higher server, tells everybody below, closes everything.
     pub async fn shutdown(&self) {
         // A queue that is closed already means that it has stopped.
@@ -420,6 +413,11 @@ impl Node {
 
     fn next_op(&self) -> OpId {
         OpId(self.shared.next_op.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts something into the driver's queue if it has room.
+    fn try_ask(&self, ask: Ask) -> bool {
+        self.shared.asks.try_send(ask).is_ok()
     }
 
     /// Puts something into the driver's queue; waits only if the queue is full.
@@ -457,7 +455,7 @@ impl Node {
             return Ok(None);
         }
         if bytes > MESSAGE_BYTES_MAX {
-            let text = format!("a message has {MESSAGE_BYTES_MAX} bytes at most");
+            let text = format!("a message has {MESSAGE_BYTES_MAX} bytes at most; use send_data");
             return Err(TalkError::Refused(Refusal::new(RefusalKind::TooLarge, text)));
         }
         let kib = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);

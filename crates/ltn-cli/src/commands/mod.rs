@@ -6,13 +6,18 @@ mod chronicle;
 mod client;
 mod demo;
 mod doctor;
+mod find;
 mod fleet;
 mod ls;
 mod main_server;
 mod manual;
+mod many;
+mod memory;
 mod move_node;
 mod offering;
 mod ping;
+mod pipe;
+mod receiving;
 mod roll_call;
 mod run;
 mod send;
@@ -22,6 +27,7 @@ mod tree;
 mod up;
 mod visit;
 mod watch;
+mod whereto;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};
@@ -35,12 +41,14 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
         Verb::Doctor(args) => doctor::perform(&args),
+        Verb::Find(args) => find::perform(&args).await,
         Verb::Tree(args) => tree::perform(&args).await,
         Verb::Ls(args) => ls::perform(&args).await,
         Verb::Send(args) => send::perform(&args).await,
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
+        Verb::Pipe(args) => pipe::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args).await,
         Verb::Completions(args) => manual::complete(&args),

@@ -50,8 +50,17 @@ pub(crate) struct ParentName {
 }
 
 const FILE_KEYS: [&str; 3] = ["open", "server", "client"];
-const SERVER_KEYS: [&str; 8] =
-    ["name", "port", "data_port", "parent", "description", "services", "requestable", "command"];
+const SERVER_KEYS: [&str; 9] = [
+    "name",
+    "port",
+    "data_port",
+    "parent",
+    "description",
+    "services",
+    "requestable",
+    "command",
+    "data_socket",
+];
 const CLIENT_KEYS: [&str; 5] = ["name", "parent", "description", "requestable", "command"];
 
 /// Reads all entries of a file, in its order.

@@ -158,8 +158,8 @@ impl NodeState {
     pub(super) fn check_put(&mut self, put: &Put) -> Result<(Signed, Option<Name>), Misbehaved> {
         #[cfg(feature = "sim")]
         if self.mutant == Some(crate::sim::Mutant::NoStatementCheck) {
-            let blank = || Signed::new(Vec::new(), Vec::new(), [0; SIGNATURE_BYTES]);
-            return Ok((put.signed.clone().unwrap_or_else(blank), put.name.clone()));
+            let signed = put.signed.clone().unwrap_or_else(Signed::blank);
+            return Ok((signed, put.name.clone()));
         }
         let claim =
             Claim { node: put.id, parent: put.parent, role: put.role, edition: put.edition };

@@ -9,6 +9,7 @@ mod model;
 mod mutants;
 mod name;
 mod scenarios;
+mod selector;
 mod stating;
 mod text;
 mod value;

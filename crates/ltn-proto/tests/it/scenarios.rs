@@ -1,11 +1,13 @@
 //! Stories of whole networks, each told by one test and named after what it tells. They run in
 //! the simulator: no sockets, no waiting, the same every time.
 
+mod addressing;
 mod claims;
 mod commands;
 mod durable;
 mod moves;
 mod moving;
+mod outcomes;
 mod people;
 mod seed;
 mod services;
@@ -14,6 +16,7 @@ mod statements;
 mod strangers;
 mod talking;
 mod trouble;
+mod watching;
 
 use std::time::Duration;
 

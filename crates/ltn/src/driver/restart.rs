@@ -23,6 +23,7 @@ impl Driver {
     /// Ends whatever still waits, and closes every link behind its last words.
     pub(super) async fn close_everything(&mut self) {
         self.waiting.clear();
+        self.listeners_to_many.clear();
         self.answers.clear();
         self.congested.clear();
         self.handlers.abort_all();
@@ -111,6 +112,8 @@ impl Driver {
         for op in self.handlers.declarations() {
             self.feed(Input::Op(op)).await;
         }
+        let sockets = self.streams.sockets().ports();
+        self.feed(Input::Op(Op::DataSockets(sockets))).await;
         for wish in self.services.declarations() {
             self.wish(wish).await;
         }

@@ -1,13 +1,20 @@
 //! Stories of real nodes: TLS over TCP on 127.0.0.1, every port given by the system.
 
+mod alone;
+mod discovery;
+mod finding;
+mod gathering;
 mod joining;
 mod lives;
 mod own;
 mod people;
 mod reference;
 mod seed;
+mod sockets;
 mod starting;
 mod streaming;
 mod support;
 mod talking;
+mod transferring;
 mod upkeep;
+mod watching;
