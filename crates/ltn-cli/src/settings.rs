@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ltn::{Address, Name, PortExpr};
+use ltn::{Address, Name, Permissions, PortExpr};
 
 use crate::args::{ModeArgs, PortArgs, VisitArgs};
 use crate::trouble::Trouble;
@@ -97,6 +97,15 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
 /// A name that a node may want.
 pub(crate) fn name(text: &str) -> Result<Name, Trouble> {
     Name::wanted(text).map_err(|why| Trouble::usage(format!("the name `{text}`: {why}")))
+}
+
+/// What everybody may do, in one word.
+pub(crate) fn newcomers(text: &str) -> Result<Permissions, &'static str> {
+    match text {
+        "user" => Ok(Permissions::user()),
+        "admin" => Ok(Permissions::admin()),
+        _ => Err("say `user` or `admin`"),
+    }
 }
 
 fn timeout(text: &str) -> Result<Duration, Trouble> {

@@ -9,6 +9,7 @@ mod fleet;
 mod main_server;
 mod offering;
 mod ping;
+mod rights;
 mod roll_call;
 mod run;
 mod send;

@@ -4,6 +4,7 @@ use ltn::{Address, Node, SubServer};
 
 use crate::args::SubArgs;
 use crate::commands::main_server::{whereabouts, with_event_log, with_ports};
+use crate::commands::rights::with_rights;
 use crate::commands::watch::{News, Signals, Watch, show, stay, stop};
 use crate::output::Output;
 use crate::settings::{self, OpenMode, Ports};
@@ -18,6 +19,7 @@ pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
     let mut signals = Signals::listen()?;
     let builder = with_ports(SubServer::builder(name.as_str()).open(), ports);
     let builder = with_event_log(builder, &args.event_log);
+    let builder = with_rights(builder, &args.rights)?;
     let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let watch = Watch::new(&node);
     output.say(&format!("{name} {}", whereabouts(&node)));
