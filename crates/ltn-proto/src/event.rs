@@ -4,17 +4,20 @@
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
+mod words;
+
 use std::time::Duration;
 
-use bytes::Bytes;
+pub use words::{Answer, Content, DialError, Direction, KeyNews, KeyWish, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
 use crate::name::Name;
-use crate::outcome::{CloseReason, Outcome, Refusal, RollCallEntry};
+use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
+use crate::permissions::Permissions;
 use crate::role::Role;
 use crate::value::Value;
 
@@ -29,6 +32,8 @@ pub enum Input {
         direction: Direction,
         /// The id of the other end, taken from its key.
         peer: NodeId,
+        /// Where the other end speaks from.
+        remote: Address,
     },
     /// A dial came to nothing.
     DialFailed {
@@ -65,33 +70,6 @@ pub enum Input {
     Timeout,
 }
 
-/// Which way a link leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// To a higher server; it is the outcome of this dial.
-    Up(DialId),
-    /// To a node below.
-    Down,
-}
-
-/// Why an address could not be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum DialError {
-    /// Nobody listens there.
-    #[error("no server at this address")]
-    NoServer,
-    /// Nothing answered in time.
-    #[error("no answer in time")]
-    Timeout,
-    /// The text is no address of this carrier, or not one that may be used.
-    #[error("this address cannot be used")]
-    Unsuited,
-    /// Somebody listens there and speaks something else, or another network mode.
-    #[error("what listens there is no server of this kind of network")]
-    NotLtn,
-}
-
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
@@ -118,17 +96,6 @@ pub enum Output {
     },
     /// Tell the program on this node.
     Event(Event),
-}
-
-/// What a message carries.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    /// Text, for people.
-    Text(String),
-    /// A value, for programs.
-    Value(Value),
-    /// Bytes that only the two ends understand.
-    Bytes(Bytes),
 }
 
 /// What the program on this node can ask for.
@@ -251,6 +218,8 @@ pub enum Op {
         /// What it failed with, if it did.
         error: Option<String>,
     },
+    /// What the shell has to say about admin keys.
+    AdminKey(KeyNews),
     /// A ticket of this child was used for a data connection: it gets another one.
     TicketUsed {
         /// Whose.
@@ -261,49 +230,6 @@ pub enum Op {
         /// Come back at once?
         restart: bool,
     },
-}
-
-/// What the program on this node can want of its services.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceWish {
-    /// Have this service from now on, in place of an earlier one of the program's of this name. It
-    /// is due at once.
-    Keep {
-        /// What it is called.
-        name: String,
-        /// How often it runs.
-        interval: Duration,
-    },
-    /// Have this service of the program's no longer.
-    Remove {
-        /// Which one.
-        name: String,
-    },
-    /// Switch services on or off.
-    Enable {
-        /// Which one; `None` for all.
-        name: Option<String>,
-        /// On or off?
-        enabled: bool,
-    },
-    /// Run this service now, whether it is due or enabled or not.
-    RunNow {
-        /// Which one.
-        name: String,
-    },
-}
-
-/// The answer to something that came in.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// The message was taken into the application's queue.
-    Taken,
-    /// The value that was asked for, or the command's result.
-    Value(Value),
-    /// The handler ran and failed.
-    Failed(String),
-    /// The handler did not run.
-    Refused(Refusal),
 }
 
 /// What the program on this node gets to know.
@@ -423,6 +349,51 @@ pub enum Event {
         old: Option<Name>,
         /// What it is called.
         name: Name,
+    },
+    /// A node may do another thing than before at this server.
+    RightsChanged {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+        /// Who changed it; the same id where a node got its rights by the admin key.
+        by: NodeId,
+        /// What it may do, with what everybody may.
+        rights: Permissions,
+    },
+    /// Nothing that this node says, asks or commands is looked at here any more, or it is again.
+    Muted {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+        /// Muted, or heard again?
+        muted: bool,
+        /// Who wanted it so.
+        by: NodeId,
+    },
+    /// A node is thrown out; `Event::Left` follows.
+    Kicked {
+        /// Who.
+        node: NodeId,
+        /// What it is called.
+        name: Option<Name>,
+        /// Who wanted it so.
+        by: NodeId,
+    },
+    /// Somebody gave an admin key that is not that of this node.
+    WrongKey {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+    },
+    /// A key to be looked at. For the shell alone: programs are not told of it.
+    AdminKey {
+        /// The answer names it.
+        inbound: InboundId,
+        /// What to do with it.
+        wish: KeyWish,
     },
     /// A directly registered node is gone.
     Left {

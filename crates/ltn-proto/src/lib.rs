@@ -61,6 +61,7 @@ mod fragments;
 pub mod frame;
 mod id;
 mod inbound;
+mod keydesk;
 mod known;
 pub mod limits;
 mod line;
@@ -71,11 +72,13 @@ mod node;
 mod offers;
 mod outcome;
 mod path;
+mod people;
 mod permissions;
 mod random;
 mod requests;
 mod role;
 mod rollcall;
+mod secret;
 mod services;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -89,7 +92,9 @@ pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
-pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output, ServiceWish};
+pub use event::{
+    Answer, Content, DialError, Direction, Event, Input, KeyNews, KeyWish, Op, Output, ServiceWish,
+};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
 pub use id::{BadNodeId, DialId, InboundId, LinkId, NodeId, OpId};
@@ -105,6 +110,7 @@ pub use outcome::{
 pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
+pub use secret::Secret;
 pub use snapshot::{Counters, ServiceStatus, Snapshot, TreeNode};
 pub use text::{sanitise, sanitise_line, shorten};
 pub use value::{BadValue, Value};

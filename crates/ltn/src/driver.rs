@@ -17,8 +17,8 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
-    RefusalKind,
+    Address, Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output,
+    Refusal, RefusalKind,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
@@ -26,6 +26,7 @@ use tokio::time::{Instant, Sleep};
 pub(crate) use ask::{Ask, End, Life, StreamWish, Waited};
 use joins::Joins;
 
+use crate::admin_key::AdminKey;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) services: Services,
     pub(crate) log: Log,
+    pub(crate) admin_key: AdminKey,
 }
 
 /// The owner of one node's mind.
@@ -90,6 +92,7 @@ pub(crate) struct Driver {
     streams: Streams,
     services: Services,
     log: Log,
+    admin_key: AdminKey,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -130,6 +133,7 @@ impl Driver {
             streams: parts.streams,
             services: parts.services,
             log: parts.log,
+            admin_key: parts.admin_key,
             early: Vec::new(),
             stopped: None,
         }
@@ -210,8 +214,9 @@ impl Driver {
         match wake {
             Wake::LinkOpened { link, direction, peer, handle } => {
                 tracing::debug!(link = link.0, ?peer, remote = handle.remote(), "link opened");
+                let remote = Address::new(handle.remote());
                 self.links.insert(link, handle);
-                self.feed(Input::LinkOpened { link, direction, peer }).await;
+                self.feed(Input::LinkOpened { link, direction, peer, remote }).await;
             }
             Wake::Frames { link, frames } => {
                 // Frames of a link that belonged to an earlier life of this node mean nothing.
@@ -413,6 +418,8 @@ impl Driver {
             Event::ServiceDue { name, run: number, connections } => {
                 self.services.run(name, DueRun { number, connections });
             }
+            // A key is for who checks it, and for nobody who listens.
+            Event::AdminKey { inbound, wish } => self.admin_key.work(inbound, wish),
             // Tickets are secrets between the two ends of a link.
             Event::DataTicket { .. } | Event::DataTicketIssued { .. } => {
                 self.streams.notice(&event);

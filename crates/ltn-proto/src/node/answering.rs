@@ -246,11 +246,16 @@ impl NodeState {
     }
 
     fn on_refused(&mut self, now: Moment, frame: &Frame) {
-        let resolving = self.requests.get(frame.header.id).map(|open| &open.stage);
-        if resolving != Some(&Stage::Resolving) && self.take_answer(frame).is_none() {
+        let stage = self.requests.get(frame.header.id).map(|open| &open.stage);
+        let refused = body::read::<Refused>(&frame.payload);
+        // Who is muted hears so from any server on the way.
+        let muted = refused.as_ref().is_ok_and(|refused| refused.kind == RefusalKind::Muted)
+            && matches!(stage, Some(Stage::Sent(_)));
+        let resolving = stage == Some(&Stage::Resolving);
+        if !resolving && !muted && self.take_answer(frame).is_none() {
             return;
         }
-        let outcome = match body::read::<Refused>(&frame.payload) {
+        let outcome = match refused {
             Ok(Refused { kind, text }) => {
                 Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
             }

@@ -5,14 +5,15 @@
 //! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
 //! what this node asks of others, `locating.rs` who is meant, `answering.rs` what others ask of it,
 //! `builtin.rs`, `running.rs` and `ordering.rs` the commands that come with every node,
-//! `serving.rs` its periodic routines, `governing.rs` the people on it, `renaming.rs` new names,
-//! `picture.rs` what it tells of itself.
+//! `serving.rs` its periodic routines, `governing.rs` the people on it, `rights.rs` what they may
+//! do, `renaming.rs` new names, `picture.rs` and `helping.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
 mod asking;
 mod builtin;
 mod governing;
+mod helping;
 mod joining;
 mod links;
 mod locating;
@@ -20,6 +21,7 @@ mod mapping;
 mod ordering;
 mod picture;
 mod renaming;
+mod rights;
 mod routing;
 mod running;
 mod serving;
@@ -39,6 +41,7 @@ use crate::expiring::Deadlines;
 use crate::fragments::Reassembly;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::inbound::Inbound;
+use crate::keydesk::KeyDesk;
 use crate::known::Known;
 use crate::limits::{Limits, STALE_LIFETIME};
 use crate::links::Links;
@@ -46,6 +49,7 @@ use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::people::People;
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
@@ -115,6 +119,10 @@ pub struct NodeState {
     known: Known,
     requests: Requests,
     inbound: Inbound,
+    people: People,
+    key_desk: KeyDesk,
+    /// The link that the frame came by that is being looked at; none while the node itself speaks.
+    arrived: Option<LinkId>,
     reassembly: Reassembly,
     offers: Offers,
     confirmations: Confirmations,
@@ -171,6 +179,9 @@ impl NodeState {
             known: Known::default(),
             requests: Requests::default(),
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
+            people: People::default(),
+            key_desk: KeyDesk::default(),
+            arrived: None,
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
             confirmations: Confirmations::default(),
@@ -190,8 +201,8 @@ impl NodeState {
     pub fn handle(&mut self, now: Moment, input: Input) {
         debug_assert!(self.outputs.is_empty(), "the outputs were not drained");
         match input {
-            Input::LinkOpened { link, direction, peer } => {
-                self.on_link_opened(now, link, direction, peer);
+            Input::LinkOpened { link, direction, peer, remote } => {
+                self.on_link_opened(now, link, direction, (peer, remote));
             }
             Input::DialFailed { dial, why } => self.on_dial_failed(now, dial, why),
             Input::Frame { link, frame } => self.on_frame(now, link, frame),
@@ -275,6 +286,7 @@ impl NodeState {
             Op::ServiceEnded { name, run, error } => {
                 self.on_service_ended(now, &name, run, error.as_deref());
             }
+            Op::AdminKey(news) => self.on_key_news(now, news),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Stop { restart } => self.stop(now, restart),
         }

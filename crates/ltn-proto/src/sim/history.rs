@@ -154,6 +154,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::OfferRequestable { .. } | Op::OfferCommand { .. } => "offer",
         Op::Withdraw { .. } => "withdraw",
         Op::TicketUsed { .. } => "ticket used",
+        Op::AdminKey(_) => "admin key",
         Op::Service { .. } | Op::ServiceEnded { .. } => "service",
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
@@ -177,6 +178,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::OfferRequestable { .. }
         | Op::OfferCommand { .. }
         | Op::Withdraw { .. }
+        | Op::AdminKey(_)
         | Op::TicketUsed { .. }
         | Op::ServiceEnded { .. }
         | Op::Stop { .. } => None,

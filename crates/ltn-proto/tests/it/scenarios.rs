@@ -5,6 +5,7 @@ mod claims;
 mod commands;
 mod moving;
 mod people;
+mod rights;
 mod seed;
 mod services;
 mod strangers;

@@ -81,7 +81,11 @@ impl std::fmt::Debug for Ask {
         match self {
             Self::Cast { to, .. } => write!(f, "Cast({to})"),
             Self::Op(op) => op.fmt(f),
-            Self::Wait(waited) => waited.op.fmt(f),
+            // Its arguments may be a key.
+            Self::Wait(waited) => match &waited.op {
+                Op::Call { command, .. } => write!(f, "Call({command})"),
+                op => op.fmt(f),
+            },
             Self::Tasks(_) => f.write_str("Tasks"),
             Self::Snapshot(_) => f.write_str("Snapshot"),
             Self::StreamHop { of, .. } => write!(f, "StreamHop({})", of.destination),
