@@ -50,6 +50,7 @@
 
 mod address;
 mod body;
+mod charter;
 pub mod codec;
 mod commands;
 mod confirmations;
@@ -61,6 +62,7 @@ mod fragments;
 pub mod frame;
 mod id;
 mod inbound;
+mod invite;
 mod keydesk;
 mod known;
 pub mod limits;
@@ -80,6 +82,7 @@ mod role;
 mod rollcall;
 mod secret;
 mod services;
+pub mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod snapshot;
@@ -89,6 +92,7 @@ mod uplink;
 mod value;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
+pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
@@ -97,7 +101,8 @@ pub use event::{
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
-pub use id::{BadNodeId, DialId, InboundId, LinkId, NodeId, OpId};
+pub use id::{BadNetworkId, BadNodeId, DialId, InboundId, LinkId, NetworkId, NodeId, OpId};
+pub use invite::{BadInvite, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret};
 pub use limits::Limits;
 pub use line::{BadLine, Line, parse_line};
 pub use moment::Moment;
