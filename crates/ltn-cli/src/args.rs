@@ -82,6 +82,12 @@ Examples:
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
     Ping(PingArgs),
+    /// Move a server or client below another server, with everything below it.
+    #[command(after_help = "\
+Examples:
+  ltn move /sub1/hall --under /sub2 --dry-run --open --to 4000
+  ltn move /sub1/hall --under /sub2 --return-after 60s --open --to 4000")]
+    Move(MoveArgs),
     /// Stop the whole network, the lowest layers first, and say how each node ended.
     #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
     Shutdown(ShutdownArgs),
@@ -98,6 +104,7 @@ impl Verb {
             Self::Ask(args) => args.visit.json,
             Self::Run(args) => args.visit.json,
             Self::Ping(args) => args.visit.json,
+            Self::Move(args) => args.visit.json,
             Self::Shutdown(args) => args.visit.json,
         }
     }
@@ -281,6 +288,27 @@ pub(crate) struct PingArgs {
     #[arg(long, value_name = "N", default_value = "3",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn move`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MoveArgs {
+    /// Whom: a path (/sub1/hall), a name or an id.
+    pub(crate) target: String,
+    /// Below which server: a path, a name or an id.
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) under: String,
+    /// Only say what would change, or why it cannot be.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Move back by itself if the new server is lost within this time: 60s, 5m, 2h.
+    #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
+    pub(crate) return_after: Option<String>,
+    /// Do not ask first.
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
 }

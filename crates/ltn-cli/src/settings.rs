@@ -108,6 +108,21 @@ pub(crate) fn newcomers(text: &str) -> Result<Permissions, &'static str> {
     }
 }
 
+/// A time as people write it: `60`, `60s`, `5m`, `2h`.
+pub(crate) fn span(text: &str) -> Result<Duration, Trouble> {
+    let (number, unit) = match text.trim().strip_suffix(['s', 'm', 'h']) {
+        Some(number) if text.ends_with('m') => (number, 60.0),
+        Some(number) if text.ends_with('h') => (number, 3_600.0),
+        Some(number) => (number, 1.0),
+        None => (text.trim(), 1.0),
+    };
+    let seconds = number.parse::<f64>().ok().map(|number| number * unit);
+    let sensible = seconds.filter(|s| *s > 0.0 && *s <= TIMEOUT_SECONDS_MAX);
+    sensible.map(Duration::from_secs_f64).ok_or_else(|| {
+        Trouble::usage(format!("`{text}` is no time: write 60s, 5m or 2h, at most a day"))
+    })
+}
+
 fn timeout(text: &str) -> Result<Duration, Trouble> {
     let seconds = text.parse::<f64>().ok().filter(|s| *s > 0.0 && *s <= TIMEOUT_SECONDS_MAX);
     seconds.map(Duration::from_secs_f64).ok_or_else(|| {
@@ -147,6 +162,16 @@ mod tests {
         assert!(trouble.what.contains("ltn init"));
         assert!(trouble.hint.unwrap().contains("ltn main --open"));
         assert!(OpenMode::asked_for(&ModeArgs { open: true }, "ltn main").is_ok());
+    }
+
+    #[test]
+    fn a_time_has_a_unit_or_is_in_seconds() {
+        for (text, seconds) in [("60", 60.0), ("1.5s", 1.5), ("5m", 300.0), ("2h", 7_200.0)] {
+            assert_eq!(span(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
+        }
+        for text in ["", "s", "0s", "-1s", "25h", "soon", "1d"] {
+            assert!(span(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,10 @@
 //! All of them are CBOR maps with small numbers as keys, so that a later version can add a key and
 //! an earlier one skips it. This room reads and writes; it decides nothing.
 
+mod edges;
 mod words;
+
+pub(crate) use edges::{EdgeAnswer, EdgeAsk, EdgeDone, TakeAsk};
 
 use bytes::Bytes;
 use minicbor::{Decode, Decoder, Encode};
@@ -340,57 +343,6 @@ pub(crate) struct NoRoute {
     /// Why, for people.
     #[n(1)]
     pub(crate) text: String,
-}
-
-/// `EDGE_ASK`: a server asks the root whether this child may hang below it.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct EdgeAsk {
-    /// Who wants to join the asking server.
-    #[n(0)]
-    pub(crate) child: NodeId,
-    /// Which of the child's attempts it is.
-    #[n(2)]
-    pub(crate) attempt: u64,
-    /// The child's higher server as it is now.
-    #[n(3)]
-    pub(crate) current_parent: Option<NodeId>,
-    /// The incarnation of the root that the child saw last.
-    #[n(4)]
-    pub(crate) root_incarnation: Option<u64>,
-    /// Layers below the child.
-    #[n(5)]
-    pub(crate) height: u8,
-}
-
-/// `EDGE_ANSWER`: the root's word.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct EdgeAnswer {
-    /// About whom.
-    #[n(0)]
-    pub(crate) child: NodeId,
-    /// Which of the child's attempts.
-    #[n(1)]
-    pub(crate) attempt: u64,
-    /// The refusal, if it is one.
-    #[n(2)]
-    pub(crate) refused: Option<Refused>,
-}
-
-/// `EDGE_DONE`: what became of a granted edge.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct EdgeDone {
-    /// About whom.
-    #[n(0)]
-    pub(crate) child: NodeId,
-    /// Which of the child's attempts.
-    #[n(1)]
-    pub(crate) attempt: u64,
-    /// Did the child take it?
-    #[n(2)]
-    pub(crate) committed: bool,
 }
 
 /// `ORDER`: stop, or restart.

@@ -31,6 +31,10 @@ pub(crate) struct Edges {
 #[derive(Debug, Clone)]
 struct Pending {
     attempt: u64,
+    /// Of the question that it was granted to.
+    nonce: Option<u64>,
+    /// How often the asker had been started then.
+    asker_starts: u32,
     /// The server that asked: the new parent, and the only one to say what became of the edge.
     asker: NodeId,
     /// Where the child was by its own word, and where it wants to go.
@@ -49,6 +53,21 @@ pub(crate) struct Wish {
     pub(crate) current_parent: Option<NodeId>,
     /// The incarnation of the root that the child saw last.
     pub(crate) root_incarnation: Option<u64>,
+    /// Made by the new parent for this question alone.
+    pub(crate) nonce: Option<u64>,
+    /// How often the new parent was started.
+    pub(crate) asker_starts: u32,
+}
+
+/// What the new parent says of an edge that it asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    pub(crate) child: NodeId,
+    pub(crate) parent: NodeId,
+    pub(crate) attempt: u64,
+    pub(crate) nonce: Option<u64>,
+    /// Did the child take it?
+    pub(crate) committed: bool,
 }
 
 /// Why an edge is not allowed.
@@ -78,6 +97,24 @@ impl Edges {
         now: Moment,
         committed: impl Fn(NodeId) -> Option<NodeId>,
     ) -> Result<(), NotAllowed> {
+        self.check(root, wish, now, committed)?;
+        let mut parents = BTreeSet::from([wish.parent]);
+        parents.extend(wish.current_parent);
+        let Wish { attempt, nonce, asker_starts, .. } = wish;
+        let asker = wish.parent;
+        let pending = Pending { attempt, nonce, asker_starts, asker, parents, decided: false };
+        self.pending.insert(wish.child, pending);
+        Ok(())
+    }
+
+    /// The same question without the consequence: could this edge come into being now?
+    pub(crate) fn check(
+        &mut self,
+        root: NodeId,
+        wish: Wish,
+        now: Moment,
+        committed: impl Fn(NodeId) -> Option<NodeId>,
+    ) -> Result<(), NotAllowed> {
         self.notice_restart(wish.root_incarnation);
         // Whoever hangs directly below the root cannot close a cycle, whatever else is under way.
         if wish.parent != root {
@@ -89,34 +126,27 @@ impl Edges {
             }
         }
         match self.pending.get(&wish.child) {
-            Some(known) if known.attempt > wish.attempt => return Err(NotAllowed::Outdated),
-            None if self.pending.len() >= self.pending_max => return Err(NotAllowed::Full),
-            _ if self.asked_by(wish.parent) >= PENDING_PER_ASKER_MAX => {
-                return Err(NotAllowed::Full);
-            }
-            _ => {}
+            Some(known) if known.attempt > wish.attempt => Err(NotAllowed::Outdated),
+            None if self.pending.len() >= self.pending_max => Err(NotAllowed::Full),
+            _ if self.asked_by(wish.parent) >= PENDING_PER_ASKER_MAX => Err(NotAllowed::Full),
+            _ => Ok(()),
         }
-        let mut parents = BTreeSet::from([wish.parent]);
-        parents.extend(wish.current_parent);
-        let (attempt, asker) = (wish.attempt, wish.parent);
-        let pending = Pending { attempt, asker, parents, decided: false };
-        self.pending.insert(wish.child, pending);
-        Ok(())
     }
 
     /// What became of a granted edge. A committed one is in the map by now.
-    pub(crate) fn done(&mut self, child: NodeId, parent: NodeId, attempt: u64, committed: bool) {
-        let Some(pending) = self.pending.get_mut(&child) else { return };
-        if pending.attempt != attempt {
+    pub(crate) fn done(&mut self, end: End) {
+        let Some(pending) = self.pending.get_mut(&end.child) else { return };
+        // An end that came late speaks of another question than the one that counts.
+        if (pending.attempt, pending.nonce) != (end.attempt, end.nonce) {
             return;
         }
         // Nobody speaks of an edge that is not his own.
-        if pending.asker != parent {
+        if pending.asker != end.parent {
             return;
         }
-        pending.parents.remove(&parent);
-        if committed || pending.parents.is_empty() {
-            self.pending.remove(&child);
+        pending.parents.remove(&end.parent);
+        if end.committed || pending.parents.is_empty() {
+            self.pending.remove(&end.child);
         } else {
             // The child is where it said it was; that stays possible until it asks again.
             pending.decided = true;
@@ -127,7 +157,14 @@ impl Edges {
         self.pending.values().filter(|p| p.asker == asker && !p.decided).count()
     }
 
-    /// This server is gone, or runs anew: of the edges that it asked for none will be taken.
+    /// This server runs for the so-many-eth time: of the edges that its earlier runs asked for
+    /// none will be taken.
+    pub(crate) fn asker_runs_anew(&mut self, asker: NodeId, starts: u32) {
+        self.pending.retain(|_, p| p.asker != asker || p.asker_starts >= starts);
+    }
+
+    /// This server is given up after a time in which every wait of its has ended. A shorter absence
+    /// proves nothing: it may have let in its child and not been able to say so.
     pub(crate) fn forget_asker(&mut self, asker: NodeId) {
         self.pending.retain(|_, pending| pending.asker != asker);
     }
@@ -199,7 +236,13 @@ mod tests {
             attempt,
             current_parent: None,
             root_incarnation: None,
+            nonce: Some(attempt),
+            asker_starts: 1,
         }
+    }
+
+    fn end(child: u8, parent: u8, attempt: u64, committed: bool) -> End {
+        End { child: id(child), parent: id(parent), attempt, nonce: Some(attempt), committed }
     }
 
     /// The root is 0; 1 and 2 are below it, 3 is below 1.
@@ -226,7 +269,7 @@ mod tests {
         edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
         let refused = edges.grant(id(0), wish(2, 3, 1), Moment::ZERO, committed);
         assert_eq!(refused, Err(NotAllowed::Cycle(vec![id(2), id(1), id(3)])));
-        edges.done(id(1), id(2), 1, false);
+        edges.done(end(1, 2, 1, false));
         edges.grant(id(0), wish(2, 3, 2), Moment::ZERO, committed).unwrap();
     }
 
@@ -236,7 +279,7 @@ mod tests {
         edges.grant(id(0), wish(3, 2, 5), Moment::ZERO, committed).unwrap();
         let refused = edges.grant(id(0), wish(3, 0, 4), Moment::ZERO, committed);
         assert_eq!(refused, Err(NotAllowed::Outdated));
-        edges.done(id(3), id(2), 4, true);
+        edges.done(end(3, 2, 4, true));
         assert!(edges.pending.contains_key(&id(3)), "an old end does not end a newer attempt");
     }
 
@@ -256,7 +299,7 @@ mod tests {
     fn only_who_asked_says_what_became_of_it_and_nobody_fills_the_book() {
         let mut edges = edges();
         edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
-        edges.done(id(1), id(9), 1, true);
+        edges.done(end(1, 9, 1, true));
         assert!(edges.pending.contains_key(&id(1)), "that was somebody else's word");
         for child in 10..250 {
             let _full = edges.grant(id(0), wish(child, 2, 1), Moment::ZERO, |_| None);
@@ -273,10 +316,44 @@ mod tests {
         let mut told = wish(3, 2, 1);
         told.current_parent = Some(id(1));
         edges.grant(id(0), told, Moment::ZERO, |_| None).unwrap();
-        edges.done(id(3), id(2), 1, false);
+        edges.done(end(3, 2, 1, false));
         let refused = edges.grant(id(0), wish(1, 3, 1), Moment::ZERO, |_| None);
         assert!(matches!(refused, Err(NotAllowed::Cycle(_))));
         edges.settle(id(3), id(1));
         assert!(edges.pending.is_empty());
+    }
+
+    #[test]
+    fn an_end_without_the_nonce_of_its_question_is_worth_nothing() {
+        let mut edges = edges();
+        edges.grant(id(0), wish(3, 2, 1), Moment::ZERO, committed).unwrap();
+        // The parent was asked again for the very same attempt: the first question is void.
+        let again = Wish { nonce: Some(99), ..wish(3, 2, 1) };
+        edges.grant(id(0), again, Moment::ZERO, committed).unwrap();
+        edges.done(end(3, 2, 1, false));
+        assert!(edges.pending.contains_key(&id(3)), "that was the end of another question");
+        edges.done(End { nonce: Some(99), ..end(3, 2, 1, true) });
+        assert!(edges.pending.is_empty());
+    }
+
+    #[test]
+    fn a_new_run_of_the_new_parent_ends_what_its_earlier_ones_asked_for_and_no_more() {
+        let mut edges = edges();
+        edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
+        let later = Wish { asker_starts: 2, ..wish(9, 2, 1) };
+        edges.grant(id(0), later, Moment::ZERO, |_| None).unwrap();
+        edges.asker_runs_anew(id(2), 1);
+        assert_eq!(edges.pending.len(), 2, "a word of an earlier run that came late");
+        edges.asker_runs_anew(id(2), 2);
+        assert_eq!(edges.pending.keys().collect::<Vec<_>>(), [&id(9)]);
+    }
+
+    #[test]
+    fn a_rehearsal_grants_nothing() {
+        let mut edges = edges();
+        edges.check(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
+        assert!(edges.pending.is_empty());
+        let refused = edges.check(id(0), wish(1, 3, 1), Moment::ZERO, committed);
+        assert!(matches!(refused, Err(NotAllowed::Cycle(_))));
     }
 }

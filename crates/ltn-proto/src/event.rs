@@ -312,6 +312,16 @@ pub enum Event {
         /// Does this node try to come back by itself?
         returning: bool,
     },
+    /// The server that this node was moved to was lost so soon that the node goes back to where it
+    /// was before, as the one who moved it wished.
+    MovingBack {
+        /// What the lost server called itself.
+        lost: Name,
+        /// What the former server called itself.
+        to: Name,
+        /// Where the former server was reached.
+        address: Address,
+    },
     /// An attempt to come back, or to join for the first time, came to nothing; the next follows.
     Retrying {
         /// The address.

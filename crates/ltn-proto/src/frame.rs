@@ -76,6 +76,9 @@ impl Kind {
     /// A part of a streamed answer; the reply follows.
     pub const PART: Self = Self(0x4f);
 
+    /// Would you take me below you, and where would that be?
+    pub const TAKE_ASK: Self = Self(0x58);
+
     /// Is it passed on by its destination?
     #[must_use]
     pub const fn is_routed(self) -> bool {

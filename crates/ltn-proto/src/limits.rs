@@ -96,6 +96,12 @@ pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(250);
 /// See [`RECONNECT_PAUSE_MIN`].
 pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// The longest time within which a moved node goes back by itself: what stands for a day is no
+/// trial.
+pub const RETURN_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// The places that the plan of a move names one by one; the counts are of all.
+pub const MOVED_PLACES_MAX: usize = 1_000;
+
 /// The maxima that a user may need to set. The defaults fit a Raspberry Pi and a house.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

@@ -42,6 +42,8 @@ pub(crate) enum Phase {
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
     pub(crate) hello: Hello,
+    /// Of the question to the root whose answer is waited for.
+    pub(crate) nonce: u64,
 }
 
 /// The first state of a link from below.
@@ -52,6 +54,8 @@ pub(crate) struct ExpectHello;
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectRegister {
     pub(crate) hello: Hello,
+    /// Of the question to the root that let it in; 0 for who needs none.
+    pub(crate) nonce: u64,
     pub(crate) name: Option<Name>,
     pub(crate) name_reason: Option<String>,
 }

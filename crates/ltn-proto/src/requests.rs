@@ -4,6 +4,7 @@
 //! question travels, nor who is told of its end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -13,6 +14,7 @@ use crate::frame::{Flags, Kind};
 use crate::id::{InboundId, LinkId, NodeId, OpId};
 use crate::moment::Moment;
 use crate::path::{NodePath, Target};
+use crate::value::Value;
 
 /// Who is told how it ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,11 +24,39 @@ pub(crate) enum Origin {
     /// Nobody: these casts wait for the target to be found.
     Casts(Vec<Content>),
     /// The mind itself, for a server that waits at this link to be let in.
-    Edge { link: LinkId, child: NodeId, attempt: u64 },
+    Edge { link: LinkId, child: NodeId, attempt: u64, nonce: u64 },
+    /// The mind itself, to answer this question of a node that wants to come here: the root was
+    /// asked whether it might, and if so this is the answer.
+    Rehearsal { inbound: InboundId, nonce: u64, answer: Value },
+    /// The mind itself, which was told to move this node and asked the new parent first.
+    Move(Box<MoveWish>),
     /// The mind itself, to answer this question of somebody else's with what comes back.
     Relay(InboundId),
     /// The mind itself, to answer this question with the time it took.
     Stopwatch(InboundId),
+}
+
+/// A move of this node that somebody wants.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MoveWish {
+    pub(crate) inbound: InboundId,
+    pub(crate) actor: NodeId,
+    /// The arguments of the command, which its confirmation is bound to.
+    pub(crate) arguments: Vec<Value>,
+    pub(crate) step: MoveStep,
+    /// Move back by oneself if the new parent is lost within this time.
+    pub(crate) return_after: Option<Duration>,
+}
+
+/// What is to come of asking the new parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MoveStep {
+    /// Only to know what would happen.
+    Rehearse,
+    /// To say what will happen, and want a second word.
+    Prepare,
+    /// To do it, if the new parent is still this node.
+    Commit(NodeId),
 }
 
 /// How far it has come.

@@ -30,6 +30,13 @@ pub(crate) enum Wish {
     },
     /// Somebody who ran a command on this node.
     Command(InboundId),
+    /// Somebody who wants this node below that one.
+    Move {
+        inbound: InboundId,
+        under: NodeId,
+        /// Come back by oneself if the new parent is lost within this time.
+        return_after: Option<Duration>,
+    },
     /// The node itself, after it lost its parent.
     Return,
 }
@@ -52,6 +59,14 @@ pub(crate) struct Retry {
     pub(crate) wish: Wish,
 }
 
+/// A move that is taken back if the new parent is lost too soon.
+#[derive(Debug, Clone)]
+pub(crate) struct Trial {
+    pub(crate) until: Moment,
+    /// The parent before.
+    pub(crate) former: Parent,
+}
+
 /// All that concerns the way up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Uplink {
@@ -60,6 +75,8 @@ pub(crate) struct Uplink {
     pub(crate) retry: Option<Retry>,
     /// Where to come back to after a loss.
     pub(crate) home: Option<Address>,
+    /// The last move, while it may still be taken back.
+    pub(crate) trial: Option<Trial>,
     /// Failures since the last success.
     failures: u32,
 }
@@ -77,6 +94,7 @@ impl Uplink {
         self.failures = 0;
         self.retry = None;
         self.attempt = None;
+        self.trial = None;
         self.home = Some(parent.address.clone());
         self.parent.replace(parent)
     }

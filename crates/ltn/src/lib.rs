@@ -71,7 +71,7 @@ pub use ltn_proto::{
     RollCallOutcome, ServiceStatus, Snapshot, Target, TreeNode, Value, draw_tree, nearest,
     parse_line, sanitise, sanitise_line,
 };
-pub use node::Node;
+pub use node::{MovePlan, Node};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use streams::DataStream;

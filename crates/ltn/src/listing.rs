@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ltn_proto::{Address, Name, NodeId, NodePath, Role, TreeNode, Value};
+use ltn_proto::{Address, Name, NodeId, NodePath, Role, TreeNode, Value, sanitise_line};
 
+use crate::node::MovePlan;
 use crate::words::Location;
 
 /// The requestable that answers with the subtree of a server.
@@ -23,7 +24,40 @@ pub(crate) fn tree(list: &Value) -> Option<Vec<TreeNode>> {
 /// The `id` and `path` of a map.
 pub(crate) fn location(map: &Value) -> Option<Location> {
     let Value::Map(fields) = map else { return None };
-    Some(Location { id: id(fields, "id")?, path: path(fields)? })
+    Some(Location { id: id(fields, "id")?, path: path_of(fields, "path")? })
+}
+
+/// The `path` of a map.
+pub(crate) fn path(map: &Value) -> Option<NodePath> {
+    let Value::Map(fields) = map else { return None };
+    path_of(fields, "path")
+}
+
+/// What a move would change: a map with `id`, `under`, `before`, `after`, `places`, `servers`,
+/// `clients`, `text` and, where the name will be another one, `name_reason`.
+pub(crate) fn plan(map: &Value) -> Option<MovePlan> {
+    let Value::Map(fields) = map else { return None };
+    let places = fields.get("places")?.as_list()?;
+    let place = |value: &Value| value.as_text()?.parse().ok();
+    let pair = |pair: &Value| match pair.as_list()? {
+        [before, after] => Some((place(before)?, place(after)?)),
+        _ => None,
+    };
+    let number = |key: &str| match fields.get(key)? {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    Some(MovePlan {
+        node: id(fields, "id")?,
+        under: id(fields, "under")?,
+        before: path_of(fields, "before")?,
+        after: path_of(fields, "after")?,
+        places: places.iter().map(pair).collect::<Option<_>>()?,
+        servers: number("servers")?,
+        clients: number("clients")?,
+        name_reason: text(fields, "name_reason").map(sanitise_line),
+        text: sanitise_line(text(fields, "text")?),
+    })
 }
 
 fn node(map: &Value) -> Option<TreeNode> {
@@ -40,7 +74,7 @@ fn node(map: &Value) -> Option<TreeNode> {
         id: id(fields, "id")?,
         parent: id(fields, "parent")?,
         name: Name::known(text(fields, "name")?).ok()?,
-        path: path(fields)?,
+        path: path_of(fields, "path")?,
         role: role(text(fields, "role")?)?,
         address,
         stale_for: stale_ms.map(Duration::from_millis),
@@ -76,8 +110,8 @@ fn id(fields: &Fields, key: &str) -> Option<NodeId> {
     }
 }
 
-fn path(fields: &Fields) -> Option<NodePath> {
-    text(fields, "path")?.parse().ok()
+fn path_of(fields: &Fields, key: &str) -> Option<NodePath> {
+    text(fields, key)?.parse().ok()
 }
 
 fn count(fields: &Fields, key: &str) -> Option<usize> {

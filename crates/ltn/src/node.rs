@@ -3,8 +3,11 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod moving;
 mod people;
 mod upkeep;
+
+pub use moving::MovePlan;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -158,6 +158,9 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::Disconnected { parent_name, reason, text, returning, .. } => {
             (Connection, disconnected(parent_name, *reason, text, *returning))
         }
+        Event::MovingBack { lost, to, address } => {
+            (Warning, format!("{lost} was lost on trial: going back to {to} at {address}"))
+        }
         Event::Retrying { address, why, pause } => {
             let seconds = pause.as_secs_f64();
             (Connection, format!("{address}: {why}; next attempt in {seconds:.1} s"))

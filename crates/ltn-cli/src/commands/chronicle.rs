@@ -34,6 +34,9 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             let next = if *returning { "; trying to come back" } else { "" };
             format!("disconnected from {parent_name}: {why}{said}{next}")
         }
+        Event::MovingBack { lost, to, address } => {
+            format!("{lost} was lost on trial: going back to {to} at {address}")
+        }
         Event::Retrying { address, why, pause } => {
             format!("{address}: {why}; next attempt in {:.1} s", pause.as_secs_f64())
         }

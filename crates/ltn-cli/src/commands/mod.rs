@@ -7,6 +7,7 @@ mod client;
 mod demo;
 mod fleet;
 mod main_server;
+mod move_node;
 mod offering;
 mod ping;
 mod rights;
@@ -36,6 +37,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
+        Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args).await,
     }
 }

@@ -6,6 +6,7 @@
 mod console;
 mod demo;
 mod files;
+mod moves;
 mod process;
 mod programs;
 mod servers;

@@ -2,19 +2,16 @@
 
 use super::NodeState;
 use crate::address::Address;
-use crate::body::{self, EdgeAsk, EdgeDone, Hello, Place, Register, Ticket, Token, Welcome};
-use crate::edges::{NotAllowed, Wish};
+use crate::body::{self, Hello, Place, Register, Ticket, Token, Welcome};
 use crate::event::Event;
-use crate::frame::{Flags, Kind, PROTOCOL_VERSION};
+use crate::frame::{Kind, PROTOCOL_VERSION};
 use crate::id::{LinkId, NodeId};
-use crate::limits::{DEPTH_MAX, DUPLICATE_PROBE, EDGE_LIFETIME};
+use crate::limits::{DEPTH_MAX, DUPLICATE_PROBE};
 use crate::links::{Admission, ExpectRegister, Misbehaved, Phase};
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
-use crate::path::Target;
 use crate::permissions::Permission;
-use crate::requests::{Origin, Question};
 use crate::role::Role;
 use crate::text::span;
 use crate::tree::Record;
@@ -56,7 +53,7 @@ impl NodeState {
             // Another run, or another machine with the same key: only a sign of life tells.
             Some((old, _)) => {
                 self.say(old, Kind::PING, bytes::Bytes::new());
-                self.links.set_phase(link, Phase::Probing(Admission { hello }));
+                self.links.set_phase(link, Phase::Probing(Admission { hello, nonce: 0 }));
                 self.set_link_due(link, now + DUPLICATE_PROBE);
             }
             None => self.ask_root(now, link, hello),
@@ -64,7 +61,7 @@ impl NodeState {
         Ok(())
     }
 
-    fn check_hello(&self, peer: NodeId, hello: &Hello) -> Result<(), Refusal> {
+    pub(super) fn check_hello(&self, peer: NodeId, hello: &Hello) -> Result<(), Refusal> {
         let me = &self.name;
         let refuse = |kind, text: String| Err(Refusal::new(kind, text));
         if hello.version != PROTOCOL_VERSION {
@@ -108,66 +105,8 @@ impl NodeState {
         self.ask_root(now, link, admission.hello);
     }
 
-    /// A server may hang here only by the root's word; a client needs none.
-    fn ask_root(&mut self, now: Moment, link: LinkId, hello: Hello) {
-        let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
-        if !hello.role.is_server() {
-            self.welcome(now, link, hello);
-            return;
-        }
-        if self.edges.is_some() {
-            let wish = Wish {
-                child: peer,
-                parent: self.config.id,
-                attempt: hello.attempt,
-                current_parent: hello.current_parent,
-                root_incarnation: hello.root_incarnation,
-            };
-            match self.grant_edge(now, wish) {
-                Ok(()) => self.welcome(now, link, hello),
-                Err(refusal) => self.turn_away(now, link, refusal.kind, &refusal.text),
-            }
-            return;
-        }
-        let ask = EdgeAsk {
-            child: peer,
-            attempt: hello.attempt,
-            current_parent: hello.current_parent,
-            root_incarnation: hello.root_incarnation,
-            height: hello.height,
-        };
-        self.links.set_phase(link, Phase::AwaitingGrant(Admission { hello }));
-        self.set_link_due(link, now + EDGE_LIFETIME);
-        let question =
-            Question { kind: Kind::EDGE_ASK, flags: Flags::default(), payload: body::write(&ask) };
-        let origin = Origin::Edge { link, child: peer, attempt: ask.attempt };
-        self.ask_for(now, origin, Target::Root, Some(question), EDGE_LIFETIME);
-    }
-
-    /// The root's word on a server that waits at this link. Where it is a
-    /// refusal, or came too late, the root is told that the edge will not be taken: it may have
-    /// granted it and the answer was lost.
-    pub(super) fn on_grant(
-        &mut self,
-        now: Moment,
-        origin: (LinkId, NodeId, u64),
-        granted: Result<(), Refusal>,
-    ) {
-        let (link, child, attempt) = origin;
-        let waiting = self.links.get(link).map(|l| l.phase.clone());
-        let Some(Phase::AwaitingGrant(Admission { hello })) = waiting else {
-            return self.edge_is_over(now, child, attempt, false);
-        };
-        if granted.is_err() {
-            self.edge_is_over(now, child, attempt, false);
-        }
-        match granted {
-            Ok(()) => self.welcome(now, link, hello),
-            Err(refusal) => self.turn_away(now, link, refusal.kind, &refusal.text),
-        }
-    }
-
-    fn welcome(&mut self, now: Moment, link: LinkId, hello: Hello) {
+    /// Lets a child in; `nonce` is that of the question to the root that allowed it.
+    pub(super) fn welcome(&mut self, now: Moment, link: LinkId, (hello, nonce): (Hello, u64)) {
         let Some(peer) = self.links.get(link).map(|l| l.peer) else { return };
         let (name, name_reason) = self.name_for(peer, &hello);
         let welcome = Welcome {
@@ -180,13 +119,13 @@ impl NodeState {
             features: 0,
         };
         self.say(link, Kind::WELCOME, body::write(&welcome));
-        let state = ExpectRegister { hello, name, name_reason };
+        let state = ExpectRegister { hello, nonce, name, name_reason };
         self.links.set_phase(link, Phase::ExpectRegister(state));
         self.set_link_due(link, now + self.config.limits.hello_timeout);
     }
 
     /// The name that a child gets, and why it is not the wanted one.
-    fn name_for(&self, peer: NodeId, hello: &Hello) -> (Option<Name>, Option<String>) {
+    pub(super) fn name_for(&self, peer: NodeId, hello: &Hello) -> (Option<Name>, Option<String>) {
         if hello.role == Role::Session {
             return (None, None);
         }
@@ -264,7 +203,7 @@ impl NodeState {
             let text = "another running node with the same key registered a moment ago";
             return self.turn_away(now, link, RefusalKind::DuplicateKey, text);
         }
-        let ExpectRegister { hello, name, name_reason } = state;
+        let ExpectRegister { hello, nonce, name, name_reason } = state;
         let Register { edition, metadata } = register;
         let record = Record {
             id: peer,
@@ -286,7 +225,7 @@ impl NodeState {
         self.tell_put(peer, true, now);
         if hello.role.is_server() {
             self.tell_changes();
-            self.edge_is_over(now, peer, hello.attempt, true);
+            self.edge_is_taken(now, peer, (hello.attempt, nonce));
         }
         self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
         if hello.role.is_listed() {
@@ -336,73 +275,4 @@ impl NodeState {
         };
         Place { ancestors, rooted: self.is_rooted(), root_incarnation }
     }
-
-    /// The root's decision on an edge.
-    pub(super) fn grant_edge(&mut self, now: Moment, wish: Wish) -> Result<(), Refusal> {
-        let looks_for_cycles = self.looks_for_cycles();
-        let Some(edges) = &mut self.edges else {
-            return Err(Refusal::new(RefusalKind::NoRoot, format!("{} is no root", self.name)));
-        };
-        if !looks_for_cycles {
-            return Ok(());
-        }
-        let tree = &self.tree;
-        let committed = |id| tree.get(id).map(|record| record.parent);
-        let not_allowed = match edges.grant(self.config.id, wish, now, committed) {
-            Ok(()) => return Ok(()),
-            Err(not_allowed) => not_allowed,
-        };
-        Err(match not_allowed {
-            NotAllowed::Cycle(members) => {
-                let names: Vec<String> = members.iter().map(|id| self.call(*id)).collect();
-                let text = format!("the tree would have a cycle: {}", circle(&names));
-                Refusal::new(RefusalKind::Cycle, text)
-            }
-            NotAllowed::Outdated => {
-                Refusal::new(RefusalKind::Busy, "a newer attempt of the same node is under way")
-            }
-            NotAllowed::Quiet => {
-                Refusal::new(RefusalKind::Busy, "the main server restarted a moment ago; try again")
-            }
-            NotAllowed::Full => Refusal::new(RefusalKind::Full, "too many moves are under way"),
-        })
-    }
-
-    /// What became of the edge of a server that was let in, or was about to be.
-    pub(super) fn edge_is_over(
-        &mut self,
-        now: Moment,
-        child: NodeId,
-        attempt: u64,
-        committed: bool,
-    ) {
-        let me = self.config.id;
-        if let Some(edges) = &mut self.edges {
-            edges.done(child, me, attempt, committed);
-            return;
-        }
-        self.untold_edges.push(EdgeDone { child, attempt, committed });
-        self.tell_edges(now);
-    }
-
-    /// Tells the root what became of granted edges, as soon as there is a way to it.
-    pub(super) fn tell_edges(&mut self, now: Moment) {
-        let root = self.place.ancestors.first().map(|root| root.id);
-        let (true, Some(root), Some(_)) = (self.place.rooted, root, &self.uplink.parent) else {
-            // Without the root nobody can move, so this list is as short as what was under way.
-            let excess = self.untold_edges.len().saturating_sub(self.config.limits.pending_links);
-            self.untold_edges.drain(..excess);
-            return;
-        };
-        for done in std::mem::take(&mut self.untold_edges) {
-            self.tell(now, Kind::EDGE_DONE, root, body::write(&done));
-        }
-    }
-}
-
-/// `a – b – a`, for people.
-fn circle(names: &[String]) -> String {
-    let mut around = names.to_vec();
-    around.extend(names.first().cloned());
-    around.join(" – ")
 }

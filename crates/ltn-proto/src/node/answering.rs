@@ -5,14 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::NodeState;
-use crate::body::{self, Confirm, EdgeAnswer, EdgeAsk, EdgeDone, Refused, Resolve};
-use crate::edges::Wish;
+use crate::body::{self, Confirm, Refused, Resolve};
 use crate::event::{Answer, Content, Event};
 use crate::fragments::FragmentError;
 use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::InboundId;
 use crate::inbound::Caller;
-use crate::limits::{ANSWER_TIME_MAX, DEPTH_MAX};
+use crate::limits::ANSWER_TIME_MAX;
 use crate::moment::Moment;
 use crate::offers::Runner;
 use crate::outcome::{Confirmation, NoRoute, Outcome, Refusal, RefusalKind};
@@ -41,6 +40,7 @@ impl NodeState {
             Kind::EDGE_ASK => self.on_edge_ask(now, &whole),
             Kind::EDGE_ANSWER => self.on_edge_answer(now, &whole),
             Kind::EDGE_DONE => self.on_edge_done(&whole),
+            Kind::TAKE_ASK => self.on_take_ask(now, &whole),
             Kind::ORDER => self.on_order(now, &whole),
             Kind::ORDER_REPORT => self.on_order_report(now, &whole),
             Kind::ORDER_NOTED => self.on_order_noted(now, &whole),
@@ -152,7 +152,7 @@ impl NodeState {
     }
 
     /// Takes a question into the table; refuses it where there is no place.
-    fn take_in(&mut self, now: Moment, frame: &Frame) -> Option<InboundId> {
+    pub(super) fn take_in(&mut self, now: Moment, frame: &Frame) -> Option<InboundId> {
         let caller = caller_of(frame);
         let room = if self.stopping.is_some() {
             None
@@ -230,7 +230,7 @@ impl NodeState {
     }
 
     /// The answer of the target, if it is the one that was asked.
-    fn take_answer(&mut self, frame: &Frame) -> Option<()> {
+    pub(super) fn take_answer(&mut self, frame: &Frame) -> Option<()> {
         let asked = self.requests.get(frame.header.id).map(|open| &open.stage);
         if asked == Some(&Stage::Sent(frame.header.source)) {
             return Some(());
@@ -297,62 +297,6 @@ impl NodeState {
                 let outcome = no_route_of(frame);
                 self.end_request(now, id, outcome);
             }
-        }
-    }
-
-    fn on_edge_ask(&mut self, now: Moment, frame: &Frame) {
-        let Ok(ask) = body::read::<EdgeAsk>(&frame.payload) else { return };
-        let asker = frame.header.source;
-        let is_server = self.tree.get(asker).is_some_and(|r| r.role.accepts_servers());
-        if !is_server || !self.is_live(asker) {
-            return self.bounce(now, &frame.header, "only servers of this tree ask for edges");
-        }
-        let wish = Wish {
-            child: ask.child,
-            parent: asker,
-            attempt: ask.attempt,
-            current_parent: ask.current_parent,
-            root_incarnation: ask.root_incarnation,
-        };
-        let layers = self.tree.names_to(asker).map_or(0, |names| names.len());
-        let refused = if layers + 1 + usize::from(ask.height) > DEPTH_MAX {
-            let text = format!("the tree would have more than {DEPTH_MAX} layers");
-            Some(Refusal::new(RefusalKind::TooDeep, text))
-        } else {
-            self.grant_edge(now, wish).err()
-        };
-        let refused = refused.map(|Refusal { kind, text }| Refused { kind, text });
-        let answer = EdgeAnswer { child: ask.child, attempt: ask.attempt, refused };
-        let mut header = Header::new(Kind::EDGE_ANSWER, self.config.id, frame.header.source);
-        header.id = frame.header.id;
-        if self.send_out(now, Frame { header, payload: body::write(&answer) }).is_err() {
-            self.counters.dropped += 1;
-        }
-    }
-
-    fn on_edge_answer(&mut self, now: Moment, frame: &Frame) {
-        let Ok(answer) = body::read::<EdgeAnswer>(&frame.payload) else { return };
-        let root = self.place.ancestors.first().map(|root| root.id);
-        if !self.place.rooted || root != Some(frame.header.source) {
-            self.counters.late_replies += 1;
-            return;
-        }
-        if self.take_answer(frame).is_none() {
-            // Nobody waits any more: the edge that was perhaps granted will not be taken.
-            return self.edge_is_over(now, answer.child, answer.attempt, false);
-        }
-        let outcome = match answer.refused {
-            Some(Refused { kind, text }) => {
-                Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
-            }
-            None => Outcome::Reply(Value::Null),
-        };
-        self.end_request(now, frame.header.id, outcome);
-    }
-
-    fn on_edge_done(&mut self, frame: &Frame) {
-        if let (Some(edges), Ok(done)) = (&mut self.edges, body::read::<EdgeDone>(&frame.payload)) {
-            edges.done(done.child, frame.header.source, done.attempt, done.committed);
         }
     }
 }

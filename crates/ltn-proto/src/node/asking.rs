@@ -385,17 +385,18 @@ impl NodeState {
                 };
                 self.answer_with(now, inbound, outcome);
             }
-            Origin::Edge { link, child, attempt } => {
-                let granted = match outcome {
-                    Outcome::Reply(_) => Ok(()),
-                    Outcome::Refused(refusal) => Err(refusal),
-                    other => Err(Refusal::new(
-                        RefusalKind::NoRoot,
-                        format!("{} has no way to the main server: {}", self.name, other.word()),
-                    )),
-                };
-                self.on_grant(now, (link, child, attempt), granted);
+            Origin::Edge { link, child, attempt, nonce } => {
+                let granted = self.granted(outcome);
+                self.on_grant(now, (link, child, (attempt, nonce)), granted);
             }
+            Origin::Rehearsal { inbound, answer, .. } => {
+                let outcome = match self.granted(outcome) {
+                    Ok(()) => Outcome::Reply(answer),
+                    Err(refusal) => Outcome::Refused(refusal),
+                };
+                self.answer_with(now, inbound, outcome);
+            }
+            Origin::Move(wish) => self.on_move_answered(now, *wish, outcome),
         }
     }
 

@@ -136,6 +136,12 @@ fn joiner_commands() -> Vec<CommandSpec> {
         spec("connect", "from the server", "leave for the server at this address")
             .permission(Permission::admin())
             .required("address", ParameterKind::Text),
+        spec("move", "from the server", "go below another server of the tree, wherever it is")
+            .permission(Permission::admin())
+            .required("under", ParameterKind::Text)
+            .optional("return_after_s", ParameterKind::Any)
+            .optional("rehearse", ParameterKind::Any)
+            .dangerous(),
         spec("disconnect", "from the server", "leave the server").permission(Permission::admin()),
     ]
 }

@@ -13,7 +13,7 @@ use crate::links::{Answer, ExpectWelcome, Misbehaved};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
 use crate::text::sanitise_line;
-use crate::uplink::{Attempt, Parent, Retry, Wish};
+use crate::uplink::{Attempt, Parent, Retry, Trial, Wish};
 use crate::value::Value;
 
 impl NodeState {
@@ -88,7 +88,9 @@ impl NodeState {
             let refused = Outcome::Refused(refusal.clone());
             match wish {
                 Wish::Op { op, .. } => self.event(Event::Ended { op, outcome: refused }),
-                Wish::Command(inbound) => self.answer_with(now, inbound, refused),
+                Wish::Command(inbound) | Wish::Move { inbound, .. } => {
+                    self.answer_with(now, inbound, refused);
+                }
                 Wish::Return => {}
             }
         }
@@ -100,7 +102,8 @@ impl NodeState {
             return;
         };
         attempt.link = Some(link);
-        let to = attempt.to.clone();
+        let attempt = attempt.clone();
+        let to = attempt.to;
         if peer == self.config.id {
             let text = format!("{to} is the address of {} itself", self.name);
             self.attempt_failed(now, RefusalKind::OwnAddress, &text);
@@ -110,6 +113,11 @@ impl NodeState {
         } else if let Some(parent) = self.uplink.parent.as_ref().filter(|p| p.id == peer) {
             let text = format!("{} is already joined to {}", self.name, parent.name);
             self.attempt_failed(now, RefusalKind::NotPossible, &text);
+        } else if let Wish::Move { under, .. } = attempt.wish
+            && under != peer
+        {
+            let text = format!("another server than {under} answers at {to}");
+            self.attempt_failed(now, RefusalKind::NotPossible, &text);
         } else {
             self.attempts += 1;
             let hello = self.hello();
@@ -117,7 +125,7 @@ impl NodeState {
         }
     }
 
-    fn hello(&self) -> Hello {
+    pub(super) fn hello(&self) -> Hello {
         Hello {
             version: PROTOCOL_VERSION,
             role: self.config.role,
@@ -192,10 +200,11 @@ impl NodeState {
         self.say(link, Kind::REGISTER, body::write(&register));
         self.changes.clear();
         self.tell_everything(now);
-        if let Some(old) = old {
+        if let Some(old) = &old {
             self.requests.relink(old.link, link);
             self.drain_link(now, old.link);
         }
+        self.recall_edges();
         let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
         if let Some(name) = &name {
             self.name = name.clone();
@@ -210,11 +219,16 @@ impl NodeState {
             admin,
         });
         self.set_place(now, place);
-        self.wish_came_true(now, attempt.wish, &parent);
+        self.wish_came_true(now, attempt.wish, (&parent, old));
         Ok(())
     }
 
-    fn wish_came_true(&mut self, now: Moment, wish: Wish, parent: &Parent) {
+    fn wish_came_true(
+        &mut self,
+        now: Moment,
+        wish: Wish,
+        (parent, old): (&Parent, Option<Parent>),
+    ) {
         match wish {
             Wish::Op { op, .. } => {
                 self.event(Event::Ended { op, outcome: Outcome::Reply(Value::Null) });
@@ -222,6 +236,15 @@ impl NodeState {
             Wish::Command(inbound) => {
                 let text = format!("{} is joined to {} now", self.name, parent.name);
                 self.answer_with(now, inbound, Outcome::Reply(Value::from(text)));
+            }
+            Wish::Move { inbound, return_after, .. } => {
+                self.uplink.trial =
+                    return_after.zip(old).map(|(time, former)| Trial { until: now + time, former });
+                let path = self.path().to_string();
+                let text = format!("{} is joined to {} now, at {path}", self.name, parent.name);
+                let moved = [("path", path), ("text", text)];
+                let moved = Value::map(moved.map(|(key, text)| (key, Value::from(text))));
+                self.answer_with(now, inbound, Outcome::Reply(moved));
             }
             Wish::Return => {}
         }
@@ -244,7 +267,7 @@ impl NodeState {
             Wish::Op { op, persist: false } => {
                 self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
             }
-            Wish::Command(inbound) => {
+            Wish::Command(inbound) | Wish::Move { inbound, .. } => {
                 let kept = match &self.uplink.parent {
                     Some(parent) => {
                         format!("; {} keeps its place below {}", self.name, parent.name)
@@ -290,7 +313,12 @@ impl NodeState {
     /// The parent is gone: this node is the top of a fragment now.
     pub(super) fn on_parent_lost(&mut self, now: Moment, reason: CloseReason, text: &str) {
         let Some(parent) = self.uplink.parent.take() else { return };
-        self.uplink.home = reason.invites_return().then(|| parent.address.clone());
+        let trial = self.uplink.trial.take().filter(|trial| now < trial.until);
+        let trial = trial.filter(|_| self.stopping.is_none());
+        self.uplink.home = match &trial {
+            Some(trial) => Some(trial.former.address.clone()),
+            None => reason.invites_return().then(|| parent.address.clone()),
+        };
         let returning = self.uplink.home.is_some() && self.stopping.is_none();
         self.changes.clear();
         self.known.forget_all();
@@ -309,10 +337,24 @@ impl NodeState {
             self.set_place(now, adrift);
         }
         self.roll_call_lost_its_giver(now, parent.id);
+        if let Some(trial) = trial {
+            return self.move_back(now, &parent, trial.former);
+        }
         // A search by hand that is under way goes on; it ends with a parent, too.
         let searching = self.uplink.attempt.is_some() || self.uplink.retry.is_some();
         if returning && !searching {
             self.schedule_retry(now, parent.address, Wish::Return, &reason.to_string());
+        }
+    }
+
+    /// The new parent was lost so soon that the move is taken back.
+    fn move_back(&mut self, now: Moment, lost: &Parent, former: Parent) {
+        let (lost, to) = (lost.name.clone(), former.name);
+        let address = former.address;
+        self.event(Event::MovingBack { lost, to, address: address.clone() });
+        let by_hand = self.uplink.attempt.as_ref().is_some_and(|a| a.wish != Wish::Return);
+        if !by_hand {
+            self.connect(now, address, Wish::Return);
         }
     }
 
@@ -324,6 +366,7 @@ impl NodeState {
     /// Leaves the parent for good and stops looking for one.
     pub(super) fn leave_parent(&mut self, now: Moment, text: &str) {
         self.give_up_search(now, &Refusal::new(RefusalKind::NotPossible, text));
+        self.uplink.trial = None;
         if let Some(parent) = &self.uplink.parent {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }

@@ -262,7 +262,7 @@ impl NodeState {
         match phase {
             Phase::Child if is_its_link => self.on_child_lost(now, peer, reason),
             Phase::ExpectRegister(state) if state.hello.role.is_server() => {
-                self.edge_is_over(now, peer, state.hello.attempt, false);
+                self.edge_is_over(now, peer, (state.hello.attempt, state.nonce));
             }
             // Who waits for the root's word is taken care of when it comes.
             _ => {}

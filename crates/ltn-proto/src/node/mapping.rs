@@ -179,6 +179,7 @@ impl NodeState {
 
     /// A registered child is gone.
     pub(super) fn on_child_lost(&mut self, now: Moment, child: NodeId, reason: CloseReason) {
+        self.taken_edges.remove(&child);
         let Some(record) = self.tree.get(child).cloned() else { return };
         if record.parent != self.config.id {
             // It registered elsewhere below us meanwhile.
@@ -221,11 +222,7 @@ impl NodeState {
 
     pub(super) fn forget_node(&mut self, id: NodeId) {
         let edition = self.tree.get(id).map(|record| record.edition);
-        for gone in self.tree.remove(id) {
-            if let Some(edges) = &mut self.edges {
-                edges.forget_asker(gone.id);
-            }
-        }
+        self.tree.remove(id);
         if let Some(edition) = edition {
             self.changes.push(Change::Gone(Gone { id, edition, stale_ms: None }));
         }

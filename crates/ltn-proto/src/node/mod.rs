@@ -2,22 +2,25 @@
 //!
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
-//! up, `mapping.rs` the map and the place in the tree, `routing.rs` what is passed on, `asking.rs`
-//! what this node asks of others, `locating.rs` who is meant, `answering.rs` what others ask of it,
-//! `builtin.rs`, `running.rs` and `ordering.rs` the commands that come with every node,
-//! `serving.rs` its periodic routines, `governing.rs` the people on it, `rights.rs` what they may
-//! do, `renaming.rs` new names, `picture.rs` and `helping.rs` what it tells of itself.
+//! up, `edging.rs` who may hang below whom, `moving.rs` moves that somebody wants, `mapping.rs` the
+//! map and the place in the tree, `routing.rs` what is passed on, `asking.rs` what this node asks
+//! of others, `locating.rs` who is meant, `answering.rs` what others ask of it, `builtin.rs`,
+//! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
+//! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
+//! names, `picture.rs` and `helping.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
 mod asking;
 mod builtin;
+mod edging;
 mod governing;
 mod helping;
 mod joining;
 mod links;
 mod locating;
 mod mapping;
+mod moving;
 mod ordering;
 mod picture;
 mod renaming;
@@ -29,7 +32,7 @@ mod serving;
 use renaming::NamedBy;
 pub use routing::StreamHop;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::address::Address;
@@ -116,6 +119,8 @@ pub struct NodeState {
     edges: Option<Edges>,
     /// Ends of edges that the root could not be told.
     untold_edges: Vec<EdgeDone>,
+    /// The attempt and nonce by which each server directly below came to be there.
+    taken_edges: BTreeMap<NodeId, (u64, u64)>,
     known: Known,
     requests: Requests,
     inbound: Inbound,
@@ -176,6 +181,7 @@ impl NodeState {
             changes: Vec::new(),
             edges,
             untold_edges: Vec::new(),
+            taken_edges: BTreeMap::new(),
             known: Known::default(),
             requests: Requests::default(),
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
@@ -264,6 +270,9 @@ impl NodeState {
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
             for id in self.tree.stale_for(now, STALE_LIFETIME) {
+                if let Some(edges) = &mut self.edges {
+                    edges.forget_asker(id);
+                }
                 self.forget_node(id);
             }
         }

@@ -72,7 +72,7 @@ impl NodeState {
         Deed { actor: run.actor, command: command.to_owned(), arguments: run.arguments.clone() }
     }
 
-    fn offer_token(
+    pub(super) fn offer_token(
         &mut self,
         now: Moment,
         command: &str,
@@ -86,7 +86,12 @@ impl NodeState {
     }
 
     /// The targets that the token was given for; answers with a refusal if it does not work.
-    fn take_token(&mut self, now: Moment, command: &str, run: &Run) -> Option<Vec<NodeId>> {
+    pub(super) fn take_token(
+        &mut self,
+        now: Moment,
+        command: &str,
+        run: &Run,
+    ) -> Option<Vec<NodeId>> {
         let token = run.token?;
         let taken = self.confirmations.take(token, &Self::deed(command, run), now);
         if taken.is_none() {
@@ -136,6 +141,7 @@ impl NodeState {
                 self.rename_self(now, &run.raw_text(0), NamedBy::Command(run.inbound));
             }
             "connect" => self.go_to(now, &run, Address::new(&run.text(0))),
+            "move" => self.move_by_command(now, &run),
             "disconnect" => {
                 let text = format!("{} leaves", self.name);
                 self.reply_text(now, &run, text);
@@ -279,7 +285,7 @@ impl NodeState {
         Ok(id)
     }
 
-    fn still_below(&self, refusal: Refusal) -> Refusal {
+    pub(super) fn still_below(&self, refusal: Refusal) -> Refusal {
         match &self.uplink.parent {
             Some(parent) => {
                 let (me, above) = (&self.name, &parent.name);

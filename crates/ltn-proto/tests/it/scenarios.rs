@@ -3,6 +3,7 @@
 
 mod claims;
 mod commands;
+mod moves;
 mod moving;
 mod people;
 mod rights;

@@ -4,7 +4,7 @@ use ltn::{Address, Client, ConnectError, RefusalKind, SubServer, Target};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::support::{address_of, client, join, main_server, network, soon, sub_server};
+use crate::support::{address_of, client, event, join, main_server, network, soon, sub_server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_join_brings_what_the_seed_shows() {
@@ -108,4 +108,56 @@ async fn who_leaves_is_gone_and_may_come_back_by_the_same_name() {
     soon(lamp.disconnect()).await.unwrap();
     network(&main, |nodes| nodes.len() == 1).await;
     assert_eq!(join(&lamp, &main).await.name.as_deref(), Some("lamp"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_anywhere_plans_a_move_and_makes_it() {
+    let main = main_server().await;
+    let sub1 = sub_server("sub1", &main).await;
+    let sub2 = sub_server("sub2", &main).await;
+    let hall = sub_server("hall", &sub1).await;
+    let lamp = client("lamp", &hall).await;
+    let admin = client("admin", &sub2).await;
+    network(&main, |nodes| nodes.len() == 6).await;
+
+    let plan = soon(admin.plan_move("/sub1/hall", "..")).await.unwrap();
+    assert_eq!(plan.after.to_string(), "/sub2/hall");
+    let places: Vec<_> = plan.places.iter().map(|(_, after)| after.to_string()).collect();
+    assert_eq!(places, ["/sub2/hall", "/sub2/hall/lamp"]);
+    assert_eq!((plan.node, plan.under), (hall.id(), sub2.id()));
+    assert_eq!((plan.servers, plan.clients), (0, 1));
+    assert_eq!(soon(hall.snapshot()).await.unwrap().parent, Some(sub1.id()));
+
+    let cycle = soon(admin.plan_move("/sub1", "/sub1/hall")).await.unwrap_err();
+    let ltn::TalkError::Refused(refusal) = cycle else { panic!("{cycle:?}") };
+    assert_eq!(refusal.kind, RefusalKind::Cycle);
+    assert!(refusal.text.contains("sub1") && refusal.text.contains("hall"), "{refusal}");
+
+    let place = soon(admin.move_node("/sub1/hall", "..", None)).await.unwrap();
+    assert_eq!(place.to_string(), "/sub2/hall");
+    let moved = |nodes: &[ltn::TreeNode]| {
+        nodes.iter().any(|node| node.path.to_string() == "/sub2/hall/lamp")
+    };
+    network(&main, moved).await;
+    soon(lamp.request("/sub2", "SERVERDATA", ())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_on_trial_is_taken_back_over_real_links() {
+    let main = main_server().await;
+    let sub1 = sub_server("sub1", &main).await;
+    let sub2 = sub_server("sub2", &main).await;
+    network(&main, |nodes| nodes.len() == 3).await;
+    let trial = Some(std::time::Duration::from_secs(600));
+    soon(main.move_node("sub2", "sub1", trial)).await.unwrap();
+    let mut events = sub2.events();
+    soon(sub1.shutdown()).await;
+    let back = |event| matches!(event, ltn::Event::MovingBack { .. }).then_some(());
+    event(&mut events, back).await;
+    let main_id = main.id();
+    event(&mut events, |event| match event {
+        ltn::Event::Connected { parent, .. } => (parent == main_id).then_some(()),
+        _ => None,
+    })
+    .await;
 }

@@ -1,0 +1,95 @@
+//! Moving other nodes within the tree: what a move would change, and the move itself.
+
+use std::time::Duration;
+
+use ltn_proto::{NodeId, NodePath, Value};
+
+use super::{Node, unreadable};
+use crate::error::TalkError;
+use crate::listing;
+use crate::words::{CallReply, IntoTarget};
+
+/// The command at the node that moves.
+const MOVE: &str = "move";
+
+/// What a move would change, or has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MovePlan {
+    /// The node that moves.
+    pub node: NodeId,
+    /// The server that it will be below.
+    pub under: NodeId,
+    /// Where the node is now, and where it will be.
+    pub before: NodePath,
+    /// See `before`.
+    pub after: NodePath,
+    /// The places before and after of the node and of everything below it, 1,001 at most.
+    pub places: Vec<(NodePath, NodePath)>,
+    /// So many servers move along, not counting the node itself.
+    pub servers: u64,
+    /// So many clients move along.
+    pub clients: u64,
+    /// Why the node will not have the name that it has now, if it will not.
+    pub name_reason: Option<String>,
+    /// All of it in one line for people.
+    pub text: String,
+}
+
+impl Node {
+    /// What would change if that node, which may be this one, went below that server? Asks the
+    /// node, the server and the main server, and changes nothing. Needs the same rights as
+    /// [`Self::move_node`].
+    ///
+    /// # Errors
+    /// Whatever would stand in the way of the move: a cycle with its members, a tree too deep, no
+    /// way there, a missing permission.
+    pub async fn plan_move(
+        &self,
+        node: impl IntoTarget,
+        under: impl IntoTarget,
+    ) -> Result<MovePlan, TalkError> {
+        let (node, under) = self.both(node, under).await?;
+        let arguments = vec![under.to_string().into(), Value::Null, Value::Bool(true)];
+        match self.call(node, MOVE, arguments).await? {
+            CallReply::Done(plan) => listing::plan(&plan).ok_or_else(|| unreadable("plan")),
+            CallReply::Confirm(_) => Err(unreadable("plan")),
+        }
+    }
+
+    /// Moves a node, which may be this one, below that server, with everything below it. It leaves
+    /// its higher server only when the new one has taken it; if that fails it is where it was.
+    /// Needs the permission `admin` at the node and at the server. Both words of the confirmation
+    /// are said here; the returned place is where the node is then.
+    ///
+    /// With `return_after`, up to a day, the node goes back to where it was, by itself, if it loses
+    /// the new server within this time.
+    ///
+    /// # Errors
+    /// As [`Self::plan_move`]; `Unknown` if nobody can tell how it ended.
+    pub async fn move_node(
+        &self,
+        node: impl IntoTarget,
+        under: impl IntoTarget,
+        return_after: Option<Duration>,
+    ) -> Result<NodePath, TalkError> {
+        let (node, under) = self.both(node, under).await?;
+        let mut arguments = vec![Value::from(under.to_string())];
+        arguments.extend(return_after.map(|time| Value::from(time.as_secs_f64())));
+        let moved = match self.call(node, MOVE, arguments.clone()).await? {
+            CallReply::Done(moved) => moved,
+            CallReply::Confirm(word) => self.confirm(node, MOVE, arguments, &word).await?,
+        };
+        listing::path(&moved).ok_or_else(|| unreadable("place"))
+    }
+
+    /// The ids of both: what a relative place means depends on who says it.
+    async fn both(
+        &self,
+        node: impl IntoTarget,
+        under: impl IntoTarget,
+    ) -> Result<(NodeId, NodeId), TalkError> {
+        let node = self.locate(node).await?.id;
+        Ok((node, self.locate(under).await?.id))
+    }
+}
