@@ -4,6 +4,7 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod moving;
+mod offered;
 mod people;
 mod upkeep;
 

@@ -6,7 +6,9 @@ mod chronicle;
 mod client;
 mod demo;
 mod fleet;
+mod ls;
 mod main_server;
+mod manual;
 mod move_node;
 mod offering;
 mod ping;
@@ -33,11 +35,14 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
         Verb::Tree(args) => tree::perform(&args).await,
+        Verb::Ls(args) => ls::perform(&args).await,
         Verb::Send(args) => send::perform(&args).await,
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args).await,
+        Verb::Completions(args) => manual::complete(&args),
+        Verb::Man(args) => manual::page(&args),
     }
 }

@@ -9,7 +9,12 @@ mod files;
 mod moves;
 mod process;
 mod programs;
+#[cfg(unix)]
+mod pty;
 mod servers;
+mod terminal;
+#[cfg(unix)]
+mod typing;
 mod visits;
 
 #[test]
