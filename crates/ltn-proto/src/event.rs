@@ -220,6 +220,9 @@ pub enum Op {
     },
     /// What the shell has to say about admin keys.
     AdminKey(KeyNews),
+    /// These are the data sockets of this node beside `Maindata`, by name and port; what is beyond
+    /// [`crate::limits::DATA_SOCKETS_MAX`] is not told to others.
+    DataSockets(Vec<(String, u16)>),
     /// A ticket of this child was used for a data connection: it gets another one.
     TicketUsed {
         /// Whose.

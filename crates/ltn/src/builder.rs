@@ -21,7 +21,8 @@ use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
 use crate::services::Services;
-use crate::streams::Streams;
+use crate::socket_commands;
+use crate::streams::{Parks, Streams};
 use crate::tls::{Identity, Tls, random_bytes};
 use crate::wake::{WAKES_MAX, Wake};
 
@@ -364,7 +365,10 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
-    let (streams, stream_ends) = Streams::new(facts.id, context.clone(), asks_sender.clone());
+    // Nobody looks for a visitor in any list, so hardly anybody sends something down to one.
+    let parks = if facts.role.is_listed() { Parks::AtOnce } else { Parks::WhenWanted };
+    let (streams, stream_ends) =
+        Streams::new(facts.id, context.clone(), asks_sender.clone(), parks);
     let events = event_channel();
     let (log, log_book) = Log::new(logs);
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
@@ -383,6 +387,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let admin_key = AdminKey::new(key, asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
+    socket_commands::offer(&mut handlers, &node);
     let driver = Driver::new(Parts {
         config,
         context,

@@ -12,6 +12,8 @@ mod manual;
 mod move_node;
 mod offering;
 mod ping;
+mod pipe;
+mod receiving;
 mod rights;
 mod roll_call;
 mod run;
@@ -40,6 +42,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
+        Verb::Pipe(args) => pipe::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args).await,
         Verb::Completions(args) => manual::complete(&args),

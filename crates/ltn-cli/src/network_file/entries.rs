@@ -55,7 +55,7 @@ pub(crate) struct ParentName {
 }
 
 const FILE_KEYS: [&str; 3] = ["open", "server", "client"];
-const SERVER_KEYS: [&str; 10] = [
+const SERVER_KEYS: [&str; 11] = [
     "name",
     "port",
     "data_port",
@@ -66,6 +66,7 @@ const SERVER_KEYS: [&str; 10] = [
     "admin_key_file",
     "requestable",
     "command",
+    "data_socket",
 ];
 const CLIENT_KEYS: [&str; 5] = ["name", "parent", "description", "requestable", "command"];
 

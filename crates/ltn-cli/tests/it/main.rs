@@ -11,6 +11,7 @@ mod process;
 mod programs;
 #[cfg(unix)]
 mod pty;
+mod sending;
 mod servers;
 mod terminal;
 #[cfg(unix)]

@@ -132,6 +132,8 @@ pub struct NodeState {
     offers: Offers,
     confirmations: Confirmations,
     services: Services,
+    /// Further data sockets, by name and port, as others are told of them.
+    data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
     /// The name that the parent was asked for.
     renaming: Option<renaming::Renaming>,
@@ -192,6 +194,7 @@ impl NodeState {
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
             confirmations: Confirmations::default(),
             services: serving::built_in(&config, now),
+            data_sockets: Vec::new(),
             roll_call: None,
             renaming: None,
             stopping: None,
@@ -296,6 +299,7 @@ impl NodeState {
                 self.on_service_ended(now, &name, run, error.as_deref());
             }
             Op::AdminKey(news) => self.on_key_news(now, news),
+            Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Stop { restart } => self.stop(now, restart),
         }

@@ -153,6 +153,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Answer { .. } => "answer",
         Op::OfferRequestable { .. } | Op::OfferCommand { .. } => "offer",
         Op::Withdraw { .. } => "withdraw",
+        Op::DataSockets(_) => "data sockets",
         Op::TicketUsed { .. } => "ticket used",
         Op::AdminKey(_) => "admin key",
         Op::Service { .. } | Op::ServiceEnded { .. } => "service",
@@ -179,6 +180,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::OfferCommand { .. }
         | Op::Withdraw { .. }
         | Op::AdminKey(_)
+        | Op::DataSockets(_)
         | Op::TicketUsed { .. }
         | Op::ServiceEnded { .. }
         | Op::Stop { .. } => None,
