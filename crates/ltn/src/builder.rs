@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::admin_commands;
 use crate::admin_key::{self, AdminKey, KeyHash};
 use crate::carrier::{Acceptor, Carriers, MemoryNet};
+use crate::discovery::Announcement;
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -20,6 +21,7 @@ use crate::log_file::FILE_BYTES_MAX;
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
+use crate::remembered::KnownServers;
 use crate::services::Services;
 use crate::socket_commands;
 use crate::streams::{Parks, Streams};
@@ -50,6 +52,7 @@ pub struct NodeBuilder {
     limits: Limits,
     memory: Option<MemoryNet>,
     services: bool,
+    discoverable: bool,
     logs: Logs,
     admin_key: Option<Secret>,
 }
@@ -141,6 +144,7 @@ impl NodeBuilder {
             limits: Limits::default(),
             memory: None,
             services: true,
+            discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
             admin_key: None,
         }
@@ -221,6 +225,17 @@ impl NodeBuilder {
         self
     }
 
+    /// Announces by mDNS that a server is here, so that [`crate::Finder::discovery`] finds it
+    /// whatever its port is. It tells the port, the mode and the version of the wire, and no name
+    /// of anybody or anything; in the open mode on the loopback interface alone. Servers do not do
+    /// it unless said: the system tells the neighbours on every interface that this machine begins
+    /// to take part in mDNS. Where it is not possible a warning says so, and the server runs.
+    #[must_use]
+    pub const fn discoverable(mut self) -> Self {
+        self.discoverable = true;
+        self
+    }
+
     /// Writes what this node has to say into this file, one JSON object per line, behind what is
     /// there already. When it has 10 MiB a new one is begun, and three older ones are kept. Each
     /// node needs a file of its own.
@@ -292,10 +307,12 @@ impl NodeBuilder {
             address: main.as_ref().map(|listener| listener.address().clone()),
             data_address: data.as_ref().map(|listener| listener.address().clone()),
         };
+        let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         let listeners = main.into_iter().chain(data).collect();
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, key }))
+        let surroundings = Surroundings { context, listeners, wakes, logs, key, announced };
+        Ok(spawn(facts, config, surroundings))
     }
 
     fn open_logs(&self) -> Result<log::Place, StartError> {
@@ -358,10 +375,12 @@ struct Surroundings {
     wakes: mpsc::Receiver<Wake>,
     logs: log::Place,
     key: Option<KeyHash>,
+    /// What is announced, if it is.
+    announced: Option<Address>,
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs, key } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, key, announced } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -371,8 +390,10 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         Streams::new(facts.id, context.clone(), asks_sender.clone(), parks);
     let events = event_channel();
     let (log, log_book) = Log::new(logs);
+    let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
+    announce(announced.as_ref(), &log, life.clone());
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -381,6 +402,8 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams: streams.clone(),
         stream_ends,
         log: log_book,
+        servers: servers.clone(),
+        carriers: context.carriers().clone(),
     };
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
@@ -402,9 +425,25 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         services,
         log,
         admin_key,
+        servers,
     });
     tokio::spawn(driver.run());
     node
+}
+
+/// Announces a server until it has ended.
+fn announce(address: Option<&Address>, log: &Log, mut life: watch::Receiver<Life>) {
+    let Some(at) = address.and_then(Address::socket_addr) else { return };
+    match Announcement::start(at) {
+        Ok(announcement) => drop(tokio::spawn(async move {
+            // An error means that the driver is gone, and with it the node.
+            let _ = life.wait_for(|life| life.ended).await;
+            announcement.end().await;
+        })),
+        Err(error) => {
+            log.say(NoticeKind::Warning, &format!("this server is not announced: {error}"));
+        }
+    }
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

@@ -34,6 +34,7 @@ use crate::link::{LinkContext, LinkHandle};
 use crate::listen::Listener;
 use crate::log::Log;
 use crate::notice::NoticeKind;
+use crate::remembered::KnownServers;
 use crate::services::{DueRun, Services};
 use crate::streams::Streams;
 use crate::tls::random_bytes;
@@ -63,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) services: Services,
     pub(crate) log: Log,
     pub(crate) admin_key: AdminKey,
+    pub(crate) servers: KnownServers,
 }
 
 /// The owner of one node's mind.
@@ -93,6 +95,7 @@ pub(crate) struct Driver {
     services: Services,
     log: Log,
     admin_key: AdminKey,
+    servers: KnownServers,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -134,6 +137,7 @@ impl Driver {
             services: parts.services,
             log: parts.log,
             admin_key: parts.admin_key,
+            servers: parts.servers,
             early: Vec::new(),
             stopped: None,
         }
@@ -453,6 +457,9 @@ impl Driver {
         self.log.event(&event);
         self.joins.notice(&event);
         self.streams.notice(&event);
+        if let Event::Connected { address, .. } = &event {
+            self.servers.remember(address);
+        }
         if let Event::Stopped { restart } = event {
             self.stopped = Some(if restart { Restart::Yes } else { Restart::No });
         }

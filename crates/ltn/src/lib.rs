@@ -44,8 +44,10 @@ mod admin_key;
 mod builder;
 mod carrier;
 mod dial;
+mod discovery;
 mod driver;
 mod error;
+mod find;
 mod handlers;
 mod inbox;
 mod link;
@@ -57,6 +59,7 @@ mod node;
 mod notice;
 mod offering;
 mod port;
+mod remembered;
 mod services;
 mod socket_commands;
 mod sockets;
@@ -69,6 +72,7 @@ mod words;
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
 pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
+pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
 pub use ltn_proto::{
     Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
     Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
@@ -79,6 +83,7 @@ pub use ltn_proto::{
 pub use node::{MovePlan, Node};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
+pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};
 pub use sockets::{DataSocket, DataSocketStatus};
 pub use streams::DataStream;
 pub use transfer::{
