@@ -86,6 +86,7 @@ Examples:
     /// Send a text or a file to a node and wait until it has it.
     #[command(
         after_help = "Examples:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000\n  \
+                            ltn send 'role=client' 'dinner is ready' --open --to 4000\n  \
                             uptime | ltn send /sub1/client3 - --open --to 4000\n  \
                             ltn send /sub1/client3 --file photo.jpg --open --to 4000"
     )]
@@ -97,7 +98,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   ltn run / 's.listnetwork()' --open --to 4000
-  ltn run / s.shutdownserver sub1 --open --to 4000")]
+  ltn run / s.shutdownserver sub1 --open --to 4000
+  ltn run 'role=server & /**' 's.info()' --open --to 4000")]
     Run(RunArgs),
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
@@ -337,7 +339,7 @@ pub(crate) struct ManArgs {
 /// `ltn send`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SendArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
     /// What; `-` reads it from standard input.
     #[arg(required_unless_present = "file")]
@@ -352,7 +354,7 @@ pub(crate) struct SendArgs {
 /// `ltn ask`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AskArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
     /// For what: PING, SERVERDATA, CLIENTDATA, or what the node offers.
     pub(crate) name: String,
@@ -365,7 +367,7 @@ pub(crate) struct AskArgs {
 /// `ltn run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Where: a path (/sub1), a name or an id.
+    /// Where: a path (/sub1), a name, an id, or many ('role=server & /**').
     pub(crate) target: String,
     /// The command: 's.info()' in one word, or a name and arguments.
     pub(crate) command: String,
@@ -382,9 +384,9 @@ pub(crate) struct RunArgs {
 /// `ltn ping`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PingArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
-    /// How often.
+    /// How often; many are pinged once.
     #[arg(long, value_name = "N", default_value = "3",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,

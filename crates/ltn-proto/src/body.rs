@@ -4,6 +4,8 @@
 //! an earlier one skips it. This room reads and writes; it decides nothing.
 
 mod edges;
+mod selecting;
+mod watching;
 mod words;
 
 pub(crate) use edges::{EdgeAnswer, EdgeAsk, EdgeDone, TakeAsk};
@@ -18,6 +20,9 @@ use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
 use crate::path::NodePath;
 use crate::role::Role;
 use crate::value::Value;
+
+pub(crate) use selecting::{Key, Listed, PageMark, Select, Selected, Siblings};
+pub(crate) use watching::{News, Presence, Watch, Watching};
 
 /// A payload that is not what its kind promises.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

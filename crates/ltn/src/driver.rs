@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, Moment, NoRoute, NodeConfig, NodeState, Op, OpId, Output,
+    Answer, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig, NodeState, Op, OpId, Output,
     Refusal, RefusalKind, StreamHop,
 };
 use tokio::sync::{broadcast, mpsc, watch};
@@ -29,9 +29,10 @@ use joins::Joins;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
-use crate::link::{LinkContext, LinkHandle};
+use crate::link::{LinkContext, LinkHandle, holding};
 use crate::listen::Listener;
 use crate::log::Log;
+use crate::many::Listeners;
 use crate::notice::NoticeKind;
 use crate::remembered::KnownServers;
 use crate::services::{DueRun, Services};
@@ -82,6 +83,7 @@ pub(crate) struct Driver {
     /// Links that were found congested in this turn.
     congested: Vec<LinkHandle>,
     waiting: HashMap<OpId, tokio::sync::oneshot::Sender<ltn_proto::Outcome>>,
+    listeners_to_many: Listeners,
     joins: Joins,
     handlers: Handlers,
     inbox: Inbox,
@@ -124,6 +126,7 @@ impl Driver {
             links: HashMap::new(),
             congested: Vec::new(),
             waiting: HashMap::new(),
+            listeners_to_many: Listeners::default(),
             joins: Joins::default(),
             handlers: parts.handlers,
             inbox: parts.inbox,
@@ -221,7 +224,8 @@ impl Driver {
             Wake::Frames { link, frames } => {
                 // Frames of a link that belonged to an earlier life of this node mean nothing.
                 if self.links.contains_key(&link) {
-                    for frame in frames {
+                    for mut frame in frames {
+                        holding::end(&mut frame);
                         self.feed(Input::Frame { link, frame }).await;
                     }
                 }
@@ -280,6 +284,10 @@ impl Driver {
                     }
                 }
                 self.feed(Input::Op(op)).await;
+            }
+            Ask::Many { id, op, listener } => {
+                self.listeners_to_many.add(id, listener);
+                self.feed(Input::Op(Op::Many(*op))).await;
             }
             Ask::Tasks(reply) => {
                 // Whoever does not wait any more does not need the list.
@@ -396,8 +404,13 @@ impl Driver {
                 if let Some(end) = self.waiting.remove(&op) {
                     // Whoever does not wait any more does not need to know.
                     let _ = end.send(outcome);
-                } else {
+                } else if let Some(outcome) = self.listeners_to_many.ended(op, outcome) {
                     self.joins.ended(op, outcome);
+                }
+            }
+            Event::Many(event) => {
+                if let Some(op) = self.listeners_to_many.hear(event) {
+                    self.answers.push_back(Op::Many(ManyOp::Abandon { op }));
                 }
             }
             Event::Message { inbound, from, sender, content } => {

@@ -10,6 +10,7 @@ mod fleet;
 mod ls;
 mod main_server;
 mod manual;
+mod many;
 mod memory;
 mod move_node;
 mod offering;

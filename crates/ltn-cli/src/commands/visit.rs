@@ -108,7 +108,7 @@ impl Visitor {
         self.within(self.node.confirm(target, &order.command, arguments, confirmation)).await
     }
 
-    fn consent(&self, asking: Asking) -> Result<(), Trouble> {
+    pub(crate) fn consent(&self, asking: Asking) -> Result<(), Trouble> {
         if asking == Asking::Skipped {
             return Ok(());
         }

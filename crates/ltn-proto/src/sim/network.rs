@@ -45,6 +45,8 @@ pub(super) enum Happening {
     Wake { host: HostId, run: u32 },
     /// A program answers.
     Answer { host: HostId, run: u32, inbound: InboundId, answer: Answer },
+    /// A program goes on.
+    Goes { host: HostId, run: u32, op: Op },
     /// A process starts.
     Start { host: HostId },
     /// A paused process goes on.
@@ -251,6 +253,11 @@ impl Network {
                     self.tell(host, Op::Answer { inbound, answer });
                 }
             }
+            Happening::Goes { host, run, op } => {
+                if self.hosts[host.0].run == run && self.is_up(host) {
+                    self.tell(host, op);
+                }
+            }
             Happening::Start { host } => self.start_again(host),
             Happening::Resume { host } => self.resume(host),
             Happening::Heal { from, to } => self.heal(from, to),
@@ -268,6 +275,7 @@ impl Network {
             | Happening::Closed { host, .. }
             | Happening::Lost { host, .. }
             | Happening::Wake { host, .. }
+            | Happening::Goes { host, .. }
             | Happening::Answer { host, .. } => *host,
             Happening::Knock { .. }
             | Happening::Start { .. }

@@ -1,16 +1,19 @@
 //! Stories of whole networks, each told by one test and named after what it tells. They run in
 //! the simulator: no sockets, no waiting, the same every time.
 
+mod addressing;
 mod claims;
 mod commands;
 mod moves;
 mod moving;
+mod outcomes;
 mod people;
 mod seed;
 mod services;
 mod strangers;
 mod talking;
 mod trouble;
+mod watching;
 
 use std::time::Duration;
 

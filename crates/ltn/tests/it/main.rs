@@ -3,6 +3,7 @@
 mod alone;
 mod discovery;
 mod finding;
+mod gathering;
 mod joining;
 mod lives;
 mod own;
@@ -16,3 +17,4 @@ mod support;
 mod talking;
 mod transferring;
 mod upkeep;
+mod watching;
