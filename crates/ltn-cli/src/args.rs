@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-pub(crate) use nodes::{AnnounceArgs, DoctorArgs, StateArgs};
+pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, RightsArgs, StateArgs};
 
 const LONG_ABOUT: &str = "\
 A layered network of your own machines.
@@ -204,14 +204,6 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
-/// The event log of a server.
-#[derive(Debug, clap::Args)]
-pub(crate) struct EventLogArgs {
-    /// Keep the event log in this file (JSON lines); s.storelog stores beside it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) event_log: Option<PathBuf>,
-}
-
 /// `ltn main`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MainArgs {
@@ -225,6 +217,8 @@ pub(crate) struct MainArgs {
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
 }
 
 /// `ltn sub`.
@@ -245,6 +239,8 @@ pub(crate) struct SubArgs {
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
 }
 
 /// `ltn client`.

@@ -191,7 +191,8 @@ pub(crate) fn toy_signature(
     signature
 }
 
-#[cfg(all(test, feature = "sim"))]
+#[cfg(feature = "sim")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::signature::public_key_of_point;

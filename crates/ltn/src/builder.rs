@@ -1,16 +1,17 @@
 //! How a node is made: a role, a name, ports, and the mode of its network.
 
+mod announcing;
 mod keeping;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role};
+use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, Secret};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
+use crate::admin_key::{self, AdminKey, KeyHash};
 use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
-use crate::discovery::Announcement;
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -59,6 +60,7 @@ pub struct NodeBuilder {
     logs: Logs,
     state: Option<PathBuf>,
     beside: Option<PathBuf>,
+    admin_key: Option<Secret>,
 }
 
 /// Where a node writes what it has to say, if it does.
@@ -152,6 +154,7 @@ impl NodeBuilder {
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
             state: None,
             beside: None,
+            admin_key: None,
         }
     }
 
@@ -202,6 +205,16 @@ impl NodeBuilder {
     #[must_use]
     pub fn newcomers(mut self, permissions: Permissions) -> Self {
         self.newcomers = permissions;
+        self
+    }
+
+    /// Who is joined to this server and gives this key (`s.getadmin`, [`Node::get_admin`]) is admin
+    /// of it as long as it stays joined. 8 to 1,024 bytes; nothing but its hash is kept. Without a
+    /// key, which is how a server starts unless said, nobody becomes admin so. Where everybody is
+    /// admin anyway it opens nothing: see [`Self::newcomers`].
+    #[must_use]
+    pub fn admin_key(mut self, key: impl Into<String>) -> Self {
+        self.admin_key = Some(Secret::new(key));
         self
     }
 
@@ -297,6 +310,10 @@ impl NodeBuilder {
         }
         let name = self.checked_name()?;
         let logs = self.open_logs()?;
+        let key = match self.admin_key.clone() {
+            Some(key) => Some(admin_key::hash_of(key).await.map_err(StartError::BadAdminKey)?),
+            None => None,
+        };
         let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
         let keys = open_keys(state.as_ref().map(State::identity));
         let (signer, tls) = keys.map_err(no_identity)?;
@@ -322,17 +339,17 @@ impl NodeBuilder {
         facts.kept = keeping::keep(state, &facts, wake_sender).await?;
         let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let self_accepts = self.role.accepts_children();
-        let seed = random_bytes().map_err(no_identity)?;
-        let mut config = self.config(&facts, name, (signer.public_key().to_vec(), seed));
+        let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         config.starts = starts;
+        config.public_key = signer.public_key().to_vec();
         let mut listeners: Vec<Listener> = main.into_iter().chain(data).collect();
         let mut door = facts.kept.as_ref().and_then(|kept| keeping::open_door(&kept.directory));
         if self_accepts && let Some(door) = door.take() {
             listeners.push(Listener::start(door, Serves::LinksAndData, context.clone()));
         }
         let surroundings =
-            Surroundings { context, listeners, wakes, logs, door, announced, signer };
+            Surroundings { context, listeners, wakes, logs, door, key, announced, signer };
         Ok(spawn(facts, config, surroundings))
     }
 
@@ -380,16 +397,11 @@ impl NodeBuilder {
             .map_err(|error| StartError::PortInUse { tried: error.tried, source: error.source })
     }
 
-    fn config(
-        self,
-        facts: &Facts,
-        name: Option<Name>,
-        (public_key, seed): (Vec<u8>, [u8; 32]),
-    ) -> NodeConfig {
+    fn config(self, facts: &Facts, name: Option<Name>, seed: [u8; 32]) -> NodeConfig {
         let data_address = facts.data_address.as_ref().and_then(Address::socket_addr);
         NodeConfig {
             id: facts.id,
-            public_key,
+            public_key: Vec::new(),
             network: None,
             role: self.role,
             name,
@@ -416,13 +428,15 @@ struct Surroundings {
     logs: log::Place,
     /// The local door of a node that takes nobody below it.
     door: Option<Box<dyn Acceptor>>,
+    key: Option<KeyHash>,
     /// What is announced, if it is.
     announced: Option<Address>,
     signer: Signer,
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs, door, announced, signer } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, door, key, announced, signer } =
+        surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -438,7 +452,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
-    announce(announced.as_ref(), &log, life.clone());
+    announcing::announce(announced.as_ref(), &log, life.clone());
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -453,6 +467,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
+    let admin_key = AdminKey::new(key, asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     socket_commands::offer(&mut handlers, &node);
@@ -471,25 +486,11 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         log,
         keeper,
         signer,
+        admin_key,
         servers,
     });
     tokio::spawn(driver.run());
     node
-}
-
-/// Announces a server until it has ended.
-fn announce(address: Option<&Address>, log: &Log, mut life: watch::Receiver<Life>) {
-    let Some(at) = address.and_then(Address::socket_addr) else { return };
-    match Announcement::start(at) {
-        Ok(announcement) => drop(tokio::spawn(async move {
-            // An error means that the driver is gone, and with it the node.
-            let _ = life.wait_for(|life| life.ended).await;
-            announcement.end().await;
-        })),
-        Err(error) => {
-            log.say(NoticeKind::Warning, &format!("this server is not announced: {error}"));
-        }
-    }
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {
