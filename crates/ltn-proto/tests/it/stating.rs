@@ -55,6 +55,10 @@ impl Host {
     }
 }
 
+fn opened(direction: Direction, peer: NodeId) -> Input {
+    Input::LinkOpened { link: LINK, direction, peer, remote: Address::new("mem:here") }
+}
+
 type Signs = fn(&Host, Purpose, &[u8]) -> Option<[u8; SIGNATURE_BYTES]>;
 
 /// A client joins a main server; how did that end, and how many places were not signed?
@@ -84,11 +88,8 @@ fn join(signs: Signs) -> (Outcome, Vec<NodeId>, u64) {
                         here.push_back(Input::LinkClosed { link: LINK, why: reason });
                     }
                     Output::Dial { dial, .. } => {
-                        let direction = Direction::Up(dial);
-                        here.push_back(Input::LinkOpened { link: LINK, direction, peer: main_id });
-                        let direction = Direction::Down;
-                        let peer = client_id;
-                        there.push_back(Input::LinkOpened { link: LINK, direction, peer });
+                        here.push_back(opened(Direction::Up(dial), main_id));
+                        there.push_back(opened(Direction::Down, client_id));
                     }
                     Output::Persist { write, .. } => {
                         here.push_back(Input::Persisted { write, done: Ok(()) });
