@@ -88,6 +88,9 @@ Examples:
   ltn move /sub1/hall --under /sub2 --dry-run --open --to 4000
   ltn move /sub1/hall --under /sub2 --return-after 60s --open --to 4000")]
     Move(MoveArgs),
+    /// Look whether a state directory is whole, and what is in it.
+    #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
+    Doctor(DoctorArgs),
     /// Stop the whole network, the lowest layers first, and say how each node ended.
     #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
     Shutdown(ShutdownArgs),
@@ -98,7 +101,7 @@ impl Verb {
     pub(crate) const fn wants_json(&self) -> bool {
         match self {
             Self::Demo(args) => args.json,
-            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) => false,
+            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
             Self::Tree(args) => args.visit.json,
             Self::Send(args) => args.visit.json,
             Self::Ask(args) => args.visit.json,
@@ -132,6 +135,9 @@ pub(crate) struct UpArgs {
     /// Let the file's own requestables and commands run programs when others ask.
     #[arg(long)]
     pub(crate) allow_programs: bool,
+    /// Keep the state of each node in a directory of its name below this one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// The mode, for the verbs that start or join something.
@@ -153,6 +159,22 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
+/// Where a node keeps who it is.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct StateArgs {
+    /// Keep who this node is, and where it belongs, in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// `ltn doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// The state directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: PathBuf,
+}
+
 /// The event log of a server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EventLogArgs {
@@ -169,6 +191,8 @@ pub(crate) struct MainArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,
     #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
 }
 
@@ -177,13 +201,15 @@ pub(crate) struct MainArgs {
 pub(crate) struct SubArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The higher server: 4000 or 127.0.0.1:4000.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) to: String,
+    /// The higher server: 4000 or 127.0.0.1:4000; a state directory remembers it.
+    #[arg(long, value_name = "ADDR", required_unless_present = "state")]
+    pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
 }
@@ -193,11 +219,13 @@ pub(crate) struct SubArgs {
 pub(crate) struct ClientArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The server to join: 4000 or 127.0.0.1:4000.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) to: String,
+    /// The server to join: 4000 or 127.0.0.1:4000; a state directory remembers it.
+    #[arg(long, value_name = "ADDR", required_unless_present = "state")]
+    pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 /// What all short visits share.

@@ -202,6 +202,7 @@ const fn ending_word(ending: Ending) -> &'static str {
         Ending::Some => "some",
         Ending::Nothing => "none",
         Ending::Unknown => "unknown",
+        Ending::Untrusted => "untrusted",
     }
 }
 

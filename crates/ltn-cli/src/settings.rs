@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ltn::{Address, Name, PortExpr};
 
-use crate::args::{ModeArgs, PortArgs, VisitArgs};
+use crate::args::{ModeArgs, PortArgs, StateArgs, VisitArgs};
 use crate::trouble::Trouble;
 
 /// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
@@ -92,6 +92,19 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
         .hint("a network over several machines needs `ltn init`, which comes later"));
     }
     Ok(address)
+}
+
+/// The server to join, if one was named.
+pub(crate) fn parent(to: Option<&str>) -> Result<Option<Address>, Trouble> {
+    to.map(address).transpose()
+}
+
+/// The flags that say where to join, for advice.
+pub(crate) fn flags_of(to: Option<&str>, state: &StateArgs) -> String {
+    let to = to.map_or(String::new(), |to| format!(" --to {to}"));
+    let state =
+        state.state.as_ref().map_or(String::new(), |state| format!(" --state {}", state.display()));
+    format!("{to}{state}")
 }
 
 /// A name that a node may want.

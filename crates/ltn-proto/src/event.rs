@@ -12,6 +12,7 @@ pub use words::{Answer, Content, DialError, Direction, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
+use crate::durable::{Durable, WriteId};
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
 use crate::name::Name;
@@ -63,6 +64,14 @@ pub enum Input {
     },
     /// The program on this node wants something.
     Op(Op),
+    /// What `Output::Persist` asked for is written, so that no power cut takes it away; or it could
+    /// not be. Where a node keeps nothing, this comes at once.
+    Persisted {
+        /// Which write.
+        write: WriteId,
+        /// If it could not be written: why, in words.
+        done: Result<(), String>,
+    },
     /// The moment that `poll_timeout` named has come.
     Timeout,
 }
@@ -90,6 +99,14 @@ pub enum Output {
         dial: DialId,
         /// Where to.
         to: Address,
+    },
+    /// Write this so that it survives a power cut, in the order of these outputs, and answer with
+    /// `Persisted`.
+    Persist {
+        /// The mind's number for it.
+        write: WriteId,
+        /// What.
+        what: Durable,
     },
     /// Tell the program on this node.
     Event(Event),

@@ -33,6 +33,7 @@
 //!     newcomers: Permissions::admin(),
 //!     limits: Limits::default(),
 //!     services: true,
+//!     parent: None,
 //! };
 //! let mut main = NodeState::new(config, Moment::ZERO);
 //! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
@@ -54,6 +55,7 @@ pub mod codec;
 mod commands;
 mod confirmations;
 mod drawing;
+mod durable;
 mod edges;
 mod event;
 mod expiring;
@@ -89,6 +91,7 @@ pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
+pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output, ServiceWish};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};

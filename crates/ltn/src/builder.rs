@@ -20,9 +20,10 @@ use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
 use crate::services::Services;
+use crate::state::{Keeper, Kept, Owner, State, StateError};
 use crate::streams::Streams;
 use crate::tls::{Identity, Tls, random_bytes};
-use crate::wake::{WAKES_MAX, Wake};
+use crate::wake::{WAKES_MAX, Wake, WakeSender};
 
 /// Where servers listen, unless said.
 const MAIN_PORT: u16 = 4_000;
@@ -49,6 +50,7 @@ pub struct NodeBuilder {
     memory: Option<MemoryNet>,
     services: bool,
     logs: Logs,
+    state: Option<PathBuf>,
 }
 
 /// Where a node writes what it has to say, if it does.
@@ -139,6 +141,7 @@ impl NodeBuilder {
             memory: None,
             services: true,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
+            state: None,
         }
     }
 
@@ -241,11 +244,21 @@ impl NodeBuilder {
         self
     }
 
+    /// Keeps who this node is, and what it must still know after a power cut, in this directory,
+    /// which is made if it is not there. Started with it again, it is the same node: the same id,
+    /// the same port if that is free, and [`Node::connect_home`] leads back to the higher server
+    /// that it belongs to. One process owns a directory, and one node lives in it.
+    #[must_use]
+    pub fn state(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state = Some(directory.into());
+        self
+    }
+
     /// Starts the node.
     ///
     /// # Errors
-    /// Says what is missing (a mode), what cannot be (a name, an address), or which ports were
-    /// tried in vain.
+    /// Says what is missing (a mode), what cannot be (a name, an address), which ports were tried
+    /// in vain, or why the state directory cannot be used.
     pub async fn start(self) -> Result<Node, StartError> {
         if self.mode == Mode::NotSaid {
             return Err(StartError::NoMode);
@@ -255,29 +268,45 @@ impl NodeBuilder {
         }
         let name = self.checked_name()?;
         let logs = self.open_logs()?;
-        let identity = Identity::throw_away().map_err(no_identity)?;
-        let tls = Tls::open(&identity).map_err(no_identity)?;
+        let state = self.open_state().await?;
+        let (id, tls) = match &state {
+            Some(state) => keys(state.identity())?,
+            None => keys(&Identity::throw_away().map_err(no_identity)?)?,
+        };
         let carriers = match &self.memory {
             Some(net) => Carriers::tcp(&self.limits).with_memory(net.clone()),
             None => Carriers::tcp(&self.limits),
         };
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
-        let context = LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender);
+        let context =
+            LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender.clone());
 
-        let main = self.bind(&carriers, identity.id(), self.port.as_ref()).await?;
-        let data = self.bind(&carriers, identity.id(), self.data_port.as_ref()).await?;
+        let ports = state.as_ref().map_or((None, None), State::ports);
+        let main = self.bind(&carriers, id, (self.port.as_ref(), ports.0)).await?;
+        let data = self.bind(&carriers, id, (self.data_port.as_ref(), ports.1)).await?;
         let main = main.map(|bound| Listener::start(bound, Serves::LinksAndData, context.clone()));
         let data = data.map(|bound| Listener::start(bound, Serves::DataOnly, context.clone()));
-        let facts = Facts {
-            id: identity.id(),
+        let mut facts = Facts {
+            id,
             role: self.role,
             address: main.as_ref().map(|listener| listener.address().clone()),
             data_address: data.as_ref().map(|listener| listener.address().clone()),
+            kept: None,
         };
+        let starts = state.as_ref().map_or(1, State::starts);
+        facts.kept = keep(state, &facts, wake_sender).await?;
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
+        config.starts = starts;
         let listeners = main.into_iter().chain(data).collect();
         Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs }))
+    }
+
+    /// Opens the state directory, on a thread that may wait for a disk.
+    async fn open_state(&self) -> Result<Option<State>, StartError> {
+        let Some(path) = self.state.clone() else { return Ok(None) };
+        let (role, name) = (self.role, self.name.clone());
+        blocking(move || State::open(&path, Owner { role, name: &name })).await.map(Some)
     }
 
     fn open_logs(&self) -> Result<log::Place, StartError> {
@@ -299,7 +328,7 @@ impl NodeBuilder {
         &self,
         carriers: &Carriers,
         id: NodeId,
-        port: Option<&PortExpr>,
+        (port, last): (Option<&PortExpr>, Option<u16>),
     ) -> Result<Option<Box<dyn Acceptor>>, StartError> {
         let Some(port) = port else { return Ok(None) };
         if self.memory.is_some() {
@@ -307,7 +336,7 @@ impl NodeBuilder {
             let in_use = |source| StartError::PortInUse { tried: address.to_string(), source };
             return carriers.listen(&address).await.map(Some).map_err(in_use);
         }
-        let bound = port::bind(carriers, self.ip, port).await;
+        let bound = port::bind(carriers, self.ip, port, last).await;
         bound
             .map(Some)
             .map_err(|error| StartError::PortInUse { tried: error.tried, source: error.source })
@@ -329,6 +358,7 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }
 }
@@ -339,6 +369,38 @@ struct Surroundings {
     listeners: Vec<Listener>,
     wakes: mpsc::Receiver<Wake>,
     logs: log::Place,
+}
+
+fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
+    Ok((identity.id(), Tls::open(identity).map_err(no_identity)?))
+}
+
+/// Writes down where this run is reached and lets the thread begin that writes from then on.
+async fn keep(
+    state: Option<State>,
+    facts: &Facts,
+    wakes: WakeSender,
+) -> Result<Option<Kept>, StartError> {
+    let Some(mut state) = state else { return Ok(None) };
+    let port = |address: &Option<Address>| {
+        address.as_ref().and_then(Address::socket_addr).map(|address| address.port())
+    };
+    let (port, data_port) = (port(&facts.address), port(&facts.data_address));
+    blocking(move || {
+        state.keep_ports(port, data_port)?;
+        Keeper::start(state, wakes).map(Some)
+    })
+    .await
+}
+
+/// Does something that waits for a disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StateError> + Send + 'static,
+) -> Result<T, StartError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(StartError::State),
+        Err(error) => Err(StartError::Identity(format!("the state directory: {error}"))),
+    }
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
@@ -360,6 +422,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         stream_ends,
         log: log_book,
     };
+    let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
@@ -377,6 +440,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams,
         services,
         log,
+        keeper,
     });
     tokio::spawn(driver.run());
     node

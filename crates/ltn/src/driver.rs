@@ -17,8 +17,8 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
-    RefusalKind,
+    Answer, Durable, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output,
+    Refusal, RefusalKind, WriteId,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
@@ -34,8 +34,8 @@ use crate::listen::Listener;
 use crate::log::Log;
 use crate::notice::NoticeKind;
 use crate::services::{DueRun, Services};
+use crate::state::Keeper;
 use crate::streams::Streams;
-use crate::tls::random_bytes;
 use crate::wake::Wake;
 use crate::words::{Invocation, Message, Question};
 
@@ -61,6 +61,7 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) services: Services,
     pub(crate) log: Log,
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// The owner of one node's mind.
@@ -84,12 +85,14 @@ pub(crate) struct Driver {
     handlers: Handlers,
     inbox: Inbox,
     /// What this node itself answered in the middle of a drain: the next mutations.
-    answers: VecDeque<Op>,
+    answers: VecDeque<Input>,
     events: broadcast::Sender<Event>,
     life: watch::Sender<Life>,
     streams: Streams,
     services: Services,
     log: Log,
+    /// The way to the state directory, if there is one.
+    keeper: Option<Keeper>,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -130,6 +133,7 @@ impl Driver {
             streams: parts.streams,
             services: parts.services,
             log: parts.log,
+            keeper: parts.keeper,
             early: Vec::new(),
             stopped: None,
         }
@@ -144,14 +148,10 @@ impl Driver {
             if self.stopped.take() == Some(Restart::No) {
                 break;
             }
-            match random_bytes() {
-                Ok(seed) => self.begin_again(seed).await,
-                Err(error) => {
-                    tracing::error!(%error, "no restart without randomness");
-                    let text = format!("no restart without randomness: {error}");
-                    self.log.say(NoticeKind::Error, &text);
-                    break;
-                }
+            if let Err(why) = self.begin_again().await {
+                tracing::error!(why, "no restart");
+                self.log.say(NoticeKind::Error, &format!("no restart: {why}"));
+                break;
             }
         }
         for listener in self.listeners.drain(..) {
@@ -162,6 +162,9 @@ impl Driver {
         self.asks.close();
         while self.asks.recv().await.is_some() {}
         self.log.close().await;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close(&mut self.wakes).await;
+        }
         self.life.send_modify(|life| life.ended = true);
     }
 
@@ -238,6 +241,13 @@ impl Driver {
                 self.joins.dial_failed(why);
                 self.feed(Input::DialFailed { dial, why }).await;
                 self.joins.forget_dial();
+            }
+            Wake::Persisted { write, done } => {
+                if let Err(why) = &done {
+                    let text = format!("the state directory cannot be written: {why}");
+                    self.log.say(NoticeKind::Error, &text);
+                }
+                self.feed(Input::Persisted { write, done }).await;
             }
             Wake::DataOpened { peer, ticket, stream } => {
                 self.streams.opened(peer, ticket, stream);
@@ -331,8 +341,8 @@ impl Driver {
     async fn feed(&mut self, input: Input) {
         self.mind.handle(self.now, input);
         self.drain();
-        while let Some(op) = self.answers.pop_front() {
-            self.mind.handle(self.now, Input::Op(op));
+        while let Some(input) = self.answers.pop_front() {
+            self.mind.handle(self.now, input);
             self.drain();
         }
         if !self.congested.is_empty() {
@@ -365,9 +375,25 @@ impl Driver {
                     }
                 }
                 Output::Dial { dial, to } => dial_link(&self.context, dial, to),
+                Output::Persist { write, what } => self.persist(write, what),
                 Output::Event(event) => self.on_event(event),
             }
         }
+    }
+
+    /// Has something written; where nothing is kept, it is done at once.
+    fn persist(&mut self, write: WriteId, what: Durable) {
+        if let Durable::Parent(parent) = &what {
+            self.config.parent.clone_from(parent);
+        }
+        let done = match &self.keeper {
+            None => Ok(()),
+            Some(keeper) => match keeper.write(write, what) {
+                Ok(()) => return,
+                Err(why) => Err(why),
+            },
+        };
+        self.answers.push_back(Input::Persisted { write, done });
     }
 
     fn on_event(&mut self, event: Event) {
@@ -439,7 +465,7 @@ impl Driver {
     }
 
     fn answer(&mut self, inbound: ltn_proto::InboundId, answer: Answer) {
-        self.answers.push_back(Op::Answer { inbound, answer });
+        self.answers.push_back(Input::Op(Op::Answer { inbound, answer }));
     }
 }
 

@@ -55,6 +55,8 @@ mod notice;
 mod offering;
 mod port;
 mod services;
+mod state;
+mod store;
 mod streams;
 mod tls;
 mod wake;
@@ -73,6 +75,7 @@ pub use ltn_proto::{
 pub use node::{MovePlan, Node};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
+pub use state::{StateError, inspect_state};
 pub use streams::DataStream;
 pub use words::{
     Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,

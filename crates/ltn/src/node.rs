@@ -3,6 +3,7 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod home;
 mod moving;
 mod people;
 mod upkeep;
@@ -27,6 +28,7 @@ use crate::error::{ConnectError, StreamError, TalkError};
 use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
+use crate::state::Kept;
 use crate::streams::{DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
 
@@ -87,6 +89,8 @@ pub(crate) struct Facts {
     pub(crate) address: Option<Address>,
     /// Where its data socket is reached.
     pub(crate) data_address: Option<Address>,
+    /// What its state directory said at the start, and the way to it.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// The ends of the driver's queues that belong to the handles.

@@ -25,12 +25,13 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 22] = [
     "address",
     "body",
     "codec",
     "commands",
     "drawing",
+    "durable",
     "event",
     "expiring",
     "frame",
@@ -109,7 +110,7 @@ struct Tool {
     words: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 5] = [
     Tool {
         inside: "crates/ltn/src/",
         home: "tls",
@@ -121,6 +122,7 @@ const TOOLS: [Tool; 4] = [
         words: &["print!", "println!", "eprint!", "eprintln!", "stdout()"],
     },
     Tool { inside: "crates/ltn-cli/src/", home: "output", words: &["serde_json"] },
+    Tool { inside: "crates/ltn/src/", home: "store", words: &["redb"] },
     // The library's JSON is the lines of its log: values travel as CBOR, and show themselves.
     Tool { inside: "crates/ltn/src/", home: "log_file", words: &["serde_json"] },
 ];

@@ -12,7 +12,9 @@ use ltn::{Address, CallReply, Client, CloseReason, Confirmation, Event, Line, No
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
+use crate::commands::main_server::with_state;
 use crate::commands::roll_call;
+use crate::commands::sub::home;
 use crate::commands::watch::{News, Signals, Watch, show};
 use crate::console::{self, Typed};
 use crate::output::{Output, readable};
@@ -26,12 +28,15 @@ const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
 const OUTSTANDING_MAX: usize = 64;
 
 pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
-    OpenMode::asked_for(&args.mode, &format!("ltn client {} --to {}", args.name, args.to))?;
+    let flags = settings::flags_of(args.to.as_deref(), &args.state);
+    OpenMode::asked_for(&args.mode, &format!("ltn client {}{flags}", args.name))?;
     let name = settings::name(&args.name)?;
-    let to = settings::address(&args.to)?;
+    let to = settings::parent(args.to.as_deref())?;
     let signals = Signals::listen()?;
-    let started = Client::builder(name.as_str()).open().start().await;
+    let builder = with_state(Client::builder(name.as_str()).open(), &args.state);
+    let started = builder.start().await;
     let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
+    let to = home(&node, to.as_ref()).await?;
     let ending = join_and_talk(&node, name.as_str(), &to, signals).await;
     node.shutdown().await;
     ending

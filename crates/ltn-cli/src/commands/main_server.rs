@@ -2,7 +2,7 @@
 
 use ltn::{MainServer, Node, NodeBuilder};
 
-use crate::args::{EventLogArgs, MainArgs};
+use crate::args::{EventLogArgs, MainArgs, StateArgs};
 use crate::commands::watch::{Signals, Watch, stay};
 use crate::output::Output;
 use crate::settings::{OpenMode, Ports};
@@ -15,6 +15,7 @@ pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
     let mut signals = Signals::listen()?;
     let builder = with_ports(MainServer::builder().open(), ports);
     let builder = with_event_log(builder, &args.event_log);
+    let builder = with_state(builder, &args.state);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
     let watch = Watch::new(&node);
     output.say(&format!("Mainserver {}", whereabouts(&node)));
@@ -36,6 +37,14 @@ pub(crate) fn with_ports(mut builder: NodeBuilder, ports: Ports) -> NodeBuilder 
 pub(crate) fn with_event_log(builder: NodeBuilder, args: &EventLogArgs) -> NodeBuilder {
     match &args.event_log {
         Some(file) => builder.log_file(file),
+        None => builder,
+    }
+}
+
+/// The builder with the state directory that was asked for.
+pub(crate) fn with_state(builder: NodeBuilder, args: &StateArgs) -> NodeBuilder {
+    match &args.state {
+        Some(directory) => builder.state(directory),
         None => builder,
     }
 }

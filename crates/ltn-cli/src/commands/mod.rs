@@ -5,6 +5,7 @@ mod ask;
 mod chronicle;
 mod client;
 mod demo;
+mod doctor;
 mod fleet;
 mod main_server;
 mod move_node;
@@ -31,6 +32,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
+        Verb::Doctor(args) => doctor::perform(&args),
         Verb::Tree(args) => tree::perform(&args).await,
         Verb::Send(args) => send::perform(&args).await,
         Verb::Ask(args) => ask::perform(&args).await,

@@ -10,6 +10,7 @@ mod moves;
 mod process;
 mod programs;
 mod servers;
+mod state;
 mod visits;
 
 #[test]

@@ -5,15 +5,16 @@
 use super::NodeState;
 use crate::address::Address;
 use crate::body::{self, Hello, Place, Register, Welcome};
+use crate::durable::{Durable, KeptParent, WriteId};
 use crate::event::{Event, Output};
 use crate::frame::{Kind, PROTOCOL_VERSION};
 use crate::id::{DialId, LinkId, NodeId, OpId};
 use crate::limits::DEPTH_MAX;
-use crate::links::{Answer, ExpectWelcome, Misbehaved};
+use crate::links::{Answer, ExpectWelcome, Misbehaved, Phase};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
 use crate::text::sanitise_line;
-use crate::uplink::{Attempt, Parent, Retry, Trial, Wish};
+use crate::uplink::{Attempt, Committing, Parent, Retry, Trial, Wish};
 use crate::value::Value;
 
 impl NodeState {
@@ -73,7 +74,8 @@ impl NodeState {
         let refusal = Refusal::new(RefusalKind::NotPossible, "another server was asked for");
         self.give_up_search(now, &refusal);
         let dial = self.next_dial();
-        self.uplink.attempt = Some(Attempt { dial, to: to.clone(), wish, link: None });
+        self.uplink.attempt =
+            Some(Attempt { dial, to: to.clone(), wish, link: None, committing: None });
         self.outputs.push_back(Output::Dial { dial, to });
     }
 
@@ -81,8 +83,8 @@ impl NodeState {
     pub(super) fn give_up_search(&mut self, now: Moment, refusal: &Refusal) {
         let retry = self.uplink.retry.take().map(|retry| retry.wish);
         let attempt = self.uplink.attempt.take();
-        if let Some(link) = attempt.as_ref().and_then(|attempt| attempt.link) {
-            self.close_link(now, link, CloseReason::Leaving, "not joining");
+        if let Some(attempt) = &attempt {
+            self.drop_attempt(now, attempt);
         }
         for wish in retry.into_iter().chain(attempt.map(|attempt| attempt.wish)) {
             let refused = Outcome::Refused(refusal.clone());
@@ -181,6 +183,9 @@ impl NodeState {
         let Some(attempt) = self.uplink.attempt.clone().filter(|a| a.dial == state.dial) else {
             return Ok(());
         };
+        if attempt.committing.is_some() {
+            return Err(Misbehaved("a second welcome".to_owned()));
+        }
         if welcome.place.ancestors.len() > DEPTH_MAX {
             return Err(Misbehaved("a welcome to a place that cannot be".to_owned()));
         }
@@ -192,6 +197,48 @@ impl NodeState {
         }
         let parent =
             Parent { link, id: above.id, name: above.name.clone(), address: attempt.to.clone() };
+        let addresses = [attempt.to].into_iter().chain(above.address.clone());
+        let kept = KeptParent::new(above.id, above.name.clone(), addresses);
+        // The link waits as it did before; a parent that closes it meanwhile is understood.
+        self.links.set_phase(link, Phase::ExpectWelcome(state));
+        let write = self.persist(Durable::Parent(Some(kept.clone())));
+        let committing = Committing { write, parent, kept, welcome };
+        if let Some(attempt) = &mut self.uplink.attempt {
+            attempt.committing = Some(Box::new(committing));
+        }
+        if self.leaves_before_it_is_written() {
+            self.on_persisted(now, write, Ok(()));
+        }
+        Ok(())
+    }
+
+    fn persist(&mut self, what: Durable) -> WriteId {
+        self.writes += 1;
+        let write = WriteId(self.writes);
+        self.outputs.push_back(Output::Persist { write, what });
+        write
+    }
+
+    /// A write is done. If it was the new parent's, its place is taken now and the old one left:
+    /// whoever loses power here comes back to a parent that knows it.
+    pub(super) fn on_persisted(&mut self, now: Moment, write: WriteId, done: Result<(), String>) {
+        let is_it = |a: &Attempt| a.committing.as_ref().is_some_and(|c| c.write == write);
+        let Some(attempt) = self.uplink.attempt.as_mut().filter(|a| is_it(a)) else { return };
+        let wish = attempt.wish;
+        match (done, attempt.committing.take()) {
+            (Ok(()), Some(committing)) => self.take_place(now, *committing, wish),
+            (Err(why), _) => {
+                let text = format!("the new higher server could not be written down: {why}");
+                self.attempt_failed(now, RefusalKind::NotPossible, &text);
+            }
+            (Ok(()), None) => {}
+        }
+    }
+
+    fn take_place(&mut self, now: Moment, committing: Committing, wish: Wish) {
+        let Committing { parent, kept, welcome, .. } = committing;
+        let link = parent.link;
+        self.uplink.kept = Some(kept);
         self.edition += 1;
         self.links.register_parent(link);
         self.watch_link(now, link);
@@ -219,8 +266,17 @@ impl NodeState {
             admin,
         });
         self.set_place(now, place);
-        self.wish_came_true(now, attempt.wish, (&parent, old));
-        Ok(())
+        self.wish_came_true(now, wish, (&parent, old));
+    }
+
+    /// An attempt leads nowhere: its link goes, and what is written stays what it was.
+    fn drop_attempt(&mut self, now: Moment, attempt: &Attempt) {
+        if attempt.committing.is_some() {
+            self.persist(Durable::Parent(self.uplink.kept.clone()));
+        }
+        if let Some(link) = attempt.link {
+            self.close_link(now, link, CloseReason::Leaving, "not joining");
+        }
     }
 
     fn wish_came_true(
@@ -259,9 +315,7 @@ impl NodeState {
     /// The attempt came to nothing; everything is as it was.
     pub(super) fn attempt_failed(&mut self, now: Moment, kind: RefusalKind, why: &str) {
         let Some(attempt) = self.uplink.attempt.take() else { return };
-        if let Some(link) = attempt.link {
-            self.close_link(now, link, CloseReason::Leaving, "not joining");
-        }
+        self.drop_attempt(now, &attempt);
         let refusal = Refusal::new(kind, why);
         match attempt.wish {
             Wish::Op { op, persist: false } => {
@@ -371,5 +425,8 @@ impl NodeState {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }
         self.uplink.home = None;
+        if self.uplink.kept.take().is_some() {
+            self.persist(Durable::Parent(None));
+        }
     }
 }

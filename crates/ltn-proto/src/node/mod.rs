@@ -36,6 +36,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::body::{Change, EdgeDone, Place};
 use crate::confirmations::Confirmations;
+use crate::durable::KeptParent;
 use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
@@ -88,6 +89,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// Does it start with the services that come with a node of its role?
     pub services: bool,
+    /// The higher server that was written down in an earlier life.
+    pub parent: Option<KeptParent>,
 }
 
 /// The mind: everything that one node knows and decides.
@@ -105,6 +108,7 @@ pub struct NodeState {
     /// Counts the attempts to take one.
     attempts: u64,
     dials: u64,
+    writes: u64,
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
@@ -166,9 +170,11 @@ impl NodeState {
             edition: u64::from(config.starts) << 32,
             attempts: u64::from(config.starts) << 32,
             dials: 0,
+            // A later life on the same directory never takes an earlier one's answer for its own.
+            writes: u64::from(config.starts) << 32,
             links: Links::default(),
             link_deadlines: Deadlines::default(),
-            uplink: Uplink::default(),
+            uplink: Uplink::remembering(config.parent.clone()),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
             edges,
@@ -208,6 +214,7 @@ impl NodeState {
                 }
             }
             Input::Op(op) => self.on_op(now, op),
+            Input::Persisted { write, done } => self.on_persisted(now, write, done),
             Input::Timeout => self.on_timeout(now),
         }
         self.check_renaming(now);
@@ -343,6 +350,19 @@ impl NodeState {
             return false;
         }
         true
+    }
+
+    /// Does this build leave its old parent before the new one is written down? Only a broken one.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    const fn leaves_before_it_is_written(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::HastyMove)) {
+            return true;
+        }
+        false
     }
 
     /// Break this build on purpose, to see that the tests notice.

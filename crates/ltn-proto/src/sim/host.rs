@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::address::Address;
+use crate::durable::KeptParent;
 use crate::event::Op;
 use crate::id::{DialId, LinkId, NodeId, OpId};
 use crate::limits::Limits;
@@ -47,6 +48,10 @@ pub(super) struct Host {
     /// What waits while the process is paused; `None` while it runs.
     pub(super) paused: Option<VecDeque<Happening>>,
     pub(super) home: Home,
+    /// The higher server that its disk remembers.
+    pub(super) disk: Option<KeptParent>,
+    /// When its disk has taken what it was given so far.
+    pub(super) disk_busy_until: Moment,
     /// What its program asked for to find a first server, until it has one.
     pub(super) seeking: Option<OpId>,
     /// What its program offers, told again after each start.
@@ -72,6 +77,7 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: true,
+            parent: None,
         };
         Self {
             config,
@@ -83,6 +89,8 @@ impl Host {
             wake: None,
             paused: None,
             home: Home::default(),
+            disk: None,
+            disk_busy_until: Moment::ZERO,
             seeking: None,
             offers: BTreeMap::new(),
             steps: (0, 0),

@@ -27,6 +27,7 @@
 //! Nothing here reads a real clock, sleeps, prints or rolls real dice.
 
 mod carry;
+mod disk;
 mod draw;
 mod faults;
 mod history;

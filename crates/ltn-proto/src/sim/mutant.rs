@@ -9,4 +9,6 @@ pub enum Mutant {
     NoCycleCheck,
     /// It sometimes forgets to pass a reply on.
     LostReply,
+    /// It leaves its old parent before the new one is written down.
+    HastyMove,
 }

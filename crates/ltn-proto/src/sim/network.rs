@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::durable::{Durable, WriteId};
 use crate::event::{Answer, DialError, Input, Op, Output};
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
@@ -45,6 +46,8 @@ pub(super) enum Happening {
     Wake { host: HostId, run: u32 },
     /// A program answers.
     Answer { host: HostId, run: u32, inbound: InboundId, answer: Answer },
+    /// A disk has taken something.
+    Written { host: HostId, run: u32, write: WriteId, what: Durable },
     /// A process starts.
     Start { host: HostId },
     /// A paused process goes on.
@@ -251,6 +254,7 @@ impl Network {
                     self.tell(host, Op::Answer { inbound, answer });
                 }
             }
+            Happening::Written { host, run, write, what } => self.written(host, run, write, what),
             Happening::Start { host } => self.start_again(host),
             Happening::Resume { host } => self.resume(host),
             Happening::Heal { from, to } => self.heal(from, to),
@@ -268,6 +272,7 @@ impl Network {
             | Happening::Closed { host, .. }
             | Happening::Lost { host, .. }
             | Happening::Wake { host, .. }
+            | Happening::Written { host, .. }
             | Happening::Answer { host, .. } => *host,
             Happening::Knock { .. }
             | Happening::Start { .. }
@@ -310,6 +315,7 @@ impl Network {
         machine.config.seed = seed;
         machine.config.incarnation = u64::from(machine.run);
         machine.config.starts = machine.run;
+        machine.config.parent = machine.disk.clone();
         let mut mind = NodeState::new(machine.config.clone(), now);
         if let Some(mutant) = mutant {
             mind.set_mutant(mutant);
@@ -337,6 +343,7 @@ impl Network {
                 Output::Transmit { link, frame } => self.transmit(host, link, frame, false),
                 Output::Close { link, reason } => self.close(host, link, reason),
                 Output::Dial { dial, to } => self.dial(host, dial, to),
+                Output::Persist { write, what } => self.persist(host, write, what),
                 Output::Event(event) => self.tell_program(host, event),
             }
         }

@@ -3,6 +3,7 @@
 
 mod claims;
 mod commands;
+mod durable;
 mod moves;
 mod moving;
 mod people;
