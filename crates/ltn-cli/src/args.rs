@@ -167,6 +167,14 @@ pub(crate) struct StateArgs {
     pub(crate) state: Option<PathBuf>,
 }
 
+/// Where a node looks for another higher server.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct BackupArgs {
+    /// Go there when the higher server is lost; may be given several times, in order.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) backup: Vec<String>,
+}
+
 /// `ltn doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
@@ -211,6 +219,8 @@ pub(crate) struct SubArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
+    pub(crate) backup: BackupArgs,
+    #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
 }
 
@@ -226,6 +236,8 @@ pub(crate) struct ClientArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
 }
 
 /// What all short visits share.

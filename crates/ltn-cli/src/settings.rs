@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ltn::{Address, Name, PortExpr};
 
-use crate::args::{ModeArgs, PortArgs, StateArgs, VisitArgs};
+use crate::args::{BackupArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
 use crate::trouble::Trouble;
 
 /// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
@@ -30,6 +30,8 @@ pub(crate) struct Visit {
 
 /// The longest time that somebody can sensibly wait for an answer.
 const TIMEOUT_SECONDS_MAX: f64 = 86_400.0;
+/// The servers that a node can be given for bad times.
+pub(crate) const BACKUPS_MAX: usize = 16;
 
 impl OpenMode {
     /// The open mode if it was asked for; `retry` is the command line to try instead.
@@ -92,6 +94,15 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
         .hint("a network over several machines needs `ltn init`, which comes later"));
     }
     Ok(address)
+}
+
+/// The servers to go to when the higher server is lost.
+pub(crate) fn backups(args: &BackupArgs) -> Result<Vec<Address>, Trouble> {
+    if args.backup.len() > BACKUPS_MAX {
+        let number = args.backup.len();
+        return Err(Trouble::usage(format!("--backup: {number} times; {BACKUPS_MAX} at most")));
+    }
+    args.backup.iter().map(|text| address(text)).collect()
 }
 
 /// The server to join, if one was named.

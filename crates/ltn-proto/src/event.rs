@@ -237,10 +237,19 @@ pub enum Op {
         /// Whose.
         child: NodeId,
     },
-    /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`.
+    /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`. Nobody looks
+    /// for it afterwards, unless it comes back at once.
     Stop {
         /// Come back at once?
         restart: bool,
+    },
+    /// As `Stop`, where somebody may start the node again: whoever is joined to it goes on looking
+    /// for it. Ends with `Event::Stopped`.
+    GoAway,
+    /// Look there for another higher server when the own one is lost, in this order; 16 at most.
+    BackUp {
+        /// Their addresses; they take the place of earlier ones.
+        parents: Vec<Address>,
     },
 }
 
@@ -390,6 +399,14 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// Two running nodes have the same key: a copied card or directory. The first goes on; the
+    /// newcomer, who is told this too, was turned away and needs a key of its own.
+    ClonedKey {
+        /// Whose key it is.
+        id: NodeId,
+        /// Where it was noticed: the name of the server, or the address that was dialed.
+        at: String,
+    },
     /// A service of the program is due. Run it once and answer with `Op::ServiceEnded`.
     ServiceDue {
         /// Which one.
@@ -438,6 +455,11 @@ pub enum Event {
         restart: bool,
         /// In words.
         text: String,
+    },
+    /// This node has begun to stop: everybody who is joined is told so, and its links are closing.
+    Stopping {
+        /// Will it come back at once?
+        restart: bool,
     },
     /// Everything is closed; nothing follows.
     Stopped {

@@ -34,6 +34,7 @@
 //!     limits: Limits::default(),
 //!     services: true,
 //!     parent: None,
+//!     backup_parents: Vec::new(),
 //! };
 //! let mut main = NodeState::new(config, Moment::ZERO);
 //! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
@@ -61,6 +62,7 @@ mod event;
 mod expiring;
 mod fragments;
 pub mod frame;
+mod goals;
 mod id;
 mod inbound;
 mod known;

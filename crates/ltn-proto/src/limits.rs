@@ -76,6 +76,20 @@ pub const RETURN_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// The places that the plan of a move names one by one; the counts are of all.
 pub const MOVED_PLACES_MAX: usize = 1_000;
 
+/// The parents that the owner of a node names for bad times.
+pub const BACKUP_PARENTS_MAX: usize = 16;
+/// A lost parent is tried alone this long: whoever is back in a moment finds everybody at home.
+pub const BACKUP_PATIENCE: Duration = Duration::from_secs(2);
+/// Servers that nobody named, but which were above the lost parent, are tried after this time.
+pub const ANCESTOR_PATIENCE: Duration = Duration::from_secs(30);
+/// A parent that announced its restart is waited for this long before others are tried.
+pub const RESTART_PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a node that lives elsewhere tries its home again; longer each time that home was lost
+/// again within [`HOMING_PAUSE_MAX`].
+pub const HOMING_PAUSE_MIN: Duration = Duration::from_secs(30);
+/// See [`HOMING_PAUSE_MIN`].
+pub const HOMING_PAUSE_MAX: Duration = Duration::from_secs(600);
+
 /// The maxima that a user may need to set. The defaults fit a Raspberry Pi and a house.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use ltn_proto::limits::BACKUP_PARENTS_MAX;
 use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role};
 use tokio::sync::{mpsc, watch};
 
@@ -51,6 +52,7 @@ pub struct NodeBuilder {
     services: bool,
     logs: Logs,
     state: Option<PathBuf>,
+    backup_parents: Vec<Address>,
 }
 
 /// Where a node writes what it has to say, if it does.
@@ -142,6 +144,7 @@ impl NodeBuilder {
             services: true,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
             state: None,
+            backup_parents: Vec::new(),
         }
     }
 
@@ -185,6 +188,14 @@ impl NodeBuilder {
     #[must_use]
     pub const fn listen(mut self, ip: IpAddr) -> Self {
         self.ip = ip;
+        self
+    }
+
+    /// Where this node looks for another higher server when it has lost its own, in this order: 16
+    /// at most, further ones are ignored. See [`Node::set_backup_parents`].
+    #[must_use]
+    pub fn backup_parents(mut self, parents: impl IntoIterator<Item = Address>) -> Self {
+        self.backup_parents = parents.into_iter().take(BACKUP_PARENTS_MAX).collect();
         self
     }
 
@@ -358,6 +369,7 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            backup_parents: self.backup_parents,
             parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }

@@ -140,6 +140,10 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::Disconnected { parent_name, reason, text, returning, .. } => {
             (Connection, disconnected(parent_name, *reason, text, *returning))
         }
+        Event::ClonedKey { id, at } => {
+            let id = id.short();
+            (Warning, format!("two running nodes have the key id:{id}…, noticed at {at}"))
+        }
         Event::MovingBack { lost, to, address } => {
             (Warning, format!("{lost} was lost on trial: going back to {to} at {address}"))
         }
@@ -173,13 +177,14 @@ fn in_brackets(text: Option<&String>) -> String {
 
 fn left(who: &str, reason: CloseReason) -> (NoticeKind, String) {
     use CloseReason::{
-        Kicked, Leaving, Lost, Misbehaved, Moved, Replaced, Restarting, SlowReader, Stopping,
+        Away, Kicked, Leaving, Lost, Misbehaved, Moved, Replaced, Restarting, SlowReader, Stopping,
     };
     match reason {
         Leaving | Moved => (NoticeKind::Connection, format!("{who} {reason}")),
         // Either end may be the one that stops.
         Stopping => (NoticeKind::Connection, format!("{who} is gone: shutting down")),
         Restarting => (NoticeKind::Connection, format!("{who} is gone: restarting")),
+        Away => (NoticeKind::Connection, format!("{who} {reason}")),
         Kicked | Replaced => (NoticeKind::Connection, format!("{who} was {reason}")),
         Misbehaved | SlowReader => {
             (NoticeKind::Warning, format!("closed the connection with {who}: it {reason}"))
@@ -190,9 +195,9 @@ fn left(who: &str, reason: CloseReason) -> (NoticeKind, String) {
 }
 
 fn disconnected(server: &Name, reason: CloseReason, said: &str, returning: bool) -> String {
-    use CloseReason::{Lost, Restarting, Stopping};
+    use CloseReason::{Away, Lost, Restarting, Stopping};
     let what = match reason {
-        Stopping | Restarting => format!("{server} {reason}"),
+        Stopping | Restarting | Away => format!("{server} {reason}"),
         Lost => format!("lost connection with {server}"),
         _ => format!("lost connection with {server}: {reason}"),
     };

@@ -20,6 +20,7 @@ mod tree;
 mod up;
 mod visit;
 mod watch;
+mod watchdog;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};

@@ -9,6 +9,7 @@ mod files;
 mod moves;
 mod process;
 mod programs;
+mod returning;
 mod servers;
 mod state;
 mod visits;

@@ -90,6 +90,7 @@ impl NodeState {
             let heard = self.links.get(old).map(|l| l.heard);
             if heard.is_some_and(|heard| heard > now - DUPLICATE_PROBE) {
                 let text = "another running node has the same key; make a new one for this machine";
+                self.event(Event::ClonedKey { id: peer, at: self.name.to_string() });
                 self.turn_away(now, link, RefusalKind::DuplicateKey, text);
                 return;
             }

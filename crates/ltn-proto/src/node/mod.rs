@@ -41,6 +41,7 @@ use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
 use crate::fragments::Reassembly;
+use crate::goals::Goals;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::inbound::Inbound;
 use crate::known::Known;
@@ -91,6 +92,9 @@ pub struct NodeConfig {
     pub services: bool,
     /// The higher server that was written down in an earlier life.
     pub parent: Option<KeptParent>,
+    /// Where it looks for another higher server when it has lost its own, in this order; 16 at
+    /// most.
+    pub backup_parents: Vec<Address>,
 }
 
 /// The mind: everything that one node knows and decides.
@@ -112,6 +116,7 @@ pub struct NodeState {
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
+    goals: Goals,
     tree: Tree,
     /// What the parent has not been told yet.
     changes: Vec<Change>,
@@ -175,6 +180,7 @@ impl NodeState {
             links: Links::default(),
             link_deadlines: Deadlines::default(),
             uplink: Uplink::remembering(config.parent.clone()),
+            goals: Goals::new(config.address.clone(), config.backup_parents.clone()),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
             edges,
@@ -236,6 +242,7 @@ impl NodeState {
             self.requests.next_deadline(),
             self.inbound.next_deadline(),
             self.uplink.retry.as_ref().map(|retry| retry.at),
+            self.goals.homing(),
             self.reassembly.poll_timeout(),
             self.roll_call.as_ref().map(RollCall::deadline),
             self.services.next_due(),
@@ -258,6 +265,9 @@ impl NodeState {
         self.reassembly.handle_timeout(now);
         if self.uplink.retry.as_ref().is_some_and(|retry| retry.at <= now) {
             self.on_retry_due(now);
+        }
+        if self.goals.homing().is_some_and(|due| due <= now) {
+            self.on_homing_due(now);
         }
         if self.roll_call.as_ref().is_some_and(|roll| roll.deadline() <= now) {
             self.on_roll_call_due(now);
@@ -293,19 +303,27 @@ impl NodeState {
             }
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Stop { restart } => self.stop(now, restart),
+            Op::GoAway => self.stop_because(now, CloseReason::Away),
+            Op::BackUp { parents } => self.goals.give(parents),
         }
     }
 
     /// Stop: tell everybody, close everything. [`Self::finish_stopping`] says when it is over.
     fn stop(&mut self, now: Moment, restart: bool) {
+        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
+        self.stop_because(now, reason);
+    }
+
+    fn stop_because(&mut self, now: Moment, reason: CloseReason) {
         if self.stopping.is_some() {
             return;
         }
+        let restart = reason == CloseReason::Restarting;
         self.stopping = Some(Stopping { restart, told: false });
+        self.event(Event::Stopping { restart });
         self.services.halt();
         let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
         self.give_up_search(now, &refusal);
-        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
         let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
         let text = format!("{} {reason}", self.name);
         for link in links {

@@ -147,7 +147,7 @@ impl NodeState {
             Err(refusal) => return self.refuse(now, run, refusal.kind, &refusal.text),
         };
         // Without a higher server there is none to lose.
-        let has_none = self.uplink.parent.is_none() && self.uplink.home.is_none();
+        let has_none = self.uplink.parent.is_none() && self.goals.home().is_none();
         let harmless = command == "s.sethigherserver" && has_none;
         if run.token.is_none() && !harmless {
             return self.offer_token(now, command, run, prepared);

@@ -54,6 +54,8 @@ pub(super) struct Host {
     pub(super) disk_busy_until: Moment,
     /// What its program asked for to find a first server, until it has one.
     pub(super) seeking: Option<OpId>,
+    /// Its process ends and may be started again: it keeps its place in mind.
+    pub(super) goes_away: bool,
     /// What its program offers, told again after each start.
     pub(super) offers: BTreeMap<String, Op>,
     /// Steps in the simulated second that runs: a mind that never rests is found out.
@@ -77,6 +79,7 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: true,
+            backup_parents: Vec::new(),
             parent: None,
         };
         Self {
@@ -92,6 +95,7 @@ impl Host {
             disk: None,
             disk_busy_until: Moment::ZERO,
             seeking: None,
+            goes_away: false,
             offers: BTreeMap::new(),
             steps: (0, 0),
         }

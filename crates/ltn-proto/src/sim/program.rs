@@ -124,6 +124,7 @@ impl Network {
                 machine.home.wanted = true;
                 machine.seeking = Some(*op);
             }
+            Op::GoAway => machine.goes_away = true,
             Op::Disconnect { .. } => {
                 machine.home.wanted = false;
             }
@@ -203,7 +204,7 @@ impl Network {
         self.end_process(host, true);
         if restart {
             self.restart(host, RESTART_PAUSE);
-        } else {
+        } else if !std::mem::take(&mut self.hosts[host.0].goes_away) {
             self.hosts[host.0].home = Home::default();
         }
     }

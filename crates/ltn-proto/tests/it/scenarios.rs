@@ -7,6 +7,7 @@ mod durable;
 mod moves;
 mod moving;
 mod people;
+mod returning;
 mod seed;
 mod services;
 mod strangers;
