@@ -82,15 +82,15 @@ Examples:
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
     Ping(PingArgs),
+    /// Look whether a state directory is whole, and what is in it.
+    #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
+    Doctor(DoctorArgs),
     /// Move a server or client below another server, with everything below it.
     #[command(after_help = "\
 Examples:
   ltn move /sub1/hall --under /sub2 --dry-run --open --to 4000
   ltn move /sub1/hall --under /sub2 --return-after 60s --open --to 4000")]
     Move(MoveArgs),
-    /// Look whether a state directory is whole, and what is in it.
-    #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
-    Doctor(DoctorArgs),
     /// Stop the whole network, the lowest layers first, and say how each node ended.
     #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
     Shutdown(ShutdownArgs),
@@ -244,8 +244,11 @@ pub(crate) struct ClientArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct VisitArgs {
     /// Any server of the network: 4000 or 127.0.0.1:4000.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) to: String,
+    #[arg(long, value_name = "ADDR", required_unless_present = "state")]
+    pub(crate) to: Option<String>,
+    /// In place of an address: through the node that runs with this state directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// JSON instead of text.

@@ -3,6 +3,7 @@
 //!
 //! This room knows modes, addresses, ports and times. It starts nothing and prints nothing.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ltn::{Address, Name, PortExpr};
@@ -24,8 +25,17 @@ pub(crate) struct Ports {
 /// How a short visit is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Visit {
-    pub(crate) to: Address,
+    pub(crate) way: Way,
     pub(crate) timeout: Duration,
+}
+
+/// How a visit gets into the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By the address of a server.
+    Address(Address),
+    /// Through the node with this state directory, or to where that belongs.
+    State(PathBuf),
 }
 
 /// The longest time that somebody can sensibly wait for an answer.
@@ -59,8 +69,16 @@ impl Ports {
 impl Visit {
     /// `retry` is the command line that failed, without flags.
     pub(crate) fn new(args: &VisitArgs, retry: &str) -> Result<Self, Trouble> {
-        OpenMode::asked_for(&args.mode, &format!("{retry} --to {}", args.to))?;
-        Ok(Self { to: address(&args.to)?, timeout: timeout(&args.timeout)? })
+        let way = match (&args.state, &args.to) {
+            // A directory knows which kind of network it belongs to.
+            (Some(directory), _) => Way::State(directory.clone()),
+            (None, to) => {
+                let to = to.as_deref().unwrap_or_default();
+                OpenMode::asked_for(&args.mode, &format!("{retry} --to {to}"))?;
+                Way::Address(address(to)?)
+            }
+        };
+        Ok(Self { way, timeout: timeout(&args.timeout)? })
     }
 }
 

@@ -72,6 +72,9 @@ pub enum Input {
         /// If it could not be written: why, in words.
         done: Result<(), String>,
     },
+    /// The machine of this node slept and is awake again. Time went on meanwhile, and `now` says
+    /// how much; comes before anything that waited.
+    Slept,
     /// The moment that `poll_timeout` named has come.
     Timeout,
 }

@@ -55,6 +55,11 @@ impl NodeId {
     }
 }
 
+fn bytes_of_base32(digits: &str) -> Option<[u8; 32]> {
+    let encoding: &Encoding = &BASE32_NOPAD;
+    encoding.decode(digits.to_ascii_uppercase().as_bytes()).ok()?.try_into().ok()
+}
+
 fn lower_base32(bytes: &[u8]) -> String {
     BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
@@ -80,11 +85,63 @@ impl FromStr for NodeId {
     type Err = BadNodeId;
 
     fn from_str(text: &str) -> Result<Self, BadNodeId> {
-        let digits = text.strip_prefix("id:").ok_or(BadNodeId)?;
-        let encoding: &Encoding = &BASE32_NOPAD;
-        let bytes =
-            encoding.decode(digits.to_ascii_uppercase().as_bytes()).map_err(|_| BadNodeId)?;
-        bytes.try_into().map(Self).map_err(|_| BadNodeId)
+        text.strip_prefix("id:").and_then(bytes_of_base32).map(Self).ok_or(BadNodeId)
+    }
+}
+
+/// Which network: the SHA-256 of the public key of the authority that makes its members (the DER of
+/// its `SubjectPublicKeyInfo`). Written `net:` and 52 characters of lower-case base32.
+///
+/// ```
+/// use ltn_proto::NetworkId;
+/// let home = NetworkId::of_authority_key(b"the public key of an authority");
+/// assert_eq!(home.to_string().parse::<NetworkId>().unwrap(), home);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkId([u8; 32]);
+
+impl NetworkId {
+    /// The network of the holder of this public key.
+    #[must_use]
+    pub fn of_authority_key(subject_public_key_info: &[u8]) -> Self {
+        Self(Sha256::digest(subject_public_key_info).into())
+    }
+
+    /// An id from its 32 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for NetworkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "net:{}", lower_base32(&self.0))
+    }
+}
+
+impl fmt::Debug for NetworkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that should be the id of a network and is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a network is `net:` and 52 characters of base32 (a-z, 2-7)")]
+pub struct BadNetworkId;
+
+impl FromStr for NetworkId {
+    type Err = BadNetworkId;
+
+    fn from_str(text: &str) -> Result<Self, BadNetworkId> {
+        text.strip_prefix("net:").and_then(bytes_of_base32).map(Self).ok_or(BadNetworkId)
     }
 }
 

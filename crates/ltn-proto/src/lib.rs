@@ -52,6 +52,7 @@
 
 mod address;
 mod body;
+mod charter;
 pub mod codec;
 mod commands;
 mod confirmations;
@@ -65,6 +66,7 @@ pub mod frame;
 mod goals;
 mod id;
 mod inbound;
+mod invite;
 mod known;
 pub mod limits;
 mod line;
@@ -81,6 +83,7 @@ mod requests;
 mod role;
 mod rollcall;
 mod services;
+pub mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod snapshot;
@@ -90,6 +93,7 @@ mod uplink;
 mod value;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
+pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
@@ -97,7 +101,8 @@ pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output, ServiceWish};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
-pub use id::{BadNodeId, DialId, InboundId, LinkId, NodeId, OpId};
+pub use id::{BadNetworkId, BadNodeId, DialId, InboundId, LinkId, NetworkId, NodeId, OpId};
+pub use invite::{BadInvite, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret};
 pub use limits::Limits;
 pub use line::{BadLine, Line, parse_line};
 pub use moment::Moment;

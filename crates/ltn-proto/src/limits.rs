@@ -59,12 +59,20 @@ pub const KICK_LIFETIME: Duration = Duration::from_secs(60);
 pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
 /// How long a second link with a known id waits for a sign of life of the first.
 pub const DUPLICATE_PROBE: Duration = Duration::from_secs(2);
+/// After its machine slept a node waits this long for a sign of life of each neighbour.
+pub const RECHECK_TIME: Duration = Duration::from_secs(2);
 /// A network-wide order ends after this time, whoever has not answered.
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 /// What each layer keeps back of an order's time, so that it answers before its parent gives up.
 pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
 /// A dead sub-server is shown as stale this long, then forgotten.
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+/// The grants of one network.
+pub const GRANTS_MAX: usize = 256;
+/// The keys that one network refuses. A revocation is for ever, and a charter fits in one frame.
+pub const REVOCATIONS_MAX: usize = 1_024;
+/// The charter of a network, in bytes.
+pub const CHARTER_BYTES_MAX: usize = FRAME_PAYLOAD_BYTES_MAX - 1_024;
 /// The shortest and the longest pause before an uplink is tried again.
 pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(250);
 /// See [`RECONNECT_PAUSE_MIN`].

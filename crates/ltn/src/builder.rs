@@ -1,14 +1,14 @@
 //! How a node is made: a role, a name, ports, and the mode of its network.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ltn_proto::limits::BACKUP_PARENTS_MAX;
 use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
-use crate::carrier::{Acceptor, Carriers, MemoryNet};
+use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -20,6 +20,7 @@ use crate::log_file::FILE_BYTES_MAX;
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
+use crate::relay;
 use crate::services::Services;
 use crate::state::{Keeper, Kept, Owner, State, StateError};
 use crate::streams::Streams;
@@ -53,6 +54,7 @@ pub struct NodeBuilder {
     logs: Logs,
     state: Option<PathBuf>,
     backup_parents: Vec<Address>,
+    beside: Option<PathBuf>,
 }
 
 /// Where a node writes what it has to say, if it does.
@@ -145,6 +147,7 @@ impl NodeBuilder {
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
             state: None,
             backup_parents: Vec::new(),
+            beside: None,
         }
     }
 
@@ -265,6 +268,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Stands beside the node that runs with this state directory, on this machine and for the same
+    /// person: [`Node::connect_beside`] joins it through its local door, without an address.
+    #[must_use]
+    pub fn beside(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.beside = Some(directory.into());
+        self
+    }
+
     /// Starts the node.
     ///
     /// # Errors
@@ -284,10 +295,7 @@ impl NodeBuilder {
             Some(state) => keys(state.identity())?,
             None => keys(&Identity::throw_away().map_err(no_identity)?)?,
         };
-        let carriers = match &self.memory {
-            Some(net) => Carriers::tcp(&self.limits).with_memory(net.clone()),
-            None => Carriers::tcp(&self.limits),
-        };
+        let carriers = self.carriers();
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
         let context =
             LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender.clone());
@@ -306,11 +314,27 @@ impl NodeBuilder {
         };
         let starts = state.as_ref().map_or(1, State::starts);
         facts.kept = keep(state, &facts, wake_sender).await?;
+        let self_accepts = self.role.accepts_children();
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         config.starts = starts;
-        let listeners = main.into_iter().chain(data).collect();
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs }))
+        let mut listeners: Vec<Listener> = main.into_iter().chain(data).collect();
+        let mut door = facts.kept.as_ref().and_then(|kept| open_door(&kept.directory));
+        if self_accepts && let Some(door) = door.take() {
+            listeners.push(Listener::start(door, Serves::LinksAndData, context.clone()));
+        }
+        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, door }))
+    }
+
+    fn carriers(&self) -> Carriers {
+        let mut carriers = Carriers::tcp(&self.limits);
+        if let Some(net) = &self.memory {
+            carriers = carriers.with_memory(net.clone());
+        }
+        if let Some(directory) = &self.beside {
+            carriers = carriers.with_local(LocalDoor::in_directory(directory));
+        }
+        carriers
     }
 
     /// Opens the state directory, on a thread that may wait for a disk.
@@ -381,6 +405,18 @@ struct Surroundings {
     listeners: Vec<Listener>,
     wakes: mpsc::Receiver<Wake>,
     logs: log::Place,
+    /// The local door of a node that takes nobody below it.
+    door: Option<Box<dyn Acceptor>>,
+}
+
+/// The local door, for programs of the same person. A file system that knows no sockets is no
+/// reason not to start.
+fn open_door(directory: &Path) -> Option<Box<dyn Acceptor>> {
+    let opened = LocalDoor::in_directory(directory).open();
+    let complain = |error: &std::io::Error| {
+        tracing::warn!(directory = %directory.display(), %error, "no local door");
+    };
+    opened.inspect_err(complain).ok()
 }
 
 fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
@@ -416,12 +452,15 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, door } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
     let (streams, stream_ends) = Streams::new(facts.id, context.clone(), asks_sender.clone());
     let events = event_channel();
+    if let Some(door) = door {
+        relay::start(door, context.carriers().clone(), events.subscribe());
+    }
     let (log, log_book) = Log::new(logs);
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));

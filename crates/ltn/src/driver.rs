@@ -10,15 +10,17 @@
 
 mod ask;
 mod joins;
+mod keeping;
 mod restart;
 mod tasks;
+mod timing;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Durable, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output,
-    Refusal, RefusalKind, WriteId,
+    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
+    RefusalKind,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
@@ -26,6 +28,7 @@ use tokio::time::{Instant, Sleep};
 pub(crate) use ask::{Ask, End, Life, StreamWish, Waited};
 use joins::Joins;
 
+use crate::clock::Clock;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
@@ -68,7 +71,9 @@ pub(crate) struct Parts {
 pub(crate) struct Driver {
     mind: NodeState,
     config: NodeConfig,
-    zero: Instant,
+    clock: Clock,
+    /// The machine slept, and the mind does not know it yet.
+    slept: bool,
     now: Moment,
     timer: Pin<Box<Sleep>>,
     /// What the timer is set to; it may ring too early, never too late.
@@ -109,13 +114,13 @@ enum Restart {
 impl Driver {
     /// A driver with a mind that knows nothing yet.
     pub(crate) fn new(parts: Parts) -> Self {
-        let zero = Instant::now();
         Self {
             mind: NodeState::new(parts.config.clone(), Moment::ZERO),
             config: parts.config,
-            zero,
+            clock: Clock::new(),
+            slept: false,
             now: Moment::ZERO,
-            timer: Box::pin(tokio::time::sleep_until(zero)),
+            timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             armed: None,
             context: parts.context,
             listeners: parts.listeners,
@@ -179,7 +184,7 @@ impl Driver {
                 _ = self.asks.recv_many(&mut asks, ASKS_PER_TURN) => {}
                 () = self.timer.as_mut(), if self.armed.is_some() => self.armed = None,
             }
-            self.read_clock();
+            self.look_at_the_clock().await;
             for wake in wakes.drain(..) {
                 self.on_wake(wake).await;
             }
@@ -192,20 +197,6 @@ impl Driver {
             if self.inbox.is_filling() {
                 tokio::task::yield_now().await;
             }
-        }
-    }
-
-    fn read_clock(&mut self) {
-        self.now = Moment::after_zero(self.zero.elapsed());
-    }
-
-    /// Sets the timer, unless it rings early enough anyway: most turns only push deadlines back,
-    /// and a timer that rings for nothing is cheaper than one that is set in every turn.
-    fn arm(&mut self) {
-        let Some(due) = self.mind.poll_timeout() else { return };
-        if self.armed.is_none_or(|armed| due < armed) {
-            self.timer.as_mut().reset(self.zero + due.since_zero());
-            self.armed = Some(due);
         }
     }
 
@@ -242,13 +233,7 @@ impl Driver {
                 self.feed(Input::DialFailed { dial, why }).await;
                 self.joins.forget_dial();
             }
-            Wake::Persisted { write, done } => {
-                if let Err(why) = &done {
-                    let text = format!("the state directory cannot be written: {why}");
-                    self.log.say(NoticeKind::Error, &text);
-                }
-                self.feed(Input::Persisted { write, done }).await;
-            }
+            Wake::Persisted { write, done } => self.on_persisted(write, done).await,
             Wake::DataOpened { peer, ticket, stream } => {
                 self.streams.opened(peer, ticket, stream);
             }
@@ -385,21 +370,6 @@ impl Driver {
                 Output::Event(event) => self.on_event(event),
             }
         }
-    }
-
-    /// Has something written; where nothing is kept, it is done at once.
-    fn persist(&mut self, write: WriteId, what: Durable) {
-        if let Durable::Parent(parent) = &what {
-            self.config.parent.clone_from(parent);
-        }
-        let done = match &self.keeper {
-            None => Ok(()),
-            Some(keeper) => match keeper.write(write, what) {
-                Ok(()) => return,
-                Err(why) => Err(why),
-            },
-        };
-        self.answers.push_back(Input::Persisted { write, done });
     }
 
     fn on_event(&mut self, event: Event) {

@@ -40,6 +40,7 @@
 mod admin_commands;
 mod builder;
 mod carrier;
+mod clock;
 mod dial;
 mod driver;
 mod error;
@@ -54,6 +55,7 @@ mod node;
 mod notice;
 mod offering;
 mod port;
+mod relay;
 mod services;
 mod state;
 mod store;
@@ -75,7 +77,7 @@ pub use ltn_proto::{
 pub use node::{MovePlan, Node};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
-pub use state::{StateError, inspect_state};
+pub use state::{StateError, StateView, inspect_state};
 pub use streams::DataStream;
 pub use words::{
     Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,

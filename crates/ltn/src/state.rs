@@ -42,13 +42,28 @@ pub(crate) struct Owner<'a> {
     pub(crate) name: &'a str,
 }
 
-/// What is in a state directory, one line for each thing, if all of it is as it was written. No
+/// What is in a state directory, if all of it is as it was written. No
 /// node is started, and nothing but the lock is touched while it is looked at.
 ///
 /// # Errors
 /// Says why no node can start with it; [`StateError::InUse`] if one runs with it.
-pub fn inspect_state(directory: &Path) -> Result<Vec<String>, StateError> {
-    Ok(State::inspect(directory)?.describe())
+pub fn inspect_state(directory: &Path) -> Result<StateView, StateError> {
+    let state = State::inspect(directory)?;
+    let parent = state.parent().map(|parent| parent.addresses.clone());
+    Ok(StateView {
+        lines: state.describe(),
+        addresses: parent.into_iter().flatten().chain(state.told_parent().cloned()).collect(),
+    })
+}
+
+/// What a state directory holds, for who looks at it while no node runs with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateView {
+    /// In words, one line for each thing.
+    pub lines: Vec<String>,
+    /// Where the node's higher server may be reached, the best first.
+    pub addresses: Vec<Address>,
 }
 
 /// Why a state directory cannot be used. Nothing in it was changed.

@@ -1,6 +1,7 @@
 //! Who is at the other end, and nobody listens in: TLS 1.3 on top of any carrier.
 //!
-//! This is the only file that knows rustls. Both ends always show a certificate and prove that the
+//! This is the only room that knows rustls: this file has the connections, `identity.rs` the keys,
+//! `open.rs` the rules of the open mode. Both ends always show a certificate and prove that the
 //! key in it is theirs; a node *is* the digest of that key. The kind of connection is agreed by
 //! ALPN, so a stranger that speaks TLS for another purpose is sent away in the handshake. What an
 //! id may do is decided elsewhere.
@@ -11,22 +12,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ltn_proto::NodeId;
-use rcgen::{CertificateParams, KeyPair, PublicKeyData};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, Resumption};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ServerConfig};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, InvalidMessage,
-    SignatureScheme,
-};
+use rustls::client::ClientConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ServerConfig;
+use rustls::{CertificateError, Error, InvalidMessage};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use webpki::EndEntityCert;
 
 use crate::carrier::{Carried, Transport};
+
+mod identity;
+mod open;
+
+pub(crate) use identity::{Identity, IdentityError};
+use open::{client_config, server_config};
 
 /// What a connection is for, as the two ends agree by ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,61 +48,6 @@ impl ConnectionKind {
 
     fn of_alpn(protocol: Option<&[u8]>) -> Option<Self> {
         [Self::Link, Self::Data].into_iter().find(|kind| Some(kind.alpn()) == protocol)
-    }
-}
-
-/// Who this node is: a key pair and a certificate that says nothing but the key.
-pub(crate) struct Identity {
-    id: NodeId,
-    certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
-}
-
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The key is left out: a log is no place for it.
-        f.debug_struct("Identity").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-/// A key or certificate could not be made, or TLS does not take it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct IdentityError(String);
-
-impl Identity {
-    /// A new key (ECDSA P-256, which the TLS stacks of small devices know) that lives as long as
-    /// this value and is stored nowhere.
-    pub(crate) fn throw_away() -> Result<Self, IdentityError> {
-        Self::certified(&KeyPair::generate().map_err(failed)?)
-    }
-
-    /// A new key to be stored, and its bytes (PKCS#8).
-    pub(crate) fn make() -> Result<(Self, Vec<u8>), IdentityError> {
-        let key = KeyPair::generate().map_err(failed)?;
-        Ok((Self::certified(&key)?, key.serialize_der()))
-    }
-
-    /// The key that was stored as these bytes; its two halves have to fit.
-    pub(crate) fn of_key(pkcs8: &[u8]) -> Result<Self, IdentityError> {
-        let pkcs8 = PrivatePkcs8KeyDer::from(pkcs8);
-        let kind = &rcgen::PKCS_ECDSA_P256_SHA256;
-        Self::certified(&KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, kind).map_err(failed)?)
-    }
-
-    fn certified(key: &KeyPair) -> Result<Self, IdentityError> {
-        let params = CertificateParams::new(Vec::new()).map_err(failed)?;
-        let certificate = params.self_signed(key).map_err(failed)?;
-        Ok(Self {
-            id: NodeId::of_public_key(&key.subject_public_key_info()),
-            certificate: certificate.der().clone(),
-            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        })
-    }
-
-    /// Its id: the digest of the public key.
-    pub(crate) const fn id(&self) -> NodeId {
-        self.id
     }
 }
 
@@ -261,152 +207,6 @@ fn provider() -> Arc<CryptoProvider> {
     let aes_128 = rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
     provider.cipher_suites.sort_by_key(|suite| suite.suite() != aes_128);
     Arc::new(provider)
-}
-
-fn client_config(
-    identity: &Identity,
-    kind: ConnectionKind,
-) -> Result<Arc<ClientConfig>, IdentityError> {
-    let provider = provider();
-    let verifier = AnyKey::new(&provider);
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(refused)?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_client_auth_cert(vec![identity.certificate.clone()], identity.key.clone_key())
-        .map_err(refused)?;
-    config.alpn_protocols = vec![kind.alpn().to_vec()];
-    config.resumption = Resumption::disabled();
-    config.enable_sni = false;
-    Ok(Arc::new(config))
-}
-
-fn server_config(
-    identity: &Identity,
-    kinds: &[ConnectionKind],
-) -> Result<Arc<ServerConfig>, IdentityError> {
-    let provider = provider();
-    let verifier = AnyKey::new(&provider);
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(refused)?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![identity.certificate.clone()], identity.key.clone_key())
-        .map_err(refused)?;
-    config.alpn_protocols = kinds.iter().map(|kind| kind.alpn().to_vec()).collect();
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn failed(error: rcgen::Error) -> IdentityError {
-    IdentityError(error.to_string())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn refused(error: Error) -> IdentityError {
-    IdentityError(error.to_string())
-}
-
-/// Takes every certificate for what it is, a wrapping of a key, and lets the handshake's signature
-/// prove that the other end holds that key.
-#[derive(Debug)]
-struct AnyKey {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AnyKey {
-    fn new(provider: &CryptoProvider) -> Arc<Self> {
-        Arc::new(Self { algorithms: provider.signature_verification_algorithms })
-    }
-
-    fn check(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-}
-
-/// TLS 1.2 is not offered, so nobody should ever ask; whoever does gets no signature for valid.
-fn refuse_tls12() -> Result<HandshakeSignatureValid, Error> {
-    Err(Error::General("only TLS 1.3 is spoken here".to_owned()))
-}
-
-impl ServerCertVerifier for AnyKey {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        id_of(end_entity).map(|_| ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.check(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-impl ClientCertVerifier for AnyKey {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        id_of(end_entity).map(|_| ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.check(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }
 
 /// An encrypted connection to a node that proved who it is.

@@ -25,9 +25,10 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 25] = [
     "address",
     "body",
+    "charter",
     "codec",
     "commands",
     "drawing",
@@ -36,6 +37,7 @@ const WORDS: [&str; 22] = [
     "expiring",
     "frame",
     "id",
+    "invite",
     "limits",
     "line",
     "moment",
@@ -45,6 +47,7 @@ const WORDS: [&str; 22] = [
     "permissions",
     "random",
     "role",
+    "signature",
     "snapshot",
     "text",
     "value",

@@ -7,10 +7,10 @@ use crate::output::Output;
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) fn perform(args: &DoctorArgs) -> Result<Ending, Trouble> {
-    let lines = inspect_state(&args.state).map_err(|error| Trouble::state(&error))?;
+    let view = inspect_state(&args.state).map_err(|error| Trouble::state(&error))?;
     let output = Output::words();
     output.say(&format!("{} is whole:", args.state.display()));
-    for line in lines {
+    for line in view.lines {
         output.say(&format!("  {line}"));
     }
     Ok(Ending::All)

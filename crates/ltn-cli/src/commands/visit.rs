@@ -2,13 +2,17 @@
 //!
 //! A visit is a session of the library: no list shows it and it takes nobody's place.
 
+use std::path::Path;
 use std::time::Duration;
 
-use ltn::{CallReply, Confirmation, Node, NodeId, Session, TalkError, Target, Value};
+use ltn::{
+    Address, CallReply, Confirmation, ConnectError, Node, NodeBuilder, NodeId, Session, StateError,
+    TalkError, Target, Value, inspect_state,
+};
 
 use crate::args::VisitArgs;
 use crate::output::Output;
-use crate::settings::Visit;
+use crate::settings::{Visit, Way};
 use crate::trouble::{Ending, Trouble};
 
 /// A session that has joined.
@@ -54,20 +58,56 @@ pub(crate) async fn visiting(
 }
 
 async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
-    let visit = Visit::new(args, verb)?;
-    let start = Session::builder().open().start().await;
-    let node = start.map_err(|error| Trouble::start("this visit", &error).nothing_done())?;
-    let joined = tokio::time::timeout(visit.timeout, node.connect(&visit.to)).await;
-    let trouble = match joined {
-        Ok(Ok(_)) => {
-            let output = Output::new(args.json);
-            return Ok(Visitor { node, output, timeout: visit.timeout });
+    let Visit { way, timeout } = Visit::new(args, verb)?;
+    let entering = async {
+        match &way {
+            Way::Address(to) => by_address(to).await,
+            Way::State(directory) => by_state(directory).await,
         }
-        Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
-        Err(_) => Trouble::failed(format!("no answer from {} in time", visit.to)).nothing_done(),
     };
+    match tokio::time::timeout(timeout, entering).await {
+        Ok(entered) => Ok(Visitor { node: entered?, output: Output::new(args.json), timeout }),
+        Err(_) => Err(Trouble::failed("no answer from the network in time").nothing_done()),
+    }
+}
+
+async fn started(builder: NodeBuilder) -> Result<Node, Trouble> {
+    let started = builder.open().start().await;
+    started.map_err(|error| Trouble::start("this visit", &error).nothing_done())
+}
+
+async fn by_address(to: &Address) -> Result<Node, Trouble> {
+    let node = started(Session::builder()).await?;
+    match node.connect(to).await {
+        Ok(_) => Ok(node),
+        Err(error) => {
+            node.shutdown().await;
+            Err(Trouble::enter(&error).nothing_done())
+        }
+    }
+}
+
+/// Through the node that runs with this directory; if none does, to the server it belongs to.
+async fn by_state(directory: &Path) -> Result<Node, Trouble> {
+    let node = started(Session::builder().beside(directory)).await?;
+    let Err(error) = node.connect_beside().await else { return Ok(node) };
     node.shutdown().await;
-    Err(trouble)
+    if !matches!(error, ConnectError::NoServer(_)) {
+        return Err(Trouble::enter(&error).nothing_done());
+    }
+    let view = match inspect_state(directory) {
+        Ok(view) => view,
+        Err(StateError::InUse { holder, .. }) => {
+            let text = format!("{holder} runs with it, and has no way into the network now");
+            return Err(Trouble::failed(text).nothing_done());
+        }
+        Err(error) => return Err(Trouble::state(&error)),
+    };
+    let Some(to) = view.addresses.first() else {
+        let text = format!("no node runs with {}, and it remembers no server", directory.display());
+        return Err(Trouble::failed(text).nothing_done().hint("start it, or give --to"));
+    };
+    by_address(to).await
 }
 
 impl Visitor {

@@ -117,6 +117,40 @@ fn a_second_owner_is_refused_and_told_who_is_there() {
 }
 
 #[test]
+fn verbs_beside_a_running_node_need_no_address() {
+    let place = Place::new("beside");
+    let states = [place.of("main"), place.of("hall"), place.of("lamp")];
+    let mut main = main_server(&states[0]);
+    let address = main.address();
+    let to = ["--open", "--to", &address, "--state"];
+    let mut sub =
+        Running::start(&[&["sub", "hall", "--port", "0"], &to[..], &[&states[1]]].concat());
+    sub.expect("connected with Mainserver");
+    let mut lamp = Running::start(&[&["client", "lamp"], &to[..], &[&states[2]]].concat());
+    lamp.expect("Registered as 'lamp'");
+    for state in &states {
+        let drawn = run(&["tree", "--state", state]);
+        assert_eq!(drawn.code, Some(0), "{}", drawn.stderr);
+        assert!(drawn.stdout.contains("hall") && drawn.stdout.contains("lamp"), "{}", drawn.stdout);
+        let sent = run(&["send", "/lamp", "hello", "--state", state]);
+        assert_eq!(sent.code, Some(0), "{}", sent.stderr);
+        lamp.expect("hello");
+    }
+    let stopped = run(&["run", "/hall", "s.shutdown", "--yes", "--state", &states[1]]);
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    assert_eq!(sub.wait().code, Some(0));
+    // Nobody runs with it any more, and it remembers where it belongs.
+    let drawn = run(&["tree", "--state", &states[1]]);
+    assert_eq!(drawn.code, Some(0), "{}", drawn.stderr);
+    drop(main);
+    let nobody = run(&["tree", "--state", &states[0]]);
+    assert_eq!(nobody.code, Some(2), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("no node runs with"), "{}", nobody.stderr);
+    let both = run(&["tree", "--state", &states[0], "--to", "4000"]);
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
+}
+
+#[test]
 fn what_cannot_be_trusted_is_one_line_and_exit_code_78() {
     let place = Place::new("damaged");
     let state = place.of("main");

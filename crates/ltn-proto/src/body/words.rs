@@ -8,10 +8,11 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::address::Address;
-use crate::id::NodeId;
+use crate::id::{NetworkId, NodeId};
 use crate::limits::DEPTH_MAX;
 use crate::name::Name;
 use crate::path::NodePath;
+use crate::permissions::Permission;
 
 impl<C> Encode<C> for NodeId {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
@@ -24,6 +25,32 @@ impl<'b, C> Decode<'b, C> for NodeId {
         let bytes = d.bytes()?;
         let bytes = bytes.try_into().map_err(|_| DecodeError::message("an id has 32 bytes"))?;
         Ok(Self::from_bytes(bytes))
+    }
+}
+
+impl<C> Encode<C> for NetworkId {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.bytes(self.as_bytes())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for NetworkId {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        let bytes = d.bytes()?;
+        let bytes = bytes.try_into().map_err(|_| DecodeError::message("an id has 32 bytes"))?;
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+impl<C> Encode<C> for Permission {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.str(self.as_str())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Permission {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        Self::word(d.str()?).ok_or_else(|| DecodeError::message("not a permission"))
     }
 }
 

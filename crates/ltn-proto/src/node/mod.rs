@@ -6,13 +6,15 @@
 //! map and the place in the tree, `routing.rs` what is passed on, `asking.rs` what this node asks
 //! of others, `locating.rs` who is meant, `answering.rs` what others ask of it, `builtin.rs`,
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
-//! routines, `governing.rs` the people on it, `renaming.rs` new names, `picture.rs` what it tells
-//! of itself.
+//! routines, `governing.rs` the people on it, `renaming.rs` new names, `sleeping.rs` what a sleep
+//! of its machine changes, `committing.rs` the write before a move, `picture.rs` what it tells of
+//! itself.
 
 mod admitting;
 mod answering;
 mod asking;
 mod builtin;
+mod committing;
 mod edging;
 mod governing;
 mod joining;
@@ -26,6 +28,7 @@ mod renaming;
 mod routing;
 mod running;
 mod serving;
+mod sleeping;
 
 use renaming::NamedBy;
 pub use routing::StreamHop;
@@ -221,6 +224,7 @@ impl NodeState {
             }
             Input::Op(op) => self.on_op(now, op),
             Input::Persisted { write, done } => self.on_persisted(now, write, done),
+            Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }
         self.check_renaming(now);

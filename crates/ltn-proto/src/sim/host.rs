@@ -47,6 +47,8 @@ pub(super) struct Host {
     pub(super) wake: Option<Moment>,
     /// What waits while the process is paused; `None` while it runs.
     pub(super) paused: Option<VecDeque<Happening>>,
+    /// Does its machine sleep, rather than its process stand still?
+    pub(super) asleep: bool,
     pub(super) home: Home,
     /// The higher server that its disk remembers.
     pub(super) disk: Option<KeptParent>,
@@ -91,6 +93,7 @@ impl Host {
             dials: BTreeMap::new(),
             wake: None,
             paused: None,
+            asleep: false,
             home: Home::default(),
             disk: None,
             disk_busy_until: Moment::ZERO,
@@ -109,6 +112,7 @@ impl Host {
         self.dials.clear();
         self.wake = None;
         self.paused = None;
+        self.asleep = false;
         self.home.parent = None;
     }
 }

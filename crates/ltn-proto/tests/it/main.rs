@@ -1,6 +1,7 @@
 //! The mind seen from outside: its pure parts, where what goes in comes out and nothing that a
 //! stranger sends can do harm, and whole networks of it.
 
+mod charter;
 mod codec;
 mod fragments;
 mod line;

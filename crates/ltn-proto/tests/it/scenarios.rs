@@ -10,6 +10,7 @@ mod people;
 mod returning;
 mod seed;
 mod services;
+mod sleeping;
 mod strangers;
 mod talking;
 mod trouble;

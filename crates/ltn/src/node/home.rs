@@ -5,6 +5,7 @@ use std::path::Path;
 use ltn_proto::Address;
 
 use super::Node;
+use crate::carrier::OWNER;
 use crate::error::ConnectError;
 use crate::words::Joined;
 
@@ -37,6 +38,16 @@ impl Node {
             }
             _ => parent.or(last_told).cloned().ok_or(ConnectError::NoHome),
         }
+    }
+
+    /// Joins the node that this one stands beside ([`crate::NodeBuilder::beside`]) through its
+    /// local door; where that is a client, its higher server.
+    ///
+    /// # Errors
+    /// [`ConnectError::NoServer`] if no node runs with that directory, or it is a client that has
+    /// no server.
+    pub async fn connect_beside(&self) -> Result<Joined, ConnectError> {
+        self.connect(&Address::new(OWNER)).await
     }
 
     /// Joins the server of [`Self::home`], and goes on trying until it works or the node stops.

@@ -4,6 +4,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+use super::open::AnyKey;
 use super::*;
 
 fn carried(stream: DuplexStream) -> Carried {
