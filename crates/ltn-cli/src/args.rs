@@ -54,21 +54,32 @@ pub(crate) enum Verb {
     #[command(after_help = "Example:\n  ltn sub hall --to 4000 --open")]
     Sub(SubArgs),
     /// Join a server and talk: lines in, lines out.
-    #[command(after_help = "\
+    #[command(
+        visible_alias = "console",
+        after_help = "\
 What you can type:
   hello                     a message to the server
   s.info()                  a command to the server (`s.help()` lists them)
   @/sub1/client3 hello      a message to any node, by its path or name
   @/sub1 s.info()           a command to any node
+  \\s.info                   a message that only looks like a command
 
 Example:
-  ltn client lamp --to 4000 --open")]
+  ltn client lamp --to 4000 --open"
+    )]
     Client(ClientArgs),
     /// Draw the network: every server and client.
-    #[command(after_help = "Example:\n  ltn tree --open --to 4000")]
+    #[command(after_help = "Examples:\n  ltn tree --open --to 4000\n  \
+                            ltn tree --watch --open --to 4000")]
     Tree(TreeArgs),
+    /// List the network, or a part of it: one line for each server and client.
+    #[command(after_help = "Example:\n  ltn ls /sub1 --open --to 4000")]
+    Ls(LsArgs),
     /// Send a text to a node and wait until it has it.
-    #[command(after_help = "Example:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000")]
+    #[command(
+        after_help = "Examples:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000\n  \
+                            uptime | ltn send /sub1/client3 - --open --to 4000"
+    )]
     Send(SendArgs),
     /// Ask a node for a value that it offers.
     #[command(after_help = "Example:\n  ltn ask /sub1 SERVERDATA --open --to 4000")]
@@ -94,6 +105,13 @@ Examples:
     /// Stop the whole network, the lowest layers first, and say how each node ended.
     #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
     Shutdown(ShutdownArgs),
+    /// Print the completions of this program for a shell.
+    #[command(after_help = "Example:\n  ltn completions bash > \
+                            ~/.local/share/bash-completion/completions/ltn")]
+    Completions(CompletionsArgs),
+    /// Print the manual page of this program, or of one of its verbs.
+    #[command(after_help = "Example:\n  ltn man tree | man -l -")]
+    Man(ManArgs),
 }
 
 impl Verb {
@@ -102,7 +120,9 @@ impl Verb {
         match self {
             Self::Demo(args) => args.json,
             Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
+            Self::Completions(_) | Self::Man(_) => false,
             Self::Tree(args) => args.visit.json,
+            Self::Ls(args) => args.visit.json,
             Self::Send(args) => args.visit.json,
             Self::Ask(args) => args.visit.json,
             Self::Run(args) => args.visit.json,
@@ -110,6 +130,11 @@ impl Verb {
             Self::Move(args) => args.visit.json,
             Self::Shutdown(args) => args.visit.json,
         }
+    }
+
+    /// Is its work to be there, whether or not anybody reads what it prints?
+    pub(crate) const fn is_a_server(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Main(_) | Self::Sub(_))
     }
 }
 
@@ -262,8 +287,34 @@ pub(crate) struct VisitArgs {
 /// `ltn tree`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TreeArgs {
+    /// Stay, and draw it anew when it changes, until Ctrl-C.
+    #[arg(long)]
+    pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
+}
+
+/// `ltn ls`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LsArgs {
+    /// Only this node and what is below it: a path (/sub1), a name or an id.
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn completions`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `ltn man`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// Which verb: tree, send, …
+    pub(crate) verb: Option<String>,
 }
 
 /// `ltn send`.
@@ -271,7 +322,7 @@ pub(crate) struct TreeArgs {
 pub(crate) struct SendArgs {
     /// Whom: a path (/sub1/client3), a name or an id.
     pub(crate) target: String,
-    /// What.
+    /// What; `-` reads it from standard input.
     pub(crate) text: String,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,

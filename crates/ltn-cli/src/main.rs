@@ -15,6 +15,7 @@
 mod args;
 mod commands;
 mod console;
+mod editor;
 mod logging;
 mod network_file;
 mod output;
@@ -35,13 +36,30 @@ use trouble::{Ending, Trouble};
 const LAST_MOMENT: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(asked) => return explain(&asked),
+    };
     let output = Output::new(args.verb.wants_json());
-    let ending = run(args).unwrap_or_else(|trouble| {
+    let is_a_server = args.verb.is_a_server();
+    let mut ending = run(args).unwrap_or_else(|trouble| {
         output.trouble(&trouble);
         trouble.ending
     });
+    // Whoever asked for something has not got all of it; a server is there to serve, not to print.
+    if output::is_broken() && ending == Ending::All && !is_a_server {
+        ending = Ending::Some;
+    }
     exit_code(ending)
+}
+
+/// Prints help, the version, or what is wrong with the command line.
+fn explain(asked: &clap::Error) -> ExitCode {
+    match asked.print() {
+        Ok(()) if !asked.use_stderr() => exit_code(Ending::All),
+        Ok(()) => exit_code(Ending::Nothing),
+        Err(_) => exit_code(Ending::Some),
+    }
 }
 
 fn run(args: Args) -> Result<Ending, Trouble> {

@@ -1,23 +1,28 @@
 //! All that the program says: text for people, and JSON for programs.
 //!
 //! This is the only file that prints and the only one that knows JSON. Everything passes through
-//! [`sanitise`] on its way out, wherever it came from. Times of day exist here alone, at the moment
-//! of showing; no decision knows one.
+//! [`sanitise`] on its way out, wherever it came from, and text of others never begins a line as
+//! the program's own do. Times of day exist here alone, at the moment of showing.
 //!
 //! In JSON a value looks as one expects; what JSON lacks is an object with one key: bytes are
 //! `{"$bytes": "00ff…"}`, points in time `{"$time": seconds since 1970}`.
 
+mod clock;
 mod reading;
+mod sink;
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ltn::{RollCallEntry, TreeNode, Value, sanitise, sanitise_line};
 use serde::ser::{Serialize, Serializer};
 
 use crate::trouble::{Ending, Trouble};
 
+use clock::time_of_day;
+use sink::{complain, print};
+
 pub(crate) use reading::value_of_json;
+pub(crate) use sink::{hand_over, is_broken, leave_line, take_back};
 
 /// Named values, in the order in which they stand in JSON.
 pub(crate) type Fields<'a> = [(&'a str, Value)];
@@ -27,13 +32,20 @@ pub(crate) type Fields<'a> = [(&'a str, Value)];
 pub(crate) struct Output {
     json: bool,
     colour: bool,
+    terminal: bool,
 }
 
 /// How a piece of text stands out, where the terminal can show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Style {
+pub(crate) enum Style {
+    /// A title.
     Title,
+    /// Who says something.
     Speaker,
+    /// What is there to be looked up, such as a time.
+    Quiet,
+    /// What did not end well.
+    Trouble,
 }
 
 impl Output {
@@ -41,12 +53,23 @@ impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let able = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        Self { json, colour: wanted && able && io::stdout().is_terminal() }
+        let terminal = able && io::stdout().is_terminal();
+        Self { json, colour: wanted && terminal, terminal }
     }
 
     /// Speaks in words.
     pub(crate) fn words() -> Self {
         Self::new(false)
+    }
+
+    /// Is this a terminal whose cursor can be moved?
+    pub(crate) const fn is_terminal(self) -> bool {
+        self.terminal
+    }
+
+    /// Are there colours?
+    pub(crate) const fn is_coloured(self) -> bool {
+        self.colour
     }
 
     /// Is JSON wanted?
@@ -87,9 +110,68 @@ impl Output {
         }
     }
 
-    /// One line with the time of day, for things that happen while somebody watches.
+    /// One line with the time of day, for things that happen while somebody watches. A text of
+    /// several lines goes on behind a bar, so that none of them looks like another event.
     pub(crate) fn happened(self, text: &str) {
-        self.say(&format!("[{}] {text}", time_of_day()));
+        self.happen("", text);
+    }
+
+    /// As [`Self::happened`], where somebody says something.
+    pub(crate) fn said(self, speaker: &str, text: &str) {
+        let speaker = format!("{}>", sanitise_line(speaker));
+        self.happen(&format!("{} ", self.paint(Style::Speaker, &speaker)), text);
+    }
+
+    /// `start` was sanitised before.
+    fn happen(self, start: &str, text: &str) {
+        if !self.json {
+            let time = format!("[{}]", time_of_day());
+            let bar = format!("{}| ", " ".repeat(time.len() + 1));
+            let time = self.paint(Style::Quiet, &time);
+            print(&format!("{time} {start}{}", hanging(&sanitise(text), &bar)));
+        }
+    }
+
+    /// What came back for something that was typed: every line of it is indented, because it may
+    /// come from anybody.
+    pub(crate) fn answer(self, text: &str) {
+        if !self.json {
+            print(&format!("  {}", hanging(&sanitise(text), "  ")));
+        }
+    }
+
+    /// What did not end well among other things: in one line, what to try in the next.
+    pub(crate) fn went_wrong(self, trouble: &Trouble) {
+        if self.json {
+            return;
+        }
+        let what = hanging(&sanitise(&trouble.what), "  | ");
+        let mut block = format!("{} {what}", self.paint(Style::Trouble, "!"));
+        if let Some(hint) = &trouble.hint {
+            block += &format!("\n  {}", hanging(&sanitise(hint), "  | "));
+        }
+        print(&block);
+    }
+
+    /// Empties the screen.
+    pub(crate) fn clear(self) {
+        if self.terminal && !self.json {
+            sink::draw("\x1b[2J\x1b[H");
+        }
+    }
+
+    /// Shows this in place of what the screen showed; where that cannot be, below it.
+    pub(crate) fn redraw(self, text: &str) {
+        let text = sanitise(text);
+        if self.json {
+            return;
+        }
+        if !self.terminal {
+            return print(&text);
+        }
+        // Home, each line to its end, and what was below: nothing flickers.
+        let lines: String = text.lines().map(|line| format!("{line}\x1b[K\r\n")).collect();
+        sink::draw(&format!("\x1b[H{lines}\x1b[J"));
     }
 
     /// Tells programs these fields and people this text.
@@ -104,9 +186,13 @@ impl Output {
 
     /// A drawn tree, or its nodes.
     pub(crate) fn tree(self, nodes: &[TreeNode], complete: bool) {
+        self.nodes("tree", nodes, complete, &ltn::draw_tree(nodes).join("\n"));
+    }
+
+    /// Nodes: programs are told all of them under this key, people this text.
+    pub(crate) fn nodes(self, key: &str, nodes: &[TreeNode], complete: bool, text: &str) {
         let listed: Vec<Value> = nodes.iter().map(node_value).collect();
-        let fields = [("complete", complete.into()), ("tree", Value::List(listed))];
-        self.tell(&fields, &ltn::draw_tree(nodes).join("\n"));
+        self.tell(&[("complete", complete.into()), (key, Value::List(listed))], text);
     }
 
     /// How every node ended when the whole network was told to do something.
@@ -124,9 +210,9 @@ impl Output {
                 ("hint", trouble.hint.as_deref().map(sanitise_line).into()),
             ]));
         }
-        self.remark(&format!("ltn: {}", trouble.what));
+        self.remark(&format!("ltn: {}", hanging(&trouble.what, "     ")));
         if let Some(hint) = &trouble.hint {
-            self.remark(&format!("     {hint}"));
+            self.remark(&format!("     {}", hanging(hint, "     ")));
         }
     }
 
@@ -151,13 +237,23 @@ impl Output {
     }
 
     /// Only text that was sanitised before.
-    fn paint(self, style: Style, text: &str) -> String {
-        match style {
-            Style::Title if self.colour => format!("\x1b[1m{text}\x1b[0m"),
-            Style::Speaker if self.colour => format!("\x1b[36m{text}\x1b[0m"),
-            Style::Title | Style::Speaker => text.to_owned(),
+    pub(crate) fn paint(self, style: Style, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
         }
+        let code = match style {
+            Style::Title => 1,
+            Style::Speaker => 36,
+            Style::Quiet => 2,
+            Style::Trouble => 31,
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+/// Does somebody sit at a keyboard, as far as can be told?
+pub(crate) fn reads_terminal() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// A value for people: its own text where it brings one, else all of it, a map with one line for
@@ -179,21 +275,9 @@ pub(crate) fn readable(value: &Value) -> String {
     }
 }
 
-/// Prints a whole line at once, so that lines of several tasks never mix. A reader that went away
-/// (`ltn tree | head`) is no error; a full disk is one that nobody here could be told about.
-fn print(line: &str) {
-    drop(io::stdout().lock().write_all(format!("{line}\n").as_bytes()));
-}
-
-fn complain(line: &str) {
-    drop(io::stderr().lock().write_all(format!("{line}\n").as_bytes()));
-}
-
-/// The time of day in UTC: the system's zone cannot be asked for safely beside other threads.
-fn time_of_day() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let second = now.as_secs() % 86_400;
-    format!("{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+/// The text with each further line behind this.
+fn hanging(text: &str, indent: &str) -> String {
+    text.trim_end_matches('\n').replace('\n', &format!("\n{indent}"))
 }
 
 const fn ending_word(ending: Ending) -> &'static str {
@@ -285,6 +369,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -316,8 +402,8 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_day_is_eight_signs_and_its_zone() {
-        let text = time_of_day();
-        assert_eq!((text.len(), text.matches(':').count()), (9, 2), "{text}");
+    fn further_lines_do_not_start_where_the_first_one_does() {
+        assert_eq!(hanging("one\n[12:00:00] two\n", "  | "), "one\n  | [12:00:00] two");
+        assert_eq!(hanging("", "  "), "");
     }
 }

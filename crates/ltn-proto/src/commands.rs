@@ -4,6 +4,8 @@
 //! This room knows declarations and arguments, never effects: what a command does is decided in
 //! `node/builtin.rs` or by the program that offers it.
 
+mod telling;
+
 use std::collections::BTreeSet;
 
 use crate::limits::{ARGUMENTS_MAX, DESCRIPTION_BYTES_MAX, WORD_BYTES_MAX};

@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use ltn_proto::limits::BACKUP_PARENTS_MAX;
-use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role};
+use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, limits};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
@@ -194,11 +193,10 @@ impl NodeBuilder {
         self
     }
 
-    /// Where this node looks for another higher server when it has lost its own, in this order: 16
-    /// at most, further ones are ignored. See [`Node::set_backup_parents`].
+    /// Parents for bad times, 16 at most; see [`Node::set_backup_parents`].
     #[must_use]
     pub fn backup_parents(mut self, parents: impl IntoIterator<Item = Address>) -> Self {
-        self.backup_parents = parents.into_iter().take(BACKUP_PARENTS_MAX).collect();
+        self.backup_parents = parents.into_iter().take(limits::BACKUP_PARENTS_MAX).collect();
         self
     }
 

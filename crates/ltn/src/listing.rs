@@ -1,16 +1,21 @@
-//! Trees and places as they come in the answers of servers, read strictly: one wrong field and the
-//! answer is no list. This room knows values and nothing of how they were asked for.
+//! Trees, places and commands as they come in the answers of others, read strictly: one wrong field
+//! and the answer is no list. This room knows values and nothing of how they were asked for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ltn_proto::{Address, Name, NodeId, NodePath, Role, TreeNode, Value, sanitise_line};
+use ltn_proto::{
+    Address, CommandSpec, Name, NodeId, NodePath, Role, TreeNode, Value, sanitise_line,
+};
 
 use crate::node::MovePlan;
 use crate::words::Location;
 
 /// The requestable that answers with the subtree of a server.
 pub(crate) const REQUESTABLE: &str = "LISTNETWORK";
+
+/// The requestable that answers with the declarations of a node's commands.
+pub(crate) const COMMANDS: &str = "COMMANDS";
 
 type Fields = BTreeMap<String, Value>;
 
@@ -19,6 +24,11 @@ type Fields = BTreeMap<String, Value>;
 pub(crate) fn tree(list: &Value) -> Option<Vec<TreeNode>> {
     let Value::List(nodes) = list else { return None };
     nodes.iter().map(node).collect()
+}
+
+/// The declarations of a list of commands.
+pub(crate) fn commands(list: &Value) -> Option<Vec<CommandSpec>> {
+    list.as_list()?.iter().map(CommandSpec::from_value).collect()
 }
 
 /// The `id` and `path` of a map.

@@ -5,6 +5,7 @@
 
 mod home;
 mod moving;
+mod offered;
 mod people;
 mod upkeep;
 

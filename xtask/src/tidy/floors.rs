@@ -113,7 +113,7 @@ struct Tool {
     words: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 6] = [
     Tool {
         inside: "crates/ltn/src/",
         home: "tls",
@@ -126,6 +126,7 @@ const TOOLS: [Tool; 5] = [
     },
     Tool { inside: "crates/ltn-cli/src/", home: "output", words: &["serde_json"] },
     Tool { inside: "crates/ltn/src/", home: "store", words: &["redb"] },
+    Tool { inside: "crates/ltn-cli/src/", home: "editor", words: &["rustyline"] },
     // The library's JSON is the lines of its log: values travel as CBOR, and show themselves.
     Tool { inside: "crates/ltn/src/", home: "log_file", words: &["serde_json"] },
 ];

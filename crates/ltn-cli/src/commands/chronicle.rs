@@ -54,17 +54,21 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
     Some(text)
 }
 
-/// A message in words, as a console shows it.
-pub(crate) fn of_message(message: &Message) -> String {
-    let sender = match &message.sender {
+/// Who sent a message, as a console shows it.
+pub(crate) fn sender_of(message: &Message) -> String {
+    match &message.sender {
         Some(path) if path.layer() == 0 => "Mainserver".to_owned(),
         Some(path) => path.to_string(),
         None => format!("id:{}…", message.from.short()),
-    };
+    }
+}
+
+/// What a message says, in words.
+pub(crate) fn content_of(message: &Message) -> String {
     match &message.content {
-        Content::Text(text) => format!("{sender}> {text}"),
-        Content::Value(value) => format!("{sender}> {value}"),
-        Content::Bytes(bytes) => format!("{sender}> {} bytes", bytes.len()),
+        Content::Text(text) => text.clone(),
+        Content::Value(value) => value.to_string(),
+        Content::Bytes(bytes) => format!("{} bytes", bytes.len()),
     }
 }
 
@@ -146,8 +150,9 @@ mod tests {
             sender: sender.map(|path| path.parse().unwrap()),
             content: Content::Text("hi".to_owned()),
         };
-        assert_eq!(of_message(&message(Some("/"))), "Mainserver> hi");
-        assert_eq!(of_message(&message(Some("/sub1/c"))), "/sub1/c> hi");
-        assert_eq!(of_message(&message(None)), format!("id:{}…> hi", id().short()));
+        assert_eq!(sender_of(&message(Some("/"))), "Mainserver");
+        assert_eq!(sender_of(&message(Some("/sub1/c"))), "/sub1/c");
+        assert_eq!(sender_of(&message(None)), format!("id:{}…", id().short()));
+        assert_eq!(content_of(&message(None)), "hi");
     }
 }

@@ -1,23 +1,25 @@
 //! `ltn client`: a person, or a script, at a console of the network.
 //!
 //! Lines go out as they are typed; their answers are shown in the order of the lines, and what
-//! arrives meanwhile stands between them. One loop does all the printing.
+//! arrives meanwhile stands between them. One loop does all the printing. At a terminal the lines
+//! are edited; elsewhere they are read as they come.
 
 mod outstanding;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use ltn::{Address, CallReply, Client, CloseReason, Confirmation, Event, Line, Node, TalkError};
+use ltn::{Address, CallReply, Client, Confirmation, Event, Line, Node, TalkError};
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
 use crate::commands::main_server::with_state;
 use crate::commands::roll_call;
 use crate::commands::sub::home;
-use crate::commands::watch::{News, Signals, Watch, show};
+use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
 use crate::console::{self, Typed};
-use crate::output::{Output, readable};
+use crate::editor::{Editor, Prompt};
+use crate::output::{Output, is_broken, readable};
 use crate::settings::{self, OpenMode};
 use crate::trouble::{Ending, Trouble};
 use outstanding::Outstanding;
@@ -53,26 +55,36 @@ async fn join_and_talk(
     let watch = Watch::new(node);
     let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
     for text in &joined.welcome {
-        output.happened(&format!("{}> {text}", joined.server_name));
+        output.said(joined.server_name.as_str(), text);
     }
     if let Some(reason) = &joined.name_reason {
-        output.happened(&format!("{}> {reason}", joined.server_name));
+        output.said(joined.server_name.as_str(), reason);
     }
+    let place = node.snapshot().await.map(|seen| seen.path.to_string());
+    let edited = Editor::start(node, output, &place.unwrap_or_else(|_| name.to_owned()));
+    let (editor, lines) = match edited {
+        Some((editor, lines)) => (Some(editor), lines),
+        None => (None, outstanding::typed_lines()),
+    };
     let console = Console {
         node: node.clone(),
+        prompt: editor.as_ref().map(Editor::prompt),
         output,
         outstanding: Outstanding::default(),
         held: None,
         confirmations: HashMap::new(),
         connected: true,
     };
-    Ok(console.converse(watch, signals, outstanding::typed_lines()).await)
+    let ending = console.converse(watch, signals, lines).await;
+    drop(editor);
+    Ok(ending)
 }
 
 /// One conversation.
 #[derive(Debug)]
 struct Console {
     node: Node,
+    prompt: Option<Prompt>,
     output: Output,
     outstanding: Outstanding<Answered>,
     /// A line that waits for the answer to its twin: only then is it clear whether it confirms.
@@ -109,6 +121,10 @@ impl Console {
             if !reading && self.held.is_none() && self.outstanding.is_empty() {
                 return if self.connected { Ending::All } else { Ending::Some };
             }
+            if is_broken() {
+                // Nobody reads any more, so nobody is there who talks.
+                return Ending::Some;
+            }
             tokio::select! {
                 // The answer to a line is shown before what followed from it.
                 biased;
@@ -137,16 +153,22 @@ impl Console {
             return None;
         }
         show(self.output, None, news);
+        if let (Some(prompt), News::Event(event)) = (&self.prompt, news) {
+            match event {
+                Event::Placed { path, .. } => prompt.set(&path.to_string()),
+                Event::Disconnected { .. } => prompt.set("(no server)"),
+                _ => (),
+            }
+        }
         match news {
             News::Over => Some(Ending::Some),
             News::Event(Event::Connected { .. }) => {
                 self.connected = true;
                 None
             }
-            News::Event(Event::Disconnected { returning, reason, .. }) => {
+            News::Event(Event::Disconnected { .. }) => {
                 self.connected = false;
-                let told = matches!(reason, CloseReason::Stopping);
-                (!returning).then_some(if told { Ending::All } else { Ending::Some })
+                parted_for_good(news)
             }
             _ => None,
         }
@@ -164,10 +186,10 @@ impl Console {
     fn show(&mut self, (line, answered): (String, Answered)) {
         match answered {
             Answered::Quietly => (),
-            Answered::Text(text) => self.output.say(&text),
-            Answered::Trouble(trouble) => self.output.say(&describe(&trouble)),
+            Answered::Text(text) => self.output.answer(&text),
+            Answered::Trouble(trouble) => self.output.went_wrong(&trouble),
             Answered::Confirm(text, confirmation) => {
-                self.output.say(&text);
+                self.output.answer(&text);
                 self.output.say("Nothing is done yet: repeat the line within 30 s to confirm it");
                 self.confirmations.retain(|_, (_, since)| is_fresh(*since));
                 self.confirmations.insert(line, (confirmation, Instant::now()));
@@ -183,7 +205,7 @@ impl Console {
         let line = line.trim_end().to_owned();
         match console::read(&line) {
             Ok(None) => (),
-            Err(trouble) => self.output.say(&describe(&trouble)),
+            Err(trouble) => self.output.went_wrong(&trouble),
             Ok(Some(Typed { line: Line::Text(text), target, shown })) => {
                 let node = self.node.clone();
                 self.outstanding.push(line, async move {
@@ -228,13 +250,6 @@ async fn run(node: Node, typed: Typed, confirmation: Option<Confirmation>) -> An
 
 fn trouble(shown: &str, deed: &str, error: &TalkError) -> Answered {
     Answered::Trouble(Trouble::talk(shown, deed, error))
-}
-
-fn describe(trouble: &Trouble) -> String {
-    match &trouble.hint {
-        Some(hint) => format!("! {}\n  {hint}", trouble.what),
-        None => format!("! {}", trouble.what),
-    }
 }
 
 fn is_fresh(since: Instant) -> bool {

@@ -7,7 +7,9 @@ mod client;
 mod demo;
 mod doctor;
 mod fleet;
+mod ls;
 mod main_server;
+mod manual;
 mod move_node;
 mod offering;
 mod ping;
@@ -35,11 +37,14 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Client(args) => client::perform(&args).await,
         Verb::Doctor(args) => doctor::perform(&args),
         Verb::Tree(args) => tree::perform(&args).await,
+        Verb::Ls(args) => ls::perform(&args).await,
         Verb::Send(args) => send::perform(&args).await,
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args).await,
+        Verb::Completions(args) => manual::complete(&args),
+        Verb::Man(args) => manual::page(&args),
     }
 }

@@ -1,6 +1,6 @@
 //! Roll calls: how every node ended when the whole network was told to do something.
 
-use ltn::{NodePath, RollCallEntry, RollCallOutcome, Value};
+use ltn::{NodePath, RollCallEntry, RollCallOutcome, Value, sanitise_line};
 
 use crate::trouble::Ending;
 
@@ -69,8 +69,11 @@ pub(crate) fn table(entries: &[RollCallEntry]) -> String {
         let kind = if entry.is_server { "server" } else { "client" };
         let path = shown(entry);
         let outcome = entry.outcome.as_str();
-        let detail = if entry.detail.is_empty() { "" } else { ": " };
-        text += &format!("{path:<width$}  {kind}  {outcome}{detail}{}\n", entry.detail);
+        let mut detail = sanitise_line(&entry.detail);
+        if !detail.is_empty() {
+            detail.insert_str(0, ": ");
+        }
+        text += &format!("{path:<width$}  {kind}  {outcome}{detail}\n");
     }
     text + &summary(entries)
 }

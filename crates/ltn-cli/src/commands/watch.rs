@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ltn::{Event, Message, Node, RollCallEntry};
+use ltn::{CloseReason, Event, Message, Node, RollCallEntry};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
@@ -162,7 +162,11 @@ async fn next_message(messages: &mut Option<mpsc::Receiver<Message>>) -> Message
 pub(crate) fn show(output: Output, speaker: Option<&str>, news: &News) {
     let text = match news {
         News::Event(event) => chronicle::of_event(event),
-        News::Message(message) => Some(chronicle::of_message(message)),
+        News::Message(message) => {
+            let sender = chronicle::sender_of(message);
+            let sender = speaker.map_or(sender.clone(), |name| format!("{name}: {sender}"));
+            return output.said(&sender, &chronicle::content_of(message));
+        }
         News::Missed(number) => Some(format!("({number} events were missed)")),
         News::Over => Some("has stopped".to_owned()),
         News::RollCall(entries) => return output.roll_call(entries, &roll_call::table(entries)),
@@ -174,7 +178,19 @@ pub(crate) fn show(output: Output, speaker: Option<&str>, news: &News) {
     }
 }
 
-/// Shows what happens to a server until it stops or is wished to. Stops it cleanly then.
+/// Has a node lost its server for good? How well that ended depends on whether it was told.
+pub(crate) fn parted_for_good(news: &News) -> Option<Ending> {
+    match news {
+        News::Event(Event::Disconnected { returning: false, reason, .. }) => {
+            let told = matches!(reason, CloseReason::Stopping);
+            Some(if told { Ending::All } else { Ending::Some })
+        }
+        _ => None,
+    }
+}
+
+/// Shows what happens to a node until it stops or is wished to. Stops it cleanly then. A node that
+/// nobody can reach has nothing left to do once its server is gone for good.
 pub(crate) async fn stay(
     node: &Node,
     mut watch: Watch,
@@ -189,6 +205,10 @@ pub(crate) async fn stay(
                     News::Over => return Ending::All,
                     News::Event(Event::Stopping { restart: false }) => watchdog::arm(),
                     _ => (),
+                }
+                if node.address().is_none() && let Some(ending) = parted_for_good(&news) {
+                    node.shutdown().await;
+                    return ending;
                 }
             }
             () = signals.next() => {

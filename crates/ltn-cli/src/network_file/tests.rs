@@ -70,7 +70,11 @@ fn an_unknown_key_is_fatal_and_the_nearest_is_named() {
 
     let client = wrong("open = true\n[[server]]\nname = 'a'\n[[client]]\nname = 'c'\nzebra = 1\n");
     assert_eq!(client.line, Some(6));
-    assert!(client.what.contains("there are: name, parent, backup, description"), "{}", client.what);
+    assert!(
+        client.what.contains("there are: name, parent, backup, description"),
+        "{}",
+        client.what
+    );
 }
 
 #[test]

@@ -9,9 +9,14 @@ mod files;
 mod moves;
 mod process;
 mod programs;
+#[cfg(unix)]
+mod pty;
 mod returning;
 mod servers;
 mod state;
+mod terminal;
+#[cfg(unix)]
+mod typing;
 mod visits;
 
 #[test]

@@ -136,6 +136,25 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     Ended { code, stdout: join(out), stderr: join(err) }
 }
 
+/// Runs the program to its end; it reads this, and prints into that file.
+pub(crate) fn run_into(arguments: &[&str], input: &str, stdout: impl Into<Stdio>) -> Ended {
+    let mut child = Command::new(PROGRAM)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built for this test");
+    let mut stdin = child.stdin.take().expect("it was asked for");
+    let mut stderr = child.stderr.take().expect("it was asked for");
+    let input = input.to_owned();
+    let writer = thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let err = thread::spawn(move || read(&mut stderr));
+    let code = wait(&mut child);
+    writer.join().expect("writing does not panic");
+    Ended { code, stdout: String::new(), stderr: err.join().expect("reading does not panic") }
+}
+
 /// Runs a visit to the network at this address.
 pub(crate) fn visit(address: &str, arguments: &[&str]) -> Ended {
     let mut all = arguments.to_vec();

@@ -7,7 +7,7 @@ use crate::process::{Running, visit};
 /// As the system stops a process.
 fn terminate(process: &Running) {
     let id = process.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    let killed = Command::new("kill").args(["-TERM", &id]).status().expect("it runs");
     assert!(killed.success());
 }
 
@@ -21,8 +21,8 @@ fn a_main_server_that_is_started_again_finds_everybody_back() {
     lamp.expect("Registered as 'lamp'");
     terminate(&main);
     assert_eq!(main.wait().code, Some(0));
-    hall.expect("went away and may come back");
-    hall.expect("trying to come back");
+    let told = hall.expect("went away and may come back");
+    assert!(told.contains("trying to come back"), "{told}");
     let port = address.rsplit(':').next().unwrap();
     let mut again = Running::start(&["main", "--open", "--port", port, "--data-port", "0"]);
     again.expect("hall joined as a server");

@@ -17,9 +17,9 @@ use crate::value::Value;
 /// The requestables that a node of this role answers by itself.
 pub(super) fn requestables(role: Role) -> Vec<&'static str> {
     if role.is_server() {
-        vec!["PING", "SERVERDATA", "LISTNETWORK"]
+        vec!["PING", "COMMANDS", "SERVERDATA", "LISTNETWORK"]
     } else {
-        vec!["PING", "CLIENTDATA"]
+        vec!["PING", "COMMANDS", "CLIENTDATA"]
     }
 }
 
@@ -124,6 +124,7 @@ impl NodeState {
         match (name, self.config.role.is_server()) {
             ("PING", _) => Some(Value::from(now.since(self.started).as_secs_f64())),
             ("SERVERDATA", true) | ("CLIENTDATA", false) => Some(self.metadata(now)),
+            ("COMMANDS", _) => Some(Value::list(self.offers.commands().map(CommandSpec::to_value))),
             ("LISTNETWORK", true) => Some(self.tree_value(now)),
             _ => None,
         }

@@ -254,3 +254,23 @@ async fn a_hundred_and_sixty_commands_of_ones_own_keep_nobody_out() {
     let CallReply::Done(Value::Text(help)) = help else { panic!("{help:?}") };
     assert_eq!(help.lines().count(), 160);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_can_read_what_a_node_can_be_told_to_do() {
+    let all = everybody().await;
+    for (node, asker) in all.pairs() {
+        let spec = CommandSpec::new("s.bell", "rings")
+            .category("house")
+            .permission(Permission::admin())
+            .required("times", ParameterKind::Int)
+            .dangerous();
+        node.command(spec.clone(), |_| async { Ok("ding".into()) }).await.unwrap();
+        let commands = soon(asker.commands_of(node.id())).await.unwrap();
+        assert!(commands.contains(&spec), "{}: {commands:?}", node.role());
+        let has = |name: &str| commands.iter().any(|command| command.name == name);
+        assert_eq!(has("s.info"), node.role().is_server(), "{}", node.role());
+        assert_eq!(has("disconnect"), node.role().has_uplink(), "{}", node.role());
+    }
+    let nobody = soon(all.client.commands_of("/nobody")).await;
+    assert!(matches!(nobody, Err(TalkError::NoRoute(_))), "{nobody:?}");
+}

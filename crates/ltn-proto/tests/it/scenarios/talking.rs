@@ -59,6 +59,8 @@ fn every_node_answers_for_itself() {
         ("/sub1", "SERVERDATA"),
         ("/client2", "CLIENTDATA"),
         ("/sub2", "PING"),
+        ("/sub1", "COMMANDS"),
+        ("/client2", "COMMANDS"),
     ] {
         let outcome = network.request(clients[3], target, name, Value::Null);
         assert!(matches!(outcome, Outcome::Reply(_)), "{name} of {target}: {outcome:?}");
