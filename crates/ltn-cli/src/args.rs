@@ -102,9 +102,16 @@ Examples:
   ltn move /sub1/hall --under /sub2 --dry-run --open --to 4000
   ltn move /sub1/hall --under /sub2 --return-after 60s --open --to 4000")]
     Move(MoveArgs),
-    /// Stop the whole network, the lowest layers first, and say how each node ended.
-    #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
-    Shutdown(ShutdownArgs),
+    /// Stop the whole network or a part of it, the lowest layers first, and say how each ended.
+    #[command(after_help = "\
+Examples:
+  ltn shutdown --open --to 4000
+  ltn shutdown /sub1 --open --to 4000            with everything below it
+  ltn shutdown /sub1 --alone --open --to 4000    what is below it goes on")]
+    Shutdown(OrderArgs),
+    /// Restart all servers or a part of them, the lowest layers first, and say how each ended.
+    #[command(after_help = "Example:\n  ltn restart /sub1 --open --to 4000")]
+    Restart(OrderArgs),
     /// Print the completions of this program for a shell.
     #[command(after_help = "Example:\n  ltn completions bash > \
                             ~/.local/share/bash-completion/completions/ltn")]
@@ -128,7 +135,7 @@ impl Verb {
             Self::Run(args) => args.visit.json,
             Self::Ping(args) => args.visit.json,
             Self::Move(args) => args.visit.json,
-            Self::Shutdown(args) => args.visit.json,
+            Self::Shutdown(args) | Self::Restart(args) => args.visit.json,
         }
     }
 
@@ -392,9 +399,14 @@ pub(crate) struct MoveArgs {
     pub(crate) visit: VisitArgs,
 }
 
-/// `ltn shutdown`.
+/// `ltn shutdown` and `ltn restart`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ShutdownArgs {
+pub(crate) struct OrderArgs {
+    /// Which server, with everything below it; the whole network where none is named.
+    pub(crate) target: Option<String>,
+    /// Only this server; those below it go on by themselves.
+    #[arg(long, requires = "target")]
+    pub(crate) alone: bool,
     /// Do not ask first.
     #[arg(long)]
     pub(crate) yes: bool,

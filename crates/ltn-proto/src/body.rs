@@ -4,9 +4,11 @@
 //! an earlier one skips it. This room reads and writes; it decides nothing.
 
 mod edges;
+mod orders;
 mod words;
 
 pub(crate) use edges::{EdgeAnswer, EdgeAsk, EdgeDone, TakeAsk};
+pub(crate) use orders::{OrderCheck, OrderGo};
 
 use bytes::Bytes;
 use minicbor::{Decode, Decoder, Encode};

@@ -445,8 +445,33 @@ pub enum Event {
         /// Which.
         tickets: Vec<[u8; 16]>,
     },
+    /// A roll call that is led from this node begins: everybody who is asked, as it stands before
+    /// anything was heard. If this node is lost midway, this is what there is to be told.
+    RollCallBegun {
+        /// The number of the order.
+        order: u64,
+        /// Is it to restart, or to stop?
+        restart: bool,
+        /// With everything below those who are ordered?
+        subtree: bool,
+        /// Who gave the order.
+        issuer: NodeId,
+        /// Every node once.
+        entries: Vec<RollCallEntry>,
+    },
+    /// An order that came in is not carried out.
+    OrderIgnored {
+        /// Why, in words.
+        why: String,
+    },
     /// A roll call that was led from this node has ended; comes before `Stopped`.
     RollCall {
+        /// The number of the order.
+        order: u64,
+        /// Was it to restart, or to stop?
+        restart: bool,
+        /// With everything below those who were ordered?
+        subtree: bool,
         /// Who gave the order.
         issuer: NodeId,
         /// Every node once.

@@ -61,6 +61,8 @@ pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
 pub const DUPLICATE_PROBE: Duration = Duration::from_secs(2);
 /// After its machine slept a node waits this long for a sign of life of each neighbour.
 pub const RECHECK_TIME: Duration = Duration::from_secs(2);
+/// The orders whose numbers a server remembers, so that none is carried out twice.
+pub const ORDERS_KNOWN_MAX: usize = 64;
 /// A network-wide order ends after this time, whoever has not answered.
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 /// What each layer keeps back of an order's time, so that it answers before its parent gives up.

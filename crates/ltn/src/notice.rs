@@ -156,6 +156,7 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
             (Warning, format!("this node is {path}, cut off from the main server"))
         }
         Event::RollCall { entries, .. } => roll_call(entries),
+        Event::OrderIgnored { why } => (Warning, format!("an order was ignored: {why}")),
         Event::Ordered { text, .. } => (Status, text.clone()),
         Event::Stopped { restart: true } => (Status, "restarting".to_owned()),
         Event::Stopped { restart: false } => (Status, "stopped".to_owned()),
@@ -313,7 +314,10 @@ mod tests {
         };
         let told = |outcome| {
             let entries = vec![entry(outcome)];
-            of_event(&Event::RollCall { issuer: id(), entries }).unwrap()
+            {
+                let (order, restart, subtree, issuer) = (1, false, true, id());
+                of_event(&Event::RollCall { order, restart, subtree, issuer, entries }).unwrap()
+            }
         };
         assert_eq!(told(RollCallOutcome::Stopped).0, NoticeKind::Status);
         let (kind, text) = told(RollCallOutcome::Unreachable);

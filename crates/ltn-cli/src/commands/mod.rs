@@ -26,6 +26,7 @@ mod watchdog;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};
+use shutdown::Deed;
 
 /// Does what was typed.
 pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
@@ -43,7 +44,8 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
-        Verb::Shutdown(args) => shutdown::perform(&args).await,
+        Verb::Shutdown(args) => shutdown::perform(&args, Deed::Shutdown).await,
+        Verb::Restart(args) => shutdown::perform(&args, Deed::Restart).await,
         Verb::Completions(args) => manual::complete(&args),
         Verb::Man(args) => manual::page(&args),
     }

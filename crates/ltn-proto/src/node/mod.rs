@@ -58,7 +58,7 @@ use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
 use crate::role::Role;
-use crate::rollcall::RollCall;
+use crate::rollcall::{OrdersHeard, RollCall};
 use crate::services::Services;
 use crate::snapshot::Counters;
 use crate::tree::Tree;
@@ -137,6 +137,7 @@ pub struct NodeState {
     confirmations: Confirmations,
     services: Services,
     roll_call: Option<RollCall>,
+    orders_heard: OrdersHeard,
     /// The name that the parent was asked for.
     renaming: Option<renaming::Renaming>,
     stopping: Option<Stopping>,
@@ -197,6 +198,7 @@ impl NodeState {
             confirmations: Confirmations::default(),
             services: serving::built_in(&config, now),
             roll_call: None,
+            orders_heard: OrdersHeard::default(),
             renaming: None,
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,

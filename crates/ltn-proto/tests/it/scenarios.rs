@@ -6,6 +6,7 @@ mod commands;
 mod durable;
 mod moves;
 mod moving;
+mod orders;
 mod people;
 mod returning;
 mod seed;
