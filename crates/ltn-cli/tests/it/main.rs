@@ -6,7 +6,9 @@
 mod console;
 mod demo;
 mod files;
+mod middle;
 mod moves;
+mod orders;
 mod process;
 mod programs;
 #[cfg(unix)]
