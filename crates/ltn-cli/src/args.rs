@@ -75,10 +75,11 @@ Example:
     /// List the network, or a part of it: one line for each server and client.
     #[command(after_help = "Example:\n  ltn ls /sub1 --open --to 4000")]
     Ls(LsArgs),
-    /// Send a text to a node and wait until it has it.
+    /// Send a text or a file to a node and wait until it has it.
     #[command(
         after_help = "Examples:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000\n  \
-                            uptime | ltn send /sub1/client3 - --open --to 4000"
+                            uptime | ltn send /sub1/client3 - --open --to 4000\n  \
+                            ltn send /sub1/client3 --file photo.jpg --open --to 4000"
     )]
     Send(SendArgs),
     /// Ask a node for a value that it offers.
@@ -96,6 +97,9 @@ Examples:
     /// Look whether a state directory is whole, and what is in it.
     #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
     Doctor(DoctorArgs),
+    /// Join standard input and output to a data socket of a node.
+    #[command(after_help = "Example:\n  ltn pipe /sub1 thermometer --open --to 4000")]
+    Pipe(PipeArgs),
     /// Move a server or client below another server, with everything below it.
     #[command(after_help = "\
 Examples:
@@ -127,6 +131,7 @@ impl Verb {
         match self {
             Self::Demo(args) => args.json,
             Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
+            Self::Pipe(args) => args.visit.json,
             Self::Completions(_) | Self::Man(_) => false,
             Self::Tree(args) => args.visit.json,
             Self::Ls(args) => args.visit.json,
@@ -264,6 +269,12 @@ pub(crate) struct ClientArgs {
     /// The server to join: 4000 or 127.0.0.1:4000; a state directory remembers it.
     #[arg(long, value_name = "ADDR", required_unless_present = "state")]
     pub(crate) to: Option<String>,
+    /// Take files that others send, into this folder; nothing in it is replaced.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) receive: Option<PathBuf>,
+    /// The largest file to take: 5000000, 20M, 1G.
+    #[arg(long, value_name = "SIZE", default_value = "1G", requires = "receive")]
+    pub(crate) receive_max: String,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
@@ -330,7 +341,11 @@ pub(crate) struct SendArgs {
     /// Whom: a path (/sub1/client3), a name or an id.
     pub(crate) target: String,
     /// What; `-` reads it from standard input.
-    pub(crate) text: String,
+    #[arg(required_unless_present = "file")]
+    pub(crate) text: Option<String>,
+    /// A file instead, of any size; a client takes it if it was started with --receive.
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
 }
@@ -374,6 +389,17 @@ pub(crate) struct PingArgs {
     #[arg(long, value_name = "N", default_value = "3",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn pipe`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PipeArgs {
+    /// Whose: a path (/sub1), a name or an id.
+    pub(crate) target: String,
+    /// The name of the data socket; `s.listsocks()` lists them.
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
 }

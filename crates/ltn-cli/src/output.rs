@@ -89,6 +89,16 @@ impl Output {
         complain(&sanitise(text));
     }
 
+    /// Shows how far something is, in place of what was shown before; nothing ends it. Only where a
+    /// person looks on.
+    pub(crate) fn progress(self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        if !self.json && stderr.is_terminal() {
+            let line = format!("\r\x1b[2K{}", sanitise_line(text));
+            drop(stderr.write_all(line.as_bytes()).and_then(|()| stderr.flush()));
+        }
+    }
+
     /// The title of a part.
     pub(crate) fn title(self, text: &str) {
         self.say_styled(Style::Title, &sanitise_line(text));
@@ -273,6 +283,11 @@ pub(crate) fn readable(value: &Value) -> String {
         },
         other => other.to_string(),
     }
+}
+
+/// For bytes that are not ours to change.
+pub(crate) fn raw() -> tokio::io::Stdout {
+    tokio::io::stdout()
 }
 
 /// The text with each further line behind this.

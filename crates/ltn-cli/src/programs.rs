@@ -4,6 +4,8 @@
 //! This room knows processes. It does not know the network file (`network_file/entries/offers.rs`
 //! does), and not who may call what: the node has checked that before.
 
+mod piping;
+
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;

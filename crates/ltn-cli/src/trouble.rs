@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use ltn::{ConnectError, RefusalKind, StartError, StateError, TalkError};
+use ltn::{
+    ConnectError, RefusalKind, StartError, StateError, StreamError, TalkError, TransferError,
+};
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +134,30 @@ impl Trouble {
             other => (Ending::Unknown, format!("{target}: {other} ({deed})")),
         };
         Self { ending, what, hint: talk_hint(error) }
+    }
+
+    /// A stream to `target` that could not be opened.
+    pub(crate) fn stream(target: &str, deed: &str, error: &StreamError) -> Self {
+        match error {
+            StreamError::Target(error) => Self::talk(target, deed, error),
+            StreamError::Refused(no) => Self::usage(format!("{target} refused: {no} ({deed})")),
+            error => Self::usage(format!("no stream to {target}: {error} ({deed})")),
+        }
+    }
+
+    /// Something that was to be sent to `target` as data and was not taken as a whole.
+    pub(crate) fn transfer(target: &str, deed: &str, error: &TransferError) -> Self {
+        match error {
+            TransferError::Target(error) | TransferError::Stream(StreamError::Target(error)) => {
+                Self::talk(target, deed, error)
+            }
+            TransferError::Refused(no) | TransferError::Stream(StreamError::Refused(no)) => {
+                Self::usage(format!("{target} refused: {no}. Certainly not delivered: {deed}"))
+                    .hint("a client takes files if it was started with --receive FOLDER")
+            }
+            TransferError::Stream(error) => Self::stream(target, deed, error),
+            error => Self::failed(format!("{deed} did not reach {target} as a whole: {error}")),
+        }
     }
 }
 

@@ -235,6 +235,9 @@ pub enum Op {
         /// What it failed with, if it did.
         error: Option<String>,
     },
+    /// These are the data sockets of this node beside `Maindata`, by name and port; what is beyond
+    /// [`crate::limits::DATA_SOCKETS_MAX`] is not told to others.
+    DataSockets(Vec<(String, u16)>),
     /// A ticket of this child was used for a data connection: it gets another one.
     TicketUsed {
         /// Whose.

@@ -31,6 +31,8 @@ pub const ARGUMENTS_MAX: usize = 64;
 pub const DECLARATIONS_MAX: usize = 1_024;
 /// The services of one node, built in or the program's own.
 pub const SERVICES_MAX: usize = 256;
+/// The data sockets of one node, beside `Maindata`.
+pub const DATA_SOCKETS_MAX: usize = 64;
 /// The shortest time between two runs of a service: more often is a loop, not a routine.
 pub const SERVICE_INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// The open confirmations of one actor; a further one replaces the oldest.

@@ -41,11 +41,13 @@ pub(crate) fn offer(handlers: &mut Handlers, node: &Node, settings: Value) {
     put(handlers, attributes, node, move |node, _| Box::pin(attributes_of(node, settings.clone())));
 }
 
-fn spec(name: &str, category: &str, description: &str) -> CommandSpec {
+/// A command for admins.
+pub(crate) fn spec(name: &str, category: &str, description: &str) -> CommandSpec {
     CommandSpec::new(name, description).category(category).permission(Permission::admin())
 }
 
-fn put<F>(handlers: &mut Handlers, spec: CommandSpec, node: &Node, run: F)
+/// Puts a command on offer that gets the node along with its call.
+pub(crate) fn put<F>(handlers: &mut Handlers, spec: CommandSpec, node: &Node, run: F)
 where
     F: Fn(Node, Invocation) -> Running + Send + Sync + 'static,
 {
@@ -73,7 +75,7 @@ async fn switch_services(node: Node, call: Invocation) -> Result<Value, HandlerE
 }
 
 /// What this node refuses to itself is refused to the caller too.
-fn as_answer(error: TalkError) -> HandlerError {
+pub(crate) fn as_answer(error: TalkError) -> HandlerError {
     match error {
         TalkError::Refused(refusal) => HandlerError::Refused(refusal),
         other => HandlerError::Failed(other.to_string()),
@@ -147,7 +149,8 @@ async fn attributes_of(node: Node, settings: Value) -> Result<Value, HandlerErro
     Ok(Value::Map(map))
 }
 
-fn answer(lines: &[String], key: &str, value: Value) -> Value {
+/// An answer for people, with the same for programs under `key`.
+pub(crate) fn answer(lines: &[String], key: &str, value: Value) -> Value {
     Value::map([("text", Value::from(lines.join("\n"))), (key, value)])
 }
 

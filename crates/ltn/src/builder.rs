@@ -21,8 +21,9 @@ use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
 use crate::relay;
 use crate::services::Services;
+use crate::socket_commands;
 use crate::state::{Keeper, Kept, Owner, State, StateError};
-use crate::streams::Streams;
+use crate::streams::{Parks, Streams};
 use crate::tls::{Identity, Tls, random_bytes};
 use crate::wake::{WAKES_MAX, Wake, WakeSender};
 
@@ -454,7 +455,10 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
-    let (streams, stream_ends) = Streams::new(facts.id, context.clone(), asks_sender.clone());
+    // Nobody looks for a visitor in any list, so hardly anybody sends something down to one.
+    let parks = if facts.role.is_listed() { Parks::AtOnce } else { Parks::WhenWanted };
+    let (streams, stream_ends) =
+        Streams::new(facts.id, context.clone(), asks_sender.clone(), parks);
     let events = event_channel();
     if let Some(door) = door {
         relay::start(door, context.carriers().clone(), events.subscribe());
@@ -476,6 +480,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let services = Services::new(asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
+    socket_commands::offer(&mut handlers, &node);
     let driver = Driver::new(Parts {
         config,
         context,

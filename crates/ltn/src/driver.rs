@@ -19,13 +19,13 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, Moment, NodeConfig, NodeState, Op, OpId, Output, Refusal,
-    RefusalKind,
+    Answer, Event, Input, LinkId, Moment, NoRoute, NodeConfig, NodeState, Op, OpId, Output,
+    Refusal, RefusalKind, StreamHop,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
 
-pub(crate) use ask::{Ask, End, Life, StreamWish, Waited};
+pub(crate) use ask::{Ask, End, Life, StreamWay, StreamWish, Waited};
 use joins::Joins;
 
 use crate::clock::Clock;
@@ -159,7 +159,8 @@ impl Driver {
                 break;
             }
         }
-        for listener in self.listeners.drain(..) {
+        let further = self.streams.sockets().close_all();
+        for listener in self.listeners.drain(..).chain(further) {
             listener.shutdown().await;
         }
         // What was asked in the last moment is dropped here, so that whoever waits hears of it: one
@@ -288,9 +289,8 @@ impl Driver {
                 let _ = reply.send(picture);
             }
             Ask::StreamHop { of, reply } => {
-                let hop = self.mind.stream_hop(of.from, of.source, of.destination);
                 // As above.
-                let _ = reply.send(hop);
+                let _ = reply.send(self.stream_way(&of));
             }
             Ask::Offer { name, offer, reply } => self.on_offer(name, *offer, reply).await,
             Ask::Withdraw { name, reply } => {
@@ -299,6 +299,21 @@ impl Driver {
                 let _ = reply.send(());
             }
         }
+    }
+
+    fn stream_way(&self, of: &StreamWish) -> Result<StreamWay, NoRoute> {
+        let hop = self.mind.stream_hop(of.from, of.source, of.destination)?;
+        let describe = |id| self.mind.describe(id);
+        let next = match hop {
+            StreamHop::Here => None,
+            StreamHop::To(next) => Some(next),
+        };
+        Ok(StreamWay {
+            hop,
+            here: describe(self.config.id),
+            from: of.from.map(describe).unwrap_or_default(),
+            next: next.map(describe).unwrap_or_default(),
+        })
     }
 
     async fn on_offer(&mut self, name: String, offer: Offer, reply: ask::OfferReply) {

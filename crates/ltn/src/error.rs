@@ -130,3 +130,55 @@ pub enum StreamError {
     #[error("this node has stopped")]
     Stopped,
 }
+
+/// Why something was not sent, or not received, as a whole.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// The target is no target.
+    #[error("{0}")]
+    Target(TalkError),
+    /// No stream to the other end.
+    #[error("{0}")]
+    Stream(#[from] StreamError),
+    /// The other program did not want it, or not all of it.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// What was to be sent could not be read, or was of another size than announced.
+    #[error("it could not be read: {0}")]
+    Source(String),
+    /// What came could not be written.
+    #[error("it could not be written: {0}")]
+    Writer(String),
+    /// It broke on its way; the text says where.
+    #[error("{0}")]
+    Failed(String),
+    /// What arrived is not what was sent.
+    #[error("what arrived has another length or digest than what was sent")]
+    Changed,
+    /// This end gave it up.
+    #[error("given up: {0}")]
+    GivenUp(String),
+    /// This node has stopped.
+    #[error("this node has stopped")]
+    Stopped,
+}
+
+impl TransferError {
+    #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+    pub(crate) fn source(error: std::io::Error) -> Self {
+        Self::Source(error.to_string())
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+    pub(crate) fn writer(error: std::io::Error) -> Self {
+        Self::Writer(error.to_string())
+    }
+}
+
+/// From the stream of a transfer.
+impl From<std::io::Error> for TransferError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

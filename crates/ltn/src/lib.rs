@@ -28,6 +28,8 @@
 //!   refused, no route, unknown.
 //! - [`Node::call`]: the same for a command; a dangerous one asks for a confirmation first.
 //! - [`Node::open_stream`]: all bytes in order in a [`DataStream`], or a failure at both ends.
+//! - [`Node::send_data`]: something of any size, offered, accepted and acknowledged with a digest;
+//!   or refused, or a failure at both ends.
 //!
 //! *Refused* and *no route* mean certainly not done; whatever is uncertain is *unknown*. Whom one
 //! talks to is a [`Target`]: a path (`"/sub1/lamp"`), a place relative to the speaker
@@ -57,16 +59,19 @@ mod offering;
 mod port;
 mod relay;
 mod services;
+mod socket_commands;
+mod sockets;
 mod state;
 mod store;
 mod streams;
 mod tls;
+mod transfer;
 mod wake;
 mod words;
 
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
-pub use error::{ConnectError, StartError, StreamError, TalkError};
+pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
 pub use ltn_proto::{
     Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
     Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
@@ -77,8 +82,12 @@ pub use ltn_proto::{
 pub use node::{MovePlan, Node};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
+pub use sockets::{DataSocket, DataSocketStatus};
 pub use state::{StateError, StateView, inspect_state};
 pub use streams::DataStream;
+pub use transfer::{
+    Data, DataKind, IncomingTransfer, IncomingTransfers, Progress, Receipt, Sending,
+};
 pub use words::{
     Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,
     ServiceContext, TaskStatus,

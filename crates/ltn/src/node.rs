@@ -3,10 +3,12 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod data;
 mod home;
 mod moving;
 mod offered;
 mod people;
+mod sockets;
 mod upkeep;
 
 pub use moving::MovePlan;
@@ -25,13 +27,15 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::driver::{Ask, End, Life, Waited};
-use crate::error::{ConnectError, StreamError, TalkError};
+use crate::error::{ConnectError, TalkError};
 use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
 use crate::state::Kept;
-use crate::streams::{DataStream, StreamEnds, Streams};
+use crate::streams::{Arrival, DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
+
+pub(crate) use sockets::NEW_DATA_SOCKET;
 
 /// How long a send or a request waits for its answer, unless said.
 const TALK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,6 +67,7 @@ pub struct Node {
 struct Queues {
     messages: Mutex<Option<mpsc::Receiver<Message>>>,
     streams: Mutex<Option<mpsc::Receiver<DataStream>>>,
+    transfers: Mutex<Option<mpsc::Receiver<Arrival>>>,
 }
 
 /// What all handles of one node have in common.
@@ -128,6 +133,7 @@ impl Node {
         let queues = Queues {
             messages: Mutex::new(Some(ends.messages)),
             streams: Mutex::new(Some(ends.stream_ends.incoming)),
+            transfers: Mutex::new(Some(ends.stream_ends.transfers)),
         };
         Self { shared: Arc::new(shared), queues: Arc::new(queues) }
     }
@@ -377,23 +383,6 @@ impl Node {
         self.queues.messages.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Opens a stream of bytes to another node, hop by hop over connections of its own, so that it
-    /// is in nobody's way.
-    pub async fn open_stream(&self, to: impl IntoTarget) -> Result<DataStream, StreamError> {
-        let destination = match to.into_target().map_err(StreamError::Target)? {
-            Target::Id(id) => id,
-            target => self.locate(target).await.map_err(StreamError::Target)?.id,
-        };
-        self.shared.streams.open(destination).await
-    }
-
-    /// Takes the queue of streams that others open to this node; there is one, and the first who
-    /// asks gets it. Up to 64 streams wait in it, further ones are refused as busy.
-    #[must_use]
-    pub fn incoming_streams(&self) -> Option<mpsc::Receiver<DataStream>> {
-        self.queues.streams.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// Stops this node for good: leaves the higher server, tells everybody below, closes
     /// everything. Nobody who is told so looks for it; see [`Self::go_away`].
     pub async fn shutdown(&self) {
@@ -458,7 +447,7 @@ impl Node {
             return Ok(None);
         }
         if bytes > MESSAGE_BYTES_MAX {
-            let text = format!("a message has {MESSAGE_BYTES_MAX} bytes at most");
+            let text = format!("a message has {MESSAGE_BYTES_MAX} bytes at most; use send_data");
             return Err(TalkError::Refused(Refusal::new(RefusalKind::TooLarge, text)));
         }
         let kib = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);

@@ -1,51 +1,90 @@
 //! Data streams: bytes both ways, in order, with back-pressure, between any two nodes.
 //!
 //! The bytes never touch the mind nor a link. They go hop by hop over data connections of their
-//! own; `streams/hop.rs` says what is spoken on one, `streams/hub.rs` who has which connections and
-//! passes bytes on. This file is what the two ends of a stream see: they cut it into chunks and end
-//! it with its length and digest, so that a stream which was cut short or changed on the way is an
-//! error and never a short success.
+//! own; `streams/hop.rs` says what is spoken on one before the bytes, `streams/chunks.rs` how these
+//! are cut and ended, `streams/hub.rs` who has which connections, `streams/splice.rs` how a stream
+//! passes through. This file is what the two ends of a stream see: a stream that was cut short or
+//! changed on the way is an error that says where, and never a short success.
 
+mod carrying;
+mod chunks;
 mod hop;
 mod hub;
+mod neighbours;
+mod splice;
 #[cfg(test)]
 mod tests;
 mod tickets;
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, BufMut, BytesMut};
 use ltn_proto::NodeId;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub(crate) use hub::{StreamEnds, Streams};
+use chunks::{Failure, Incoming, Outgoing};
+pub(crate) use hop::Errand;
+pub(crate) use hub::{Parks, StreamEnds, Streams};
+use neighbours::Cut;
 
 use crate::tls::DataConnection;
 
-/// The most bytes of one chunk: a few TLS records, so that heads cost nothing.
-const CHUNK_BYTES_MAX: usize = 64 * 1024;
-/// The head of a chunk: how many bytes follow; 0 is the end.
-const HEAD_BYTES: usize = 4;
-/// Behind the end: how many bytes there were in all, and their SHA-256.
-const TRAILER_BYTES: usize = 8 + 32;
-
 /// A stream of bytes to and from another node. Reading ends with `Ok(0)` only if everything that
-/// the other end wrote has arrived unchanged; anything else is an error. Shut the writing side down
-/// (`AsyncWriteExt::shutdown`) when all is written: a stream that is merely dropped was cut short.
-#[derive(Debug)]
+/// the other end wrote has arrived unchanged; anything else is an error that names where and why.
+/// Shut the writing side down (`AsyncWriteExt::shutdown`) when all is written: a stream that is
+/// merely dropped was cut short, and the other end is told so.
 pub struct DataStream {
     peer: NodeId,
-    connection: DataConnection,
+    place: Place,
+    /// Gone when the last words are being said.
+    connection: Option<DataConnection>,
     incoming: Incoming,
     outgoing: Outgoing,
+    cut: Cut,
+    /// Why it is over before its end, for both directions.
+    failed: Option<(io::ErrorKind, String)>,
+    why_dropped: Option<String>,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// A stream that comes with something said about it beforehand.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// At most 1,024 bytes.
+    pub(crate) about: Vec<u8>,
+    /// The stream.
+    pub(crate) stream: DataStream,
+}
+
+/// What a poll of one end comes to.
+type Done<T> = Poll<io::Result<T>>;
+
+/// Where a stream is, in words.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// The path of this node.
+    pub(crate) here: String,
+    /// The next node on the way.
+    pub(crate) next: String,
 }
 
 impl DataStream {
-    fn new(peer: NodeId, connection: DataConnection) -> Self {
-        Self { peer, connection, incoming: Incoming::default(), outgoing: Outgoing::default() }
+    pub(crate) fn new(peer: NodeId, place: Place, connection: DataConnection, cut: Cut) -> Self {
+        Self {
+            peer,
+            place,
+            connection: Some(connection),
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
+            cut,
+            failed: None,
+            why_dropped: None,
+            reader: None,
+            writer: None,
+        }
     }
 
     /// The node at the other end: who opened it, or whom it was opened to.
@@ -53,54 +92,113 @@ impl DataStream {
     pub const fn peer(&self) -> NodeId {
         self.peer
     }
-}
 
-/// Length and digest of one direction so far.
-#[derive(Debug, Default)]
-struct Tally {
-    bytes: u64,
-    digest: Sha256,
-}
-
-impl Tally {
-    fn add(&mut self, bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
-        self.digest.update(bytes);
+    /// How many bytes were read so far.
+    #[must_use]
+    pub const fn bytes_read(&self) -> u64 {
+        self.incoming.tally.bytes()
     }
 
-    fn trailer(&mut self) -> [u8; TRAILER_BYTES] {
-        let mut trailer = [0; TRAILER_BYTES];
-        trailer[..8].copy_from_slice(&self.bytes.to_be_bytes());
-        trailer[8..].copy_from_slice(&std::mem::take(&mut self.digest).finalize());
-        trailer
+    /// How many bytes were written so far.
+    #[must_use]
+    pub const fn bytes_written(&self) -> u64 {
+        self.outgoing.tally.bytes()
     }
-}
 
-#[derive(Debug, Default)]
-struct Incoming {
-    tally: Tally,
-    /// What has been read of a head or of the trailer.
-    partial: BytesMut,
-    /// What has not been read of the chunk.
-    left: usize,
-    state: Reading,
-}
+    /// The BLAKE3 digest of what was read so far; after the end, that of everything.
+    #[must_use]
+    pub fn digest_read(&self) -> [u8; 32] {
+        self.incoming.tally.digest()
+    }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    #[default]
-    Head,
-    Chunk,
-    Trailer,
-    Ended,
-}
+    /// The BLAKE3 digest of what was written so far.
+    #[must_use]
+    pub fn digest_written(&self) -> [u8; 32] {
+        self.outgoing.tally.digest()
+    }
 
-#[derive(Debug, Default)]
-struct Outgoing {
-    tally: Tally,
-    /// What the connection has not taken yet: never more than one chunk and a trailer.
-    pending: BytesMut,
-    ended: bool,
+    /// Gives the stream up. The other end reads an error with this reason (the first 512 bytes of
+    /// it) instead of an end, unless the end was said already.
+    pub fn abort(mut self, why: &str) {
+        self.why_dropped = Some(why.to_owned());
+    }
+
+    /// Gone without a word, as when the process is killed.
+    #[cfg(test)]
+    fn vanish(mut self) {
+        self.connection = None;
+    }
+
+    /// An error that ends both directions: it is remembered, and whoever waits is woken.
+    fn fail(&mut self, error: io::Error) -> io::Error {
+        let lost = match error.kind() {
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::InvalidData => error,
+            kind => {
+                let Place { here, next } = &self.place;
+                let text = format!(
+                    "the stream broke off before its end: {here} lost its data connection to \
+                     {next} ({error})"
+                );
+                io::Error::new(kind, text)
+            }
+        };
+        self.failed = Some((lost.kind(), lost.to_string()));
+        for waker in self.reader.take().into_iter().chain(self.writer.take()) {
+            waker.wake();
+        }
+        lost
+    }
+
+    fn poll_failed(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if let Some((kind, text)) = &self.failed {
+            return Err(io::Error::new(*kind, text.clone()));
+        }
+        match self.cut.poll(cx) {
+            Poll::Ready(why) => {
+                let Place { here, .. } = &self.place;
+                let text = format!("the stream failed at {here}: {why}");
+                Err(self.fail(io::Error::new(io::ErrorKind::ConnectionAborted, text)))
+            }
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Has the other end given up? Its reason comes by the other direction, which is only looked at
+    /// while nobody else waits for it: two tasks that wait for one thing are not both woken.
+    fn look_back(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(connection) = &mut self.connection else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        if self.reader.as_ref().is_none_or(|reader| reader.will_wake(cx.waker()))
+            && let Poll::Ready(Err(error)) = self.incoming.poll_advance(connection, cx)
+        {
+            return Err(self.fail(error));
+        }
+        Ok(())
+    }
+
+    fn poll_out<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        step: impl FnOnce(&mut Outgoing, &mut DataConnection, &mut Context<'_>) -> Done<T>,
+    ) -> Poll<io::Result<T>> {
+        self.poll_failed(cx)?;
+        self.look_back(cx)?;
+        let Some(connection) = &mut self.connection else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        match step(&mut self.outgoing, connection, cx) {
+            Poll::Ready(Ok(done)) => Poll::Ready(Ok(done)),
+            Poll::Ready(Err(error)) => {
+                self.look_back(cx)?;
+                Poll::Ready(Err(self.fail(error)))
+            }
+            Poll::Pending => {
+                self.writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
 }
 
 impl AsyncRead for DataStream {
@@ -109,75 +207,24 @@ impl AsyncRead for DataStream {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { connection, incoming, .. } = self.get_mut();
-        loop {
-            match incoming.state {
-                Reading::Ended => return Poll::Ready(Ok(())),
-                Reading::Chunk => return incoming.poll_chunk(connection, cx, into),
-                Reading::Head => {
-                    ready!(incoming.poll_partial(connection, cx, HEAD_BYTES))?;
-                    incoming.left = incoming.partial.get_u32() as usize;
-                    incoming.state = match incoming.left {
-                        0 => Reading::Trailer,
-                        1..=CHUNK_BYTES_MAX => Reading::Chunk,
-                        _ => return Poll::Ready(Err(wrong("a chunk is too large"))),
-                    };
-                }
-                Reading::Trailer => {
-                    ready!(incoming.poll_partial(connection, cx, TRAILER_BYTES))?;
-                    let said = incoming.partial.split();
-                    if said[..] != incoming.tally.trailer() {
-                        return Poll::Ready(Err(wrong("length or digest do not match")));
-                    }
-                    incoming.state = Reading::Ended;
-                }
-            }
-        }
-    }
-}
-
-impl Incoming {
-    fn poll_chunk(
-        &mut self,
-        connection: &mut DataConnection,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if into.remaining() == 0 {
+        let this = self.get_mut();
+        if this.incoming.has_ended() {
             return Poll::Ready(Ok(()));
         }
-        let wanted = self.left.min(into.remaining());
-        let mut part = ReadBuf::new(into.initialize_unfilled_to(wanted));
-        ready!(Pin::new(connection).poll_read(cx, &mut part))?;
-        let count = part.filled().len();
-        if count == 0 {
-            return Poll::Ready(Err(cut_short()));
-        }
-        self.tally.add(part.filled());
-        into.advance(count);
-        self.left -= count;
-        if self.left == 0 {
-            self.state = Reading::Head;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_partial(
-        &mut self,
-        connection: &mut DataConnection,
-        cx: &mut Context<'_>,
-        wanted: usize,
-    ) -> Poll<io::Result<()>> {
-        while self.partial.len() < wanted {
-            let mut bytes = [0; TRAILER_BYTES];
-            let mut part = ReadBuf::new(&mut bytes[..wanted - self.partial.len()]);
-            ready!(Pin::new(&mut *connection).poll_read(cx, &mut part))?;
-            if part.filled().is_empty() {
-                return Poll::Ready(Err(cut_short()));
+        this.poll_failed(cx)?;
+        let Some(connection) = &mut this.connection else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        match this.incoming.poll_read(connection, cx, into) {
+            Poll::Pending => {
+                this.reader = Some(cx.waker().clone());
+                Poll::Pending
             }
-            self.partial.extend_from_slice(part.filled());
+            Poll::Ready(read) => {
+                this.reader = None;
+                Poll::Ready(read.map_err(|error| this.fail(error)))
+            }
         }
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -187,67 +234,49 @@ impl AsyncWrite for DataStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { connection, outgoing, .. } = self.get_mut();
-        if outgoing.ended {
+        let this = self.get_mut();
+        if this.outgoing.has_ended() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        ready!(outgoing.poll_pending(connection, cx))?;
-        let chunk = &bytes[..bytes.len().min(CHUNK_BYTES_MAX)];
-        if chunk.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        outgoing.tally.add(chunk);
-        outgoing.pending.reserve(HEAD_BYTES + chunk.len());
-        // It fits: a chunk is at most CHUNK_BYTES_MAX long.
-        outgoing.pending.put_u32(chunk.len() as u32);
-        outgoing.pending.put_slice(chunk);
-        match outgoing.poll_pending(connection, cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            // What the connection has no room for yet goes first next time.
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(chunk.len())),
-        }
+        this.poll_out(cx, |outgoing, connection, cx| outgoing.poll_write(connection, cx, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { connection, outgoing, .. } = self.get_mut();
-        ready!(outgoing.poll_pending(connection, cx))?;
-        Pin::new(connection).poll_flush(cx)
+        self.get_mut().poll_out(cx, Outgoing::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { connection, outgoing, .. } = self.get_mut();
-        if !outgoing.ended {
-            outgoing.ended = true;
-            outgoing.pending.put_u32(0);
-            let trailer = outgoing.tally.trailer();
-            outgoing.pending.put_slice(&trailer);
+        let this = self.get_mut();
+        if let (true, Some(connection)) = (this.outgoing.has_left(), &mut this.connection) {
+            // All was said: that the other end takes its leave meanwhile harms nothing.
+            return Pin::new(connection).poll_shutdown(cx);
         }
-        ready!(outgoing.poll_pending(connection, cx))?;
-        Pin::new(connection).poll_shutdown(cx)
+        this.poll_out(cx, Outgoing::poll_end)
     }
 }
 
-impl Outgoing {
-    fn poll_pending(
-        &mut self,
-        connection: &mut DataConnection,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        while !self.pending.is_empty() {
-            let count = ready!(Pin::new(&mut *connection).poll_write(cx, &self.pending))?;
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.pending.advance(count);
-        }
-        Poll::Ready(Ok(()))
+impl Drop for DataStream {
+    fn drop(&mut self) {
+        // Outside of a runtime nothing can be said any more: the connection is just closed.
+        let (Some(mut connection), Ok(runtime)) =
+            (self.connection.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        let why = self.why_dropped.take().or_else(|| self.failed.take().map(|(_, text)| text));
+        let why = why.unwrap_or_else(|| "it was dropped there before its end".to_owned());
+        let failure = Failure { at: std::mem::take(&mut self.place.here), why };
+        let words = self.outgoing.last_words(&failure);
+        runtime.spawn(async move { splice::say_goodbye(&mut connection, &words).await });
     }
 }
 
-fn wrong(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the stream was changed on its way: {what}"))
-}
-
-fn cut_short() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the stream broke off before its end")
+impl fmt::Debug for DataStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataStream")
+            .field("peer", &self.peer)
+            .field("read", &self.bytes_read())
+            .field("written", &self.bytes_written())
+            .finish_non_exhaustive()
+    }
 }

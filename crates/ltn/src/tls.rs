@@ -29,6 +29,10 @@ mod open;
 pub(crate) use identity::{Identity, IdentityError};
 use open::{client_config, server_config};
 
+/// What TLS holds of a data connection until the carrier takes it: one chunk with its head, which
+/// the usual 64 KiB would cut in two.
+const DATA_BUFFER_BYTES: usize = 96 * 1024;
+
 /// What a connection is for, as the two ends agree by ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectionKind {
@@ -145,11 +149,22 @@ async fn accept_by(
 }
 
 fn secured(
-    stream: TlsStream<Transport>,
+    mut stream: TlsStream<Transport>,
     remote: String,
 ) -> Result<(ConnectionKind, SecureStream), TlsError> {
     let (_, session) = stream.get_ref();
     let kind = ConnectionKind::of_alpn(session.alpn_protocol()).ok_or(TlsError::WrongProtocol)?;
+    if kind == ConnectionKind::Data {
+        match &mut stream {
+            TlsStream::Client(stream) => {
+                stream.get_mut().1.set_buffer_limit(Some(DATA_BUFFER_BYTES))
+            }
+            TlsStream::Server(stream) => {
+                stream.get_mut().1.set_buffer_limit(Some(DATA_BUFFER_BYTES))
+            }
+        }
+    }
+    let (_, session) = stream.get_ref();
     let certificate = session
         .peer_certificates()
         .and_then(|chain| chain.first())
@@ -265,6 +280,18 @@ impl AsyncWrite for SecureStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

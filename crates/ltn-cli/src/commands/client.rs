@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
 use crate::commands::main_server::with_state;
+use crate::commands::receiving::Receive;
 use crate::commands::roll_call;
 use crate::commands::sub::home;
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
@@ -34,13 +35,17 @@ pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
     OpenMode::asked_for(&args.mode, &format!("ltn client {}{flags}", args.name))?;
     let name = settings::name(&args.name)?;
     let to = settings::parent(args.to.as_deref())?;
+    let receive = args.receive.as_deref().map(|to| Receive::new(to, &args.receive_max));
+    let receive = receive.transpose()?;
     let signals = Signals::listen()?;
     let builder = with_state(Client::builder(name.as_str()).open(), &args.state);
     let builder = builder.backup_parents(settings::backups(&args.backup)?);
     let started = builder.start().await;
     let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let to = home(&node, to.as_ref()).await?;
-    let ending = join_and_talk(&node, name.as_str(), &to, signals).await;
+    // Without a folder nothing is taken, and the lines end at once.
+    let files = receive.map_or_else(|| mpsc::channel(1).1, |receive| receive.start(&node));
+    let ending = join_and_talk(&node, name.as_str(), &to, (signals, files)).await;
     node.shutdown().await;
     ending
 }
@@ -49,7 +54,7 @@ async fn join_and_talk(
     node: &Node,
     name: &str,
     to: &Address,
-    signals: Signals,
+    (signals, files): (Signals, mpsc::Receiver<String>),
 ) -> Result<Ending, Trouble> {
     let output = Output::words();
     let watch = Watch::new(node);
@@ -75,7 +80,7 @@ async fn join_and_talk(
         confirmations: HashMap::new(),
         connected: true,
     };
-    let ending = console.converse(watch, signals, lines).await;
+    let ending = console.converse(watch, signals, (lines, files)).await;
     drop(editor);
     Ok(ending)
 }
@@ -112,13 +117,15 @@ impl Console {
         mut self,
         mut watch: Watch,
         mut signals: Signals,
-        mut lines: mpsc::Receiver<String>,
+        (mut lines, mut files): (mpsc::Receiver<String>, mpsc::Receiver<String>),
     ) -> Ending {
         let mut reading = true;
         loop {
             let may_read =
                 reading && self.held.is_none() && self.outstanding.len() < OUTSTANDING_MAX;
-            if !reading && self.held.is_none() && self.outstanding.is_empty() {
+            // Who takes files stays for them, also when nothing more can be typed.
+            let is_over = !reading && files.is_closed();
+            if is_over && self.held.is_none() && self.outstanding.is_empty() {
                 return if self.connected { Ending::All } else { Ending::Some };
             }
             if is_broken() {
@@ -135,6 +142,7 @@ impl Console {
                         return ending;
                     }
                 }
+                Some(line) = files.recv() => self.output.happened(&line),
                 line = lines.recv(), if may_read => match line {
                     Some(line) => self.take(line),
                     None => reading = false,

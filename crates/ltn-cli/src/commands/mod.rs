@@ -13,6 +13,8 @@ mod manual;
 mod move_node;
 mod offering;
 mod ping;
+mod pipe;
+mod receiving;
 mod roll_call;
 mod run;
 mod send;
@@ -43,6 +45,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Ask(args) => ask::perform(&args).await,
         Verb::Run(args) => run::perform(&args).await,
         Verb::Ping(args) => ping::perform(&args).await,
+        Verb::Pipe(args) => pipe::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
         Verb::Shutdown(args) => shutdown::perform(&args, Deed::Shutdown).await,
         Verb::Restart(args) => shutdown::perform(&args, Deed::Restart).await,

@@ -72,6 +72,10 @@ impl Offering {
                     let program = self.program(offer, entry);
                     self.runner.command_with(node, spec.clone(), program).await
                 }
+                Offered::DataSocket(socket, entry) => {
+                    let program = self.program(offer, entry);
+                    self.runner.serve_socket(node, socket.clone(), program).await
+                }
             };
             offered.map_err(|error| self.not_offered(offer, &error))?;
         }

@@ -1,4 +1,6 @@
-//! `ltn send`: one text to one node.
+//! `ltn send`: one text, or one file of any size, to one node.
+
+mod file;
 
 use std::io::{self, Read};
 
@@ -13,9 +15,13 @@ const STDIN: &str = "-";
 const TEXT_BYTES_MAX: u64 = 1024 * 1024 + 1;
 
 pub(crate) async fn perform(args: &SendArgs) -> Result<Ending, Trouble> {
+    if let Some(path) = &args.file {
+        return file::perform(args, path).await;
+    }
     let target = console::target(&args.target)?;
+    let text = args.text.as_deref().unwrap_or_default();
     visiting(&args.visit, "ltn send TARGET TEXT", async |visitor| {
-        let text = if args.text == STDIN { typed()? } else { args.text.clone() };
+        let text = if text == STDIN { typed()? } else { text.to_owned() };
         let sent = visitor.within(visitor.node.send(target, text)).await;
         sent.map_err(|error| Trouble::talk(&args.target, "the text", &error))?;
         visitor.output.tell(

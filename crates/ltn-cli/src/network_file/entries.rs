@@ -54,7 +54,7 @@ pub(crate) struct ParentName {
 }
 
 const FILE_KEYS: [&str; 3] = ["open", "server", "client"];
-const SERVER_KEYS: [&str; 9] = [
+const SERVER_KEYS: [&str; 10] = [
     "name",
     "port",
     "data_port",
@@ -64,6 +64,7 @@ const SERVER_KEYS: [&str; 9] = [
     "services",
     "requestable",
     "command",
+    "data_socket",
 ];
 const CLIENT_KEYS: [&str; 6] =
     ["name", "parent", "backup", "description", "requestable", "command"];

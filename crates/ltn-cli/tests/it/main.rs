@@ -14,6 +14,7 @@ mod programs;
 #[cfg(unix)]
 mod pty;
 mod returning;
+mod sending;
 mod servers;
 mod state;
 mod terminal;

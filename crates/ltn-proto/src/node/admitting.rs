@@ -222,8 +222,8 @@ impl NodeState {
             self.edge_is_taken(now, peer, (hello.attempt, nonce));
         }
         self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
+        self.issue_tickets(peer, TICKETS_AT_FIRST);
         if hello.role.is_listed() {
-            self.issue_tickets(peer, TICKETS_AT_FIRST);
             let (child, role) = (peer, hello.role);
             self.event(Event::Joined { child, role, name, name_reason, metadata });
         }

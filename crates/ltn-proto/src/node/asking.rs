@@ -458,7 +458,8 @@ fn check_size(question: Option<Question>) -> Result<Option<Question>, Refusal> {
         return Ok(question);
     }
     let text = format!(
-        "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; send it as a stream"
+        "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; larger things are sent \
+         as data (`send_data`)"
     );
     Err(Refusal::new(RefusalKind::TooLarge, text))
 }

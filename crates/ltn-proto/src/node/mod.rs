@@ -136,6 +136,8 @@ pub struct NodeState {
     offers: Offers,
     confirmations: Confirmations,
     services: Services,
+    /// Further data sockets, by name and port, as others are told of them.
+    data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
     orders_heard: OrdersHeard,
     /// The name that the parent was asked for.
@@ -197,6 +199,7 @@ impl NodeState {
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
             confirmations: Confirmations::default(),
             services: serving::built_in(&config, now),
+            data_sockets: Vec::new(),
             roll_call: None,
             orders_heard: OrdersHeard::default(),
             renaming: None,
@@ -307,6 +310,7 @@ impl NodeState {
             Op::ServiceEnded { name, run, error } => {
                 self.on_service_ended(now, &name, run, error.as_deref());
             }
+            Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),

@@ -128,9 +128,11 @@ impl NodeState {
         ];
         if config.role.is_server() {
             let address = config.address.as_ref().map(ToString::to_string);
-            let sockets = config
-                .data_port
-                .map(|port| Value::list([Value::from("Maindata"), Value::from(i64::from(port))]));
+            let socket =
+                |name: &str, port: u16| Value::list([Value::from(name), i64::from(port).into()]);
+            let main = config.data_port.map(|port| socket("Maindata", port));
+            let further = self.data_sockets.iter().map(|(name, port)| socket(name, *port));
+            let sockets = main.into_iter().chain(further);
             entries.extend([
                 ("servername", Value::from(self.name.to_string())),
                 ("server_version", Value::from(config.version.as_str())),
@@ -149,6 +151,12 @@ impl NodeState {
             ]);
         }
         Value::map(entries)
+    }
+
+    /// A node as people would point at it: its path where that is known here, else its name or id.
+    #[must_use]
+    pub fn describe(&self, id: NodeId) -> String {
+        self.where_is(id)
     }
 
     /// The node of this path as people would point at it, for texts.

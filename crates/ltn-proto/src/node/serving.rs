@@ -13,6 +13,7 @@ use super::{NodeConfig, NodeState};
 use crate::event::{Event, ServiceWish};
 use crate::frame::Kind;
 use crate::id::{LinkId, NodeId, OpId};
+use crate::limits::DATA_SOCKETS_MAX;
 use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::role::Role;
@@ -151,6 +152,15 @@ impl NodeState {
     pub(super) fn notice_changed_offers(&mut self, now: Moment) {
         if self.offers.take_changed() {
             self.services.wake(now, METADATA_UPDATE);
+        }
+    }
+
+    /// Others are told of these data sockets from now on.
+    pub(super) fn set_data_sockets(&mut self, now: Moment, mut sockets: Vec<(String, u16)>) {
+        sockets.truncate(DATA_SOCKETS_MAX);
+        if self.data_sockets != sockets {
+            self.data_sockets = sockets;
+            self.notice_changed_metadata(now);
         }
     }
 

@@ -153,6 +153,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Answer { .. } => "answer",
         Op::OfferRequestable { .. } | Op::OfferCommand { .. } => "offer",
         Op::Withdraw { .. } => "withdraw",
+        Op::DataSockets(_) => "data sockets",
         Op::TicketUsed { .. } => "ticket used",
         Op::Service { .. } | Op::ServiceEnded { .. } => "service",
         Op::Stop { restart: false } => "stop",
@@ -179,6 +180,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::OfferRequestable { .. }
         | Op::OfferCommand { .. }
         | Op::Withdraw { .. }
+        | Op::DataSockets(_)
         | Op::TicketUsed { .. }
         | Op::ServiceEnded { .. }
         | Op::BackUp { .. }

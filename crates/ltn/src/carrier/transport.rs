@@ -1,10 +1,10 @@
 //! A carried connection as TLS sees it: few system calls, and a count of what has left.
 //!
 //! TLS asks for its input in pieces of 4 KiB. Here one read takes all that has arrived, up to
-//! [`READ_AHEAD_BYTES_MAX`], into a buffer that all connections of a thread share; only what TLS
-//! does not take at once is kept, so a connection that is idle keeps nothing.
+//! [`READ_AHEAD_BYTES_MAX`], into a buffer that is lent by the thread and goes back when TLS has
+//! taken everything, so a connection that is idle keeps nothing, and no byte is copied for it.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,8 +16,23 @@ use super::ByteStream;
 /// What one read takes at the most.
 const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// So little is copied rather than to keep a whole buffer for it.
+const COPIED_BYTES_MAX: usize = 16 * 1024;
+
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_AHEAD_BYTES_MAX]);
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A buffer of [`READ_AHEAD_BYTES_MAX`].
+fn borrow() -> Vec<u8> {
+    let spare = SPARE.take();
+    if spare.is_empty() { vec![0; READ_AHEAD_BYTES_MAX] } else { spare }
+}
+
+fn give_back(buffer: Vec<u8>) {
+    if buffer.len() == READ_AHEAD_BYTES_MAX {
+        SPARE.set(buffer);
+    }
 }
 
 /// A byte stream that reads ahead and counts what it has written.
@@ -26,13 +41,14 @@ pub(crate) struct Transport {
     stream: Box<dyn ByteStream>,
     ahead: Vec<u8>,
     ahead_taken: usize,
+    ahead_end: usize,
     bytes_sent: u64,
 }
 
 impl Transport {
     /// Wraps a connection.
     pub(crate) fn new(stream: Box<dyn ByteStream>) -> Self {
-        Self { stream, ahead: Vec::new(), ahead_taken: 0, bytes_sent: 0 }
+        Self { stream, ahead: Vec::new(), ahead_taken: 0, ahead_end: 0, bytes_sent: 0 }
     }
 
     /// How many bytes the carrier has taken so far: whoever waits for a peer that reads slowly sees
@@ -42,14 +58,24 @@ impl Transport {
     }
 
     fn take_ahead(&mut self, into: &mut ReadBuf<'_>) {
-        let rest = self.ahead.get(self.ahead_taken..).unwrap_or_default();
+        let rest = &self.ahead[self.ahead_taken..self.ahead_end];
         let count = rest.len().min(into.remaining());
         into.put_slice(&rest[..count]);
         self.ahead_taken += count;
-        if self.ahead_taken == self.ahead.len() {
-            self.ahead = Vec::new();
-            self.ahead_taken = 0;
+        if self.ahead_taken == self.ahead_end {
+            give_back(std::mem::take(&mut self.ahead));
+            (self.ahead_taken, self.ahead_end) = (0, 0);
         }
+    }
+
+    fn keep(&mut self, buffer: Vec<u8>, count: usize) {
+        if count <= COPIED_BYTES_MAX {
+            self.ahead = buffer[..count].to_vec();
+            give_back(buffer);
+        } else {
+            self.ahead = buffer;
+        }
+        self.ahead_end = count;
     }
 }
 
@@ -60,16 +86,18 @@ impl AsyncRead for Transport {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.ahead.is_empty() {
-            return SCRATCH.with_borrow_mut(|scratch| {
-                let mut arrived = ReadBuf::new(scratch);
-                ready!(Pin::new(&mut this.stream).poll_read(cx, &mut arrived))?;
-                let (now, later) =
-                    arrived.filled().split_at(into.remaining().min(arrived.filled().len()));
-                into.put_slice(now);
-                this.ahead.extend_from_slice(later);
-                Poll::Ready(Ok(()))
-            });
+        if this.ahead_end == 0 {
+            let mut buffer = borrow();
+            let mut arrived = ReadBuf::new(&mut buffer);
+            let read = Pin::new(&mut this.stream).poll_read(cx, &mut arrived);
+            let count = arrived.filled().len();
+            if count <= into.remaining() {
+                into.put_slice(&buffer[..count]);
+                give_back(buffer);
+                return read;
+            }
+            this.keep(buffer, count);
+            ready!(read)?;
         }
         this.take_ahead(into);
         Poll::Ready(Ok(()))

@@ -35,7 +35,7 @@ pub(crate) enum Ask {
         /// Which stream.
         of: Box<StreamWish>,
         /// Told the way.
-        reply: oneshot::Sender<Result<StreamHop, NoRoute>>,
+        reply: oneshot::Sender<Result<StreamWay, NoRoute>>,
     },
     /// Something to offer from now on.
     Offer {
@@ -64,6 +64,19 @@ pub(crate) struct StreamWish {
     pub(crate) source: NodeId,
     /// Whom it is for.
     pub(crate) destination: NodeId,
+}
+
+/// Where a stream goes, with what people call the places on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamWay {
+    /// Where next.
+    pub(crate) hop: StreamHop,
+    /// The path of this node.
+    pub(crate) here: String,
+    /// The neighbour that it came from.
+    pub(crate) from: String,
+    /// The next node.
+    pub(crate) next: String,
 }
 
 /// Told when an offer stands.

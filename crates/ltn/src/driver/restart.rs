@@ -111,6 +111,8 @@ impl Driver {
         for op in self.handlers.declarations() {
             self.feed(Input::Op(op)).await;
         }
+        let sockets = self.streams.sockets().ports();
+        self.feed(Input::Op(Op::DataSockets(sockets))).await;
         for wish in self.services.declarations() {
             self.wish(wish).await;
         }

@@ -255,10 +255,8 @@ impl Directory {
 }
 
 fn seal(generation: u64) -> String {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(format!("{SEAL_WORDS}{generation}"));
-    let digest =
-        digest.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let digest = blake3::hash(format!("{SEAL_WORDS}{generation}").as_bytes()).to_hex();
+    let digest = &digest[..16];
     format!("{SEAL_WORDS}{generation}, {digest}\n")
 }
 

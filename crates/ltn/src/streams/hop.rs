@@ -4,7 +4,9 @@
 //! ```text
 //! child to parent    its ticket (16; see dial.rs), then 1 = keep this connection, 2 = open follows
 //! parent to child    1 = the ticket is good
-//! opener             version 1, hops left, stream id (8), source (32), destination (32)
+//! opener             version 2, hops left, stream id (8), source (32), destination (32),
+//!                    what for: 0 the program, 1 a transfer, 2 a data socket;
+//!                    more about it (2 + n)
 //! answer             0 = it stands
 //!                    or 1 no route, 2 busy, 3 not possible; where (1 + n), why (2 + n)
 //! ```
@@ -16,16 +18,19 @@ use ltn_proto::limits::HOPS_MAX;
 use ltn_proto::{NoRoute, NodeId, Refusal, RefusalKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::chunks::cut;
 use crate::error::StreamError;
 
 /// The version of what is said here.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Everything that is said on one hop comes within this time, or the connection is dropped.
 pub(super) const HOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a stream is refused, in bytes.
 const WHY_BYTES_MAX: usize = 512;
-/// Bytes of an opening.
-const OPENING_BYTES: usize = 2 + 8 + 32 + 32;
+/// Bytes of an opening, without what it says about its errand.
+const OPENING_BYTES: usize = 2 + 8 + 32 + 32 + 3;
+/// What an opening says about its errand, in bytes.
+const ABOUT_BYTES_MAX: usize = 1_024;
 
 /// The parent's word that a ticket is good.
 const GOOD_TICKET: u8 = 1;
@@ -77,23 +82,76 @@ impl Purpose {
     }
 }
 
-/// A wish for a stream, as it stands on every hop.
+/// What a stream is for at its far end. Servers on the way pass on what they do not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Errand {
+    kind: u8,
+    about: Vec<u8>,
+}
+
+/// The errands that this version knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrandKind {
+    /// For whoever takes the streams there.
+    Program,
+    /// Something is sent, and acknowledged.
+    Transfer,
+    /// For the function of the data socket of this name.
+    Socket,
+}
+
+impl Errand {
+    /// A stream for whoever takes the streams there.
+    pub(crate) const PROGRAM: Self = Self { kind: 0, about: Vec::new() };
+
+    /// Something is sent. `offer` has at most 1,024 bytes.
+    pub(crate) const fn transfer(offer: Vec<u8>) -> Self {
+        Self { kind: 1, about: offer }
+    }
+
+    /// The data socket of this name, of at most 1,024 bytes.
+    pub(crate) fn socket(name: &str) -> Self {
+        Self { kind: 2, about: name.as_bytes().to_vec() }
+    }
+
+    /// `None` for what only later versions know.
+    pub(super) const fn kind(&self) -> Option<ErrandKind> {
+        match self.kind {
+            0 => Some(ErrandKind::Program),
+            1 => Some(ErrandKind::Transfer),
+            2 => Some(ErrandKind::Socket),
+            _ => None,
+        }
+    }
+
+    pub(super) fn into_about(self) -> Vec<u8> {
+        self.about
+    }
+}
+
+/// A wish for a stream, as it stands on every hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Opening {
     pub(super) hops_left: u8,
     /// The opener's number for it, for logs.
     pub(super) stream: u64,
     pub(super) source: NodeId,
     pub(super) destination: NodeId,
+    pub(super) errand: Errand,
 }
 
 impl Opening {
-    pub(super) const fn new(stream: u64, source: NodeId, destination: NodeId) -> Self {
-        Self { hops_left: HOPS_MAX, stream, source, destination }
+    pub(super) const fn new(
+        stream: u64,
+        source: NodeId,
+        destination: NodeId,
+        errand: Errand,
+    ) -> Self {
+        Self { hops_left: HOPS_MAX, stream, source, destination, errand }
     }
 
     /// The same on the next hop, if it may have one.
-    pub(super) const fn passed_on(mut self) -> Option<Self> {
+    pub(super) fn passed_on(mut self) -> Option<Self> {
         match self.hops_left.checked_sub(1) {
             Some(left) => {
                 self.hops_left = left;
@@ -104,11 +162,16 @@ impl Opening {
     }
 
     pub(super) async fn write(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(OPENING_BYTES);
+        let about = &self.errand.about[..self.errand.about.len().min(ABOUT_BYTES_MAX)];
+        let mut bytes = Vec::with_capacity(OPENING_BYTES + about.len());
         bytes.extend([VERSION, self.hops_left]);
         bytes.extend(self.stream.to_be_bytes());
         bytes.extend(self.source.as_bytes());
         bytes.extend(self.destination.as_bytes());
+        bytes.push(self.errand.kind);
+        // It fits: it was cut a moment ago.
+        bytes.extend((about.len() as u16).to_be_bytes());
+        bytes.extend(about);
         to.write_all(&bytes).await?;
         to.flush().await
     }
@@ -124,7 +187,15 @@ impl Opening {
         from.read_exact(&mut source).await?;
         from.read_exact(&mut destination).await?;
         let (source, destination) = (NodeId::from_bytes(source), NodeId::from_bytes(destination));
-        Ok(Self { hops_left, stream, source, destination })
+        let kind = from.read_u8().await?;
+        let about_bytes = usize::from(from.read_u16().await?);
+        if about_bytes > ABOUT_BYTES_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut about = vec![0; about_bytes];
+        from.read_exact(&mut about).await?;
+        let errand = Errand { kind, about };
+        Ok(Self { hops_left, stream, source, destination, errand })
     }
 }
 
@@ -183,10 +254,6 @@ async fn text(from: &mut (impl AsyncRead + Unpin), bytes: usize) -> io::Result<S
     String::from_utf8(text).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
-fn cut(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,15 +261,19 @@ mod tests {
     #[tokio::test]
     async fn an_opening_arrives_as_it_was_said_and_loses_its_hops() {
         let id = NodeId::of_public_key;
-        let mut opening = Opening::new(7, id(b"one"), id(b"two"));
+        let errand = Errand { kind: 9, about: vec![7; ABOUT_BYTES_MAX] };
+        let mut opening = Opening::new(7, id(b"one"), id(b"two"), errand);
         let mut bytes = Vec::new();
         opening.write(&mut bytes).await.unwrap();
-        assert_eq!(bytes.len(), OPENING_BYTES);
+        assert_eq!(bytes.len(), OPENING_BYTES + ABOUT_BYTES_MAX);
         assert_eq!(Opening::read(&mut bytes.as_slice()).await.unwrap(), opening);
         for _ in 0..HOPS_MAX {
             opening = opening.passed_on().unwrap();
         }
         assert_eq!(opening.passed_on(), None);
+        let mut too_much = bytes.clone();
+        too_much[OPENING_BYTES - 2] = 0xff;
+        assert!(Opening::read(&mut too_much.as_slice()).await.is_err());
         bytes[0] = 9;
         assert!(Opening::read(&mut bytes.as_slice()).await.is_err());
     }

@@ -7,10 +7,12 @@ use ltn_proto::{Address, Event, Limits, Name, NoRoute, NodeId, Op, StreamHop, Va
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::hub::{StreamEnds, Streams};
+use super::DataStream;
+use super::hop::Errand;
+use super::hub::{Parks, StreamEnds, Streams};
 use crate::carrier::Carriers;
 use crate::dial::dial_data;
-use crate::driver::Ask;
+use crate::driver::{Ask, StreamWay};
 use crate::error::StreamError;
 use crate::link::LinkContext;
 use crate::listen::{Listener, Serves};
@@ -43,9 +45,9 @@ async fn body() -> Body {
     let bound = port::bind(&carriers, ip, &PortExpr::Exactly(0), None).await.unwrap();
     let listener = Listener::start(bound, Serves::DataOnly, context.clone());
     let (ask_sender, mut asks) = mpsc::channel(8);
-    let (streams, ends) = Streams::new(identity.id(), context.clone(), ask_sender);
+    let (streams, ends) = Streams::new(identity.id(), context.clone(), ask_sender, Parks::AtOnce);
     let (ways, mut told) = mpsc::channel::<Ways>(1);
-    let driven = streams.clone();
+    let (driven, me) = (streams.clone(), identity.id());
     let (give, gifts) = mpsc::channel(64);
     let mut given = 100;
     tokio::spawn(async move {
@@ -60,7 +62,17 @@ async fn body() -> Body {
                 Some(ask) = asks.recv() => match ask {
                     Ask::StreamHop { of, reply } => {
                         let nobody = NoRoute { at: "/".to_owned(), text: "nobody".to_owned() };
-                        reply.send(ways.get(&of.destination).copied().ok_or(nobody)).unwrap();
+                        let called = |id: NodeId| id.short();
+                        let way = ways.get(&of.destination).map(|hop| StreamWay {
+                            hop: *hop,
+                            here: called(me),
+                            from: of.from.map(called).unwrap_or_default(),
+                            next: match hop {
+                                StreamHop::Here => String::new(),
+                                StreamHop::To(next) => called(*next),
+                            },
+                        });
+                        reply.send(way.ok_or(nobody)).unwrap();
                     }
                     Ask::Op(op) => {
                         let Op::TicketUsed { child } = *op else { panic!("{op:?}") };
@@ -131,7 +143,7 @@ async fn bytes_go_up_and_down_through_a_server_in_between() {
     // More often than there were tickets: each one that is used brings another.
     for turn in 0..12 {
         let (from, to) = if turn % 2 == 0 { (&low, &mut main) } else { (&main, &mut low) };
-        let opened = from.streams.open(to.id).await.unwrap();
+        let opened = from.streams.open(to.id, Errand::PROGRAM).await.unwrap();
         assert_eq!(opened.peer(), to.id);
         let taken = to.ends.incoming.recv().await.unwrap();
         assert_eq!(taken.peer(), from.id);
@@ -157,14 +169,16 @@ async fn bytes_go_up_and_down_through_a_server_in_between() {
 #[tokio::test]
 async fn a_stream_that_was_cut_short_is_an_error() {
     let (mut main, _sub, low) = three().await;
-    let mut opened = low.streams.open(main.id).await.unwrap();
+    let mut opened = low.streams.open(main.id, Errand::PROGRAM).await.unwrap();
     let mut taken = main.ends.incoming.recv().await.unwrap();
     opened.write_all(b"half of it").await.unwrap();
     opened.flush().await.unwrap();
     drop(opened);
     let mut heard = Vec::new();
     let error = taken.read_to_end(&mut heard).await.unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "{error}");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted, "{error}");
+    let text = error.to_string();
+    assert!(text.contains(&low.id.short()) && text.contains("dropped"), "{text}");
 }
 
 #[tokio::test]
@@ -175,7 +189,7 @@ async fn a_refusal_comes_back_with_its_words() {
     low.ways.send(at_low).await.unwrap();
     let at_sub = Ways::from([(nobody, StreamHop::To(main.id))]);
     sub.ways.send(at_sub).await.unwrap();
-    let refused = low.streams.open(nobody).await.unwrap_err();
+    let refused = low.streams.open(nobody, Errand::PROGRAM).await.unwrap_err();
     let said = NoRoute { at: "/".to_owned(), text: "nobody".to_owned() };
     assert_eq!(refused, StreamError::NoRoute(said));
 }
@@ -185,7 +199,7 @@ async fn a_program_that_takes_no_streams_is_busy() {
     let (main, _sub, low) = three().await;
     let mut open = Vec::new();
     let refused = loop {
-        match low.streams.open(main.id).await {
+        match low.streams.open(main.id, Errand::PROGRAM).await {
             Ok(stream) => open.push(stream),
             Err(refused) => break refused,
         }
@@ -209,4 +223,100 @@ async fn a_ticket_is_good_once_and_for_its_child_alone() {
     assert!(hung_up(sub.context.clone(), [0; 16]).await);
     assert!(!hung_up(sub.context.clone(), [3; 16]).await);
     assert!(hung_up(sub.context.clone(), [3; 16]).await);
+}
+
+/// A stream between the two ends that has begun, through the one in the middle.
+async fn begun(main: &mut Body, low: &Body) -> (DataStream, DataStream) {
+    let mut opened = low.streams.open(main.id, Errand::PROGRAM).await.unwrap();
+    let mut taken = main.ends.incoming.recv().await.unwrap();
+    opened.write_all(b"to begin with").await.unwrap();
+    opened.flush().await.unwrap();
+    let mut heard = [0; 13];
+    taken.read_exact(&mut heard).await.unwrap();
+    (opened, taken)
+}
+
+#[tokio::test]
+async fn a_hop_that_vanishes_is_named_at_both_ends() {
+    let (mut main, sub, low) = three().await;
+    let (mut opened, mut taken) = begun(&mut main, &low).await;
+    sub.streams.vanish();
+    for (end, here) in [(&mut opened, low.id), (&mut taken, main.id)] {
+        let error = end.read_u8().await.unwrap_err().to_string();
+        assert!(error.contains(&format!("{} lost its data", here.short())), "{error}");
+        assert!(error.contains(&format!("connection to {}", sub.id.short())), "{error}");
+        // It is over in both directions, and stays so.
+        assert_eq!(end.write_all(b"more").await.unwrap_err().to_string(), error);
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_vanishes_is_named_by_the_server_on_the_way() {
+    let (mut main, sub, low) = three().await;
+    let (mut opened, taken) = begun(&mut main, &low).await;
+    taken.vanish();
+    let error = opened.read_u8().await.unwrap_err().to_string();
+    let named = format!(
+        "failed at {}: the data connection to {} was lost",
+        sub.id.short(),
+        main.id.short()
+    );
+    assert!(error.contains(&named), "{error}");
+}
+
+#[tokio::test]
+async fn a_link_that_is_lost_ends_its_streams_at_both_ends_with_the_reason() {
+    let (mut main, sub, low) = three().await;
+    let (mut opened, mut taken) = begun(&mut main, &low).await;
+    main.streams.notice(&Event::Left {
+        child: sub.id,
+        role: ltn_proto::Role::SubServer,
+        name: Name::known("sub1").ok(),
+        reason: ltn_proto::CloseReason::Kicked,
+    });
+    let near = taken.read_u8().await.unwrap_err().to_string();
+    assert!(near.contains("its link to sub1 is gone"), "{near}");
+    drop(taken);
+    let far = opened.read_u8().await.unwrap_err().to_string();
+    assert!(far.contains(&main.id.short()) && far.contains("its link to sub1 is gone"), "{far}");
+}
+
+#[tokio::test]
+async fn whoever_reads_no_further_is_heard_by_who_writes_with_the_reason() {
+    let (mut main, _sub, low) = three().await;
+    let (mut opened, taken) = begun(&mut main, &low).await;
+    taken.abort("the disk is full");
+    let piece = vec![7; 100_000];
+    let error = loop {
+        if let Err(error) = opened.write_all(&piece).await {
+            break error.to_string();
+        }
+    };
+    assert!(error.contains(&main.id.short()) && error.contains("the disk is full"), "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_holds_a_bounded_number_of_bytes_and_stops_no_other() {
+    let (mut main, _sub, low) = three().await;
+    let (mut stalled, _unread) = begun(&mut main, &low).await;
+    let piece = vec![7; 64 * 1024];
+    // Until no more is taken: buffers of three nodes and of the system between them.
+    let mut taken_bytes = 0_usize;
+    let patience = std::time::Duration::from_secs(2);
+    while let Ok(written) = tokio::time::timeout(patience, stalled.write_all(&piece)).await {
+        written.unwrap();
+        taken_bytes += piece.len();
+        assert!(taken_bytes < 64 * 1024 * 1024, "nothing holds it back");
+    }
+    let (mut opened, mut taken) = begun(&mut main, &low).await;
+    let much = vec![9; 3_000_000];
+    let sent = much.clone();
+    let writer = tokio::spawn(async move {
+        opened.write_all(&sent).await.unwrap();
+        opened.shutdown().await.unwrap();
+    });
+    let mut heard = Vec::new();
+    taken.read_to_end(&mut heard).await.unwrap();
+    assert!(heard == much);
+    writer.await.unwrap();
 }

@@ -17,6 +17,14 @@ pub(crate) async fn soon<F: Future>(step: F) -> F::Output {
     }
 }
 
+/// The result of a step that moves a hundred megabytes, with code that nobody optimised.
+pub(crate) async fn patiently<F: Future>(step: F) -> F::Output {
+    match tokio::time::timeout(PATIENCE * 15, step).await {
+        Ok(result) => result,
+        Err(_) => panic!("a large step did not end within {:?}", PATIENCE * 15),
+    }
+}
+
 pub(crate) async fn main_server() -> Node {
     MainServer::builder().open().port(0).data_port(0).start().await.unwrap()
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use ltn::{CommandSpec, ParameterKind, Permission, Value};
+use ltn::{CommandSpec, DataSocket, ParameterKind, Permission, PortExpr, Value};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -31,6 +31,8 @@ pub(crate) enum Offered {
     Requestable(ProgramEntry),
     /// A command that a program runs.
     Command(CommandSpec, ProgramEntry),
+    /// A data socket with a program behind it.
+    DataSocket(DataSocket, ProgramEntry),
 }
 
 /// A program, as far as the file says.
@@ -50,6 +52,7 @@ const SERVER_COMMAND_START: &str = "s.";
 
 const PROGRAM_KEYS: [&str; 3] = ["command", "output", "timeout_s"];
 const REQUESTABLE_KEYS: [&str; 2] = ["name", "value"];
+const SOCKET_KEYS: [&str; 4] = ["name", "port", "connect_newcomers", "command"];
 const COMMAND_KEYS: [&str; 6] =
     ["name", "description", "category", "permission", "dangerous", "parameters"];
 
@@ -58,18 +61,23 @@ impl OfferEntry {
     pub(crate) const fn program(&self) -> Option<&ProgramEntry> {
         match &self.offered {
             Offered::Value(_) => None,
-            Offered::Requestable(program) | Offered::Command(_, program) => Some(program),
+            Offered::Requestable(program)
+            | Offered::Command(_, program)
+            | Offered::DataSocket(_, program) => Some(program),
         }
     }
 
     /// What people call it: "the command `s.heat`".
     pub(crate) fn shown(&self) -> String {
-        let sort = if self.is_command() { "command" } else { "requestable" };
-        format!("the {sort} `{}`", self.name)
+        format!("the {} `{}`", self.sort(), self.name)
     }
 
-    const fn is_command(&self) -> bool {
-        matches!(self.offered, Offered::Command(..))
+    const fn sort(&self) -> &'static str {
+        match self.offered {
+            Offered::Value(_) | Offered::Requestable(_) => "requestable",
+            Offered::Command(..) => "command",
+            Offered::DataSocket(..) => "data socket",
+        }
     }
 }
 
@@ -88,8 +96,14 @@ pub(super) fn of(section: &Section<'_, '_>, kind: &str) -> Result<Vec<OfferEntry
         }
         Ok(offer)
     })?);
+    if kind == "server" {
+        let place = "[[server.data_socket]]";
+        let sockets =
+            each(section.table, "data_socket", section.lines, |inner| data_socket(inner, place))?;
+        offers.extend(sockets);
+    }
     for (i, offer) in offers.iter().enumerate() {
-        let same = |o: &&OfferEntry| o.name == offer.name && o.is_command() == offer.is_command();
+        let same = |o: &&OfferEntry| o.name == offer.name && o.sort() == offer.sort();
         if let Some(first) = offers[..i].iter().find(same) {
             let what = format!("{} stands twice: line {} has it too", offer.shown(), first.line);
             return Err(Wrong::at(offer.line, what));
@@ -148,6 +162,18 @@ fn command(section: &Section<'_, '_>, place: &str) -> Result<OfferEntry, Wrong> 
     spec.validate().map_err(|why| Wrong::at(section.line, why))?;
     let program = program(section, place)?;
     Ok(OfferEntry { name, offered: Offered::Command(spec, program), line: section.line })
+}
+
+fn data_socket(section: &Section<'_, '_>, place: &str) -> Result<OfferEntry, Wrong> {
+    only_these_keys(section.table, &format!("a {place}"), &SOCKET_KEYS, section.lines)?;
+    let name = name(section, place)?;
+    let port = section.port("port")?.unwrap_or(PortExpr::Exactly(0));
+    let mut socket = DataSocket::new(&name, port);
+    if section.flag("connect_newcomers")?.unwrap_or(false) {
+        socket = socket.connect_newcomers();
+    }
+    let program = program(section, place)?;
+    Ok(OfferEntry { name, offered: Offered::DataSocket(socket, program), line: section.line })
 }
 
 fn name(section: &Section<'_, '_>, place: &str) -> Result<String, Wrong> {

@@ -158,3 +158,28 @@ fn neighbours_hear_that_an_offer_has_changed_and_nobody_else_does() {
     let fresh = network.request(clients[0], "/sub1", "SERVERDATA", Value::Null);
     assert!(format!("{fresh:?}").contains("\"r99\""), "{fresh:?}");
 }
+
+#[test]
+fn neighbours_hear_of_new_data_sockets_and_where_they_are() {
+    let Demonstration { mut network, sub1, clients, .. } = demonstration();
+    let news = |network: &Network, host| {
+        let changed = |event: &Event| matches!(event, Event::MetadataChanged { .. }).then_some(());
+        told(network, host, changed).len()
+    };
+    network.run_for(SECOND * 5);
+    let before = news(&network, clients[2]);
+    let many = (0..100).map(|n| (format!("feed{n}"), 3_000 + n)).collect();
+    network.tell(sub1, Op::DataSockets(many));
+    network.run_for(SECOND * 2);
+    assert_eq!(news(&network, clients[2]), before + 1);
+    let data = network.request(clients[2], "/sub1", "SERVERDATA", Value::Null);
+    let Outcome::Reply(Value::Map(data)) = data else { panic!("{data:?}") };
+    let Value::List(socks) = &data["socks"] else { panic!("{data:?}") };
+    assert_eq!(socks[7], Value::list([Value::from("feed7"), 3_007.into()]));
+    assert_eq!(socks.len(), ltn_proto::limits::DATA_SOCKETS_MAX, "what is more is not told");
+    // The same again is no news.
+    let same = (0..100).map(|n| (format!("feed{n}"), 3_000 + n)).collect();
+    network.tell(sub1, Op::DataSockets(same));
+    network.run_for(SECOND * 5);
+    assert_eq!(news(&network, clients[2]), before + 1);
+}
