@@ -43,6 +43,9 @@ pub(crate) fn read<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, BadBody
     }
 }
 
+/// A bit of the features in `HELLO`: the child comes back with the same key after a restart.
+pub(crate) const KEEPS_KEY: u64 = 1;
+
 /// `HELLO`: a child introduces itself.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 #[cbor(map)]

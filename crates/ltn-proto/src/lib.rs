@@ -35,6 +35,7 @@
 //!     services: true,
 //!     parent: None,
 //!     backup_parents: Vec::new(),
+//!     keeps_key: false,
 //! };
 //! let mut main = NodeState::new(config, Moment::ZERO);
 //! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
@@ -80,6 +81,7 @@ mod path;
 mod permissions;
 mod random;
 mod requests;
+mod reservations;
 mod role;
 mod rollcall;
 mod services;

@@ -88,6 +88,10 @@ pub const RETURN_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// The places that the plan of a move names one by one; the counts are of all.
 pub const MOVED_PLACES_MAX: usize = 1_000;
 
+/// A name is kept this long for a node that is away and keeps its key.
+pub const NAME_RESERVATION: Duration = Duration::from_secs(24 * 3_600);
+/// The names that one server keeps for nodes which are away.
+pub const NAMES_RESERVED_MAX: usize = 1_024;
 /// The parents that the owner of a node names for bad times.
 pub const BACKUP_PARENTS_MAX: usize = 16;
 /// A lost parent is tried alone this long: whoever is back in a moment finds everybody at home.

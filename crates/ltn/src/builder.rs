@@ -393,6 +393,7 @@ impl NodeBuilder {
             limits: self.limits,
             services: self.services,
             backup_parents: self.backup_parents,
+            keeps_key: facts.kept.is_some(),
             parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::NodeState;
 use crate::address::Address;
-use crate::body::{self, Hello, Place, Welcome};
+use crate::body::{self, Hello, KEEPS_KEY, Place, Welcome};
 use crate::durable::{Durable, KeptParent};
 use crate::event::{Event, Output};
 use crate::frame::{Kind, PROTOCOL_VERSION};
@@ -143,7 +143,7 @@ impl NodeState {
             current_parent: self.uplink.parent.as_ref().map(|parent| parent.id),
             root_incarnation: self.place.root_incarnation,
             height: u8::try_from(self.tree.height()).unwrap_or(u8::MAX),
-            features: 0,
+            features: if self.config.keeps_key { KEEPS_KEY } else { 0 },
         }
     }
 

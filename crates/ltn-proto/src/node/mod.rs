@@ -57,6 +57,7 @@ use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
+use crate::reservations::Reservations;
 use crate::role::Role;
 use crate::rollcall::{OrdersHeard, RollCall};
 use crate::services::Services;
@@ -98,6 +99,9 @@ pub struct NodeConfig {
     /// Where it looks for another higher server when it has lost its own, in this order; 16 at
     /// most.
     pub backup_parents: Vec<Address>,
+    /// Does it come back with the same key when its process is started again? Then its name is kept
+    /// for it.
+    pub keeps_key: bool,
 }
 
 /// The mind: everything that one node knows and decides.
@@ -120,6 +124,7 @@ pub struct NodeState {
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
     goals: Goals,
+    reservations: Reservations,
     tree: Tree,
     /// What the parent has not been told yet.
     changes: Vec<Change>,
@@ -187,6 +192,7 @@ impl NodeState {
             link_deadlines: Deadlines::default(),
             uplink: Uplink::remembering(config.parent.clone()),
             goals: Goals::new(config.address.clone(), config.backup_parents.clone()),
+            reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
             edges,

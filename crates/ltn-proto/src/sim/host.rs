@@ -82,6 +82,7 @@ impl Host {
             limits: Limits::default(),
             services: true,
             backup_parents: Vec::new(),
+            keeps_key: false,
             parent: None,
         };
         Self {

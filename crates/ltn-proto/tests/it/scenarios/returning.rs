@@ -163,3 +163,42 @@ fn who_leaves_while_it_lives_elsewhere_stays_away() {
     network.run_for(SECOND * 100);
     assert_eq!(network.home(sub3).parent, None);
 }
+
+#[test]
+fn a_name_is_kept_for_who_is_away_and_keeps_its_key() {
+    let mut network = network(72);
+    let main = network.add(Role::MainServer, "");
+    let keeper = network.add_with(Role::Client, "lamp", |config| config.keeps_key = true);
+    let other = network.add(Role::Client, "lamp");
+    joins(&mut network, keeper, main);
+    network.crash(keeper);
+    network.run_for(SECOND * 2);
+    joins(&mut network, other, main);
+    let given = network.home(other).name.clone().expect("a client has a name");
+    assert!(given.as_str().starts_with("unnamed_"), "{given}");
+    let why = |event: &Event| match event {
+        Event::Connected { name_reason: Some(why), .. } => why.contains("`lamp` is taken"),
+        _ => false,
+    };
+    assert!(was_told(&network, other, why));
+    network.restart(keeper, SECOND);
+    network.run_for(SECOND * 10);
+    assert_eq!(path(&network, keeper), "/lamp");
+    // Who leaves by its own wish keeps nothing.
+    assert_eq!(network.leave(keeper), Outcome::Reply(Value::Null));
+    assert_eq!(network.leave(other), Outcome::Reply(Value::Null));
+    joins(&mut network, other, main);
+    assert_eq!(path(&network, other), "/lamp");
+}
+
+#[test]
+fn a_device_that_throws_its_key_away_gets_its_name_as_somebody_else() {
+    let mut network = network(73);
+    let main = network.add(Role::MainServer, "");
+    let [before, after] = [0; 2].map(|_| network.add(Role::Client, "lamp"));
+    joins(&mut network, before, main);
+    network.crash(before);
+    network.run_for(SECOND * 2);
+    joins(&mut network, after, main);
+    assert_eq!(path(&network, after), "/lamp");
+}
