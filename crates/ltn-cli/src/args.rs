@@ -3,9 +3,13 @@
 //! This room knows spellings only. What they mean, and whether they make sense together, is decided
 //! in `settings.rs`.
 
+mod nodes;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
+
+pub(crate) use nodes::{AnnounceArgs, DoctorArgs, StateArgs};
 
 const LONG_ABOUT: &str = "\
 A layered network of your own machines.
@@ -68,6 +72,14 @@ Example:
   ltn client lamp --to 4000 --open"
     )]
     Client(ClientArgs),
+    /// Look for servers on this machine.
+    #[command(after_help = "\
+Examples:
+  ltn find --open                               at the usual ports, and where one was joined before
+  ltn find --open --ports 4000-4999 --first
+  ltn find --open --mdns                        also those that announce themselves
+  ltn find --open --ports '>4000' --subnet      at all of 127.0.0.1 to 127.0.0.254")]
+    Find(FindArgs),
     /// Draw the network: every server and client.
     #[command(after_help = "Examples:\n  ltn tree --open --to 4000\n  \
                             ltn tree --watch --open --to 4000")]
@@ -78,6 +90,7 @@ Example:
     /// Send a text or a file to a node and wait until it has it.
     #[command(
         after_help = "Examples:\n  ltn send /sub1/client3 'dinner is ready' --open --to 4000\n  \
+                            ltn send 'role=client' 'dinner is ready' --open --to 4000\n  \
                             uptime | ltn send /sub1/client3 - --open --to 4000\n  \
                             ltn send /sub1/client3 --file photo.jpg --open --to 4000"
     )]
@@ -89,7 +102,8 @@ Example:
     #[command(after_help = "\
 Examples:
   ltn run / 's.listnetwork()' --open --to 4000
-  ltn run / s.shutdownserver sub1 --open --to 4000")]
+  ltn run / s.shutdownserver sub1 --open --to 4000
+  ltn run 'role=server & /**' 's.info()' --open --to 4000")]
     Run(RunArgs),
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
@@ -131,6 +145,7 @@ impl Verb {
         match self {
             Self::Demo(args) => args.json,
             Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
+            Self::Find(args) => args.json,
             Self::Pipe(args) => args.visit.json,
             Self::Completions(_) | Self::Man(_) => false,
             Self::Tree(args) => args.visit.json,
@@ -196,28 +211,12 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
-/// Where a node keeps who it is.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct StateArgs {
-    /// Keep who this node is, and where it belongs, in this directory.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-}
-
 /// Where a node looks for another higher server.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BackupArgs {
     /// Go there when the higher server is lost; may be given several times, in order.
     #[arg(long, value_name = "ADDR")]
     pub(crate) backup: Vec<String>,
-}
-
-/// `ltn doctor`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DoctorArgs {
-    /// The state directory.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: PathBuf,
 }
 
 /// The event log of a server.
@@ -238,6 +237,8 @@ pub(crate) struct MainArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
+    pub(crate) announce: AnnounceArgs,
+    #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
 }
 
@@ -246,8 +247,8 @@ pub(crate) struct MainArgs {
 pub(crate) struct SubArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The higher server: 4000 or 127.0.0.1:4000; a state directory remembers it.
-    #[arg(long, value_name = "ADDR", required_unless_present = "state")]
+    /// The higher server: 4000 or 127.0.0.1:4000; else the last joined, or the only one here.
+    #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
@@ -258,6 +259,8 @@ pub(crate) struct SubArgs {
     #[command(flatten)]
     pub(crate) backup: BackupArgs,
     #[command(flatten)]
+    pub(crate) announce: AnnounceArgs,
+    #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
 }
 
@@ -266,8 +269,8 @@ pub(crate) struct SubArgs {
 pub(crate) struct ClientArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The server to join: 4000 or 127.0.0.1:4000; a state directory remembers it.
-    #[arg(long, value_name = "ADDR", required_unless_present = "state")]
+    /// The server to join: 4000 or 127.0.0.1:4000; else the last joined, or the only one here.
+    #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
     /// Take files that others send, into this folder; nothing in it is replaced.
     #[arg(long, value_name = "FOLDER")]
@@ -286,8 +289,8 @@ pub(crate) struct ClientArgs {
 /// What all short visits share.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VisitArgs {
-    /// Any server of the network: 4000 or 127.0.0.1:4000.
-    #[arg(long, value_name = "ADDR", required_unless_present = "state")]
+    /// Any server of the network: 4000, 127.0.0.1:4000; else the last joined, or the only one here.
+    #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
     /// In place of an address: through the node that runs with this state directory.
     #[arg(long, value_name = "DIR", conflicts_with = "to")]
@@ -299,6 +302,34 @@ pub(crate) struct VisitArgs {
     pub(crate) json: bool,
     /// How long to wait for an answer (seconds).
     #[arg(long, value_name = "SECS", default_value = "30")]
+    pub(crate) timeout: String,
+}
+
+/// `ltn find`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FindArgs {
+    /// The ports to look at: 4000, 4000-4010, '4000,4010', '>4000' (4000 to 4255, as without it).
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) ports: Option<String>,
+    /// The addresses to look at; without it 127.0.0.1 and ::1.
+    #[arg(long, value_name = "ADDR", num_args = 1..)]
+    pub(crate) on: Vec<String>,
+    /// Look at all addresses around those of this machine.
+    #[arg(long)]
+    pub(crate) subnet: bool,
+    /// Listen for servers that announce themselves by mDNS, too.
+    #[arg(long)]
+    pub(crate) mdns: bool,
+    /// End with the first that answers.
+    #[arg(long)]
+    pub(crate) first: bool,
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// When to end at the latest (seconds).
+    #[arg(long, value_name = "SECS", default_value = "10")]
     pub(crate) timeout: String,
 }
 
@@ -338,7 +369,7 @@ pub(crate) struct ManArgs {
 /// `ltn send`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SendArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
     /// What; `-` reads it from standard input.
     #[arg(required_unless_present = "file")]
@@ -353,7 +384,7 @@ pub(crate) struct SendArgs {
 /// `ltn ask`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AskArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
     /// For what: PING, SERVERDATA, CLIENTDATA, or what the node offers.
     pub(crate) name: String,
@@ -366,15 +397,15 @@ pub(crate) struct AskArgs {
 /// `ltn run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Where: a path (/sub1), a name or an id.
+    /// Where: a path (/sub1), a name, an id, or many ('role=server & /**').
     pub(crate) target: String,
     /// The command: 's.info()' in one word, or a name and arguments.
     pub(crate) command: String,
     /// The arguments, where the command stands without brackets.
     #[arg(value_name = "ARG")]
     pub(crate) arguments: Vec<String>,
-    /// Do not ask before a dangerous command.
-    #[arg(long)]
+    /// Do not ask before a dangerous command; say with --to where that is.
+    #[arg(long, requires = "to")]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
@@ -383,9 +414,9 @@ pub(crate) struct RunArgs {
 /// `ltn ping`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PingArgs {
-    /// Whom: a path (/sub1/client3), a name or an id.
+    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
     pub(crate) target: String,
-    /// How often.
+    /// How often; many are pinged once.
     #[arg(long, value_name = "N", default_value = "3",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,
@@ -418,8 +449,8 @@ pub(crate) struct MoveArgs {
     /// Move back by itself if the new server is lost within this time: 60s, 5m, 2h.
     #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
     pub(crate) return_after: Option<String>,
-    /// Do not ask first.
-    #[arg(long)]
+    /// Do not ask first; say with --to which network that is.
+    #[arg(long, requires = "to")]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
@@ -433,8 +464,8 @@ pub(crate) struct OrderArgs {
     /// Only this server; those below it go on by themselves.
     #[arg(long, requires = "target")]
     pub(crate) alone: bool,
-    /// Do not ask first.
-    #[arg(long)]
+    /// Do not ask first; say with --to which network that is.
+    #[arg(long, requires = "to")]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
@@ -464,6 +495,19 @@ mod tests {
         let Verb::Run(run) = Args::try_parse_from(words).unwrap().verb else { panic!("run") };
         assert_eq!((run.command.as_str(), run.arguments.len()), ("s.shutdownserver", 2));
         assert!(run.yes);
+    }
+
+    #[test]
+    fn what_nobody_confirms_is_not_done_to_a_network_that_nobody_named() {
+        let run = ["ltn", "run", "/", "s.shutdownnetwork"];
+        let moving = ["ltn", "move", "hall", "--under", "/"];
+        for words in [&["ltn", "shutdown"][..], &run, &moving] {
+            assert!(Args::try_parse_from(words).is_ok(), "{words:?}");
+            let unasked = [words, &["--yes"]].concat();
+            assert!(Args::try_parse_from(&unasked).is_err(), "{words:?}");
+            let named = [words, &["--yes", "--to", "4000"]].concat();
+            assert!(Args::try_parse_from(&named).is_ok(), "{words:?}");
+        }
     }
 
     #[test]

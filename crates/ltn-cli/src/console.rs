@@ -5,7 +5,7 @@
 //! in front of a text sends it as it is. On the wire a text is a text and a command is a command;
 //! this is where they part.
 
-use ltn::{BadLine, IntoTarget, Line, Target, Value, nearest};
+use ltn::{BadLine, IntoTarget, Line, Selector, Target, Value, nearest};
 
 use crate::trouble::Trouble;
 
@@ -86,6 +86,11 @@ pub(crate) fn argument(word: &str) -> Value {
 /// Whom a text names.
 pub(crate) fn target(text: &str) -> Result<Target, Trouble> {
     text.into_target().map_err(|why| Trouble::usage(why.to_string()))
+}
+
+/// Whom of many a text names.
+pub(crate) fn selector(text: &str) -> Result<Selector, Trouble> {
+    text.parse().map_err(|why: ltn::BadPath| Trouble::usage(why.to_string()))
 }
 
 fn line(text: &str) -> Result<Line, Trouble> {

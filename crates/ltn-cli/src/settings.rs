@@ -3,12 +3,13 @@
 //!
 //! This room knows modes, addresses, ports and times. It starts nothing and prints nothing.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ltn::{Address, Name, PortExpr};
+use ltn::{Address, Finder, Name, PortExpr};
 
-use crate::args::{BackupArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
+use crate::args::{BackupArgs, FindArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
 use crate::trouble::Trouble;
 
 /// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
@@ -32,12 +33,14 @@ pub(crate) struct Visit {
 /// How a visit gets into the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// By the address of a server.
-    Address(Address),
+    /// By the address of a server; nothing where none was said.
+    Server(Option<Address>),
     /// Through the node with this state directory, or to where that belongs.
     State(PathBuf),
 }
 
+/// How long announcements are listened for: those who are there say so within a second or two.
+const ANNOUNCEMENTS_TIME: Duration = Duration::from_secs(3);
 /// The longest time that somebody can sensibly wait for an answer.
 const TIMEOUT_SECONDS_MAX: f64 = 86_400.0;
 /// The servers that a node can be given for bad times.
@@ -69,17 +72,63 @@ impl Ports {
 impl Visit {
     /// `retry` is the command line that failed, without flags.
     pub(crate) fn new(args: &VisitArgs, retry: &str) -> Result<Self, Trouble> {
-        let way = match (&args.state, &args.to) {
+        let to = args.to.as_deref();
+        let way = if let Some(directory) = &args.state {
             // A directory knows which kind of network it belongs to.
-            (Some(directory), _) => Way::State(directory.clone()),
-            (None, to) => {
-                let to = to.as_deref().unwrap_or_default();
-                OpenMode::asked_for(&args.mode, &format!("{retry} --to {to}"))?;
-                Way::Address(address(to)?)
-            }
+            Way::State(directory.clone())
+        } else {
+            OpenMode::asked_for(&args.mode, &with_to(retry, to))?;
+            Way::Server(server(to)?)
         };
         Ok(Self { way, timeout: timeout(&args.timeout)? })
     }
+}
+
+/// A command line with the server that was said in it, if one was.
+pub(crate) fn with_to(words: &str, to: Option<&str>) -> String {
+    to.map_or_else(|| words.to_owned(), |to| format!("{words} --to {to}"))
+}
+
+/// The server that was said, if one was.
+pub(crate) fn server(to: Option<&str>) -> Result<Option<Address>, Trouble> {
+    to.map(address).transpose()
+}
+
+/// What `ltn find` looks at.
+pub(crate) fn search(args: &FindArgs) -> Result<Finder, Trouble> {
+    OpenMode::asked_for(&args.mode, "ltn find")?;
+    let time = timeout(&args.timeout)?;
+    let mut finder = Finder::open().time_limit(time);
+    if let Some(ports) = &args.ports {
+        finder = finder.ports(port(ports).map_err(|why| usage_of("--ports", why))?);
+    }
+    let on: Vec<IpAddr> = args.on.iter().map(|text| ip(text)).collect::<Result<_, _>>()?;
+    finder = finder.addresses(on);
+    if args.subnet {
+        finder = finder.own_subnet();
+    }
+    if args.first {
+        finder = finder.first();
+    }
+    if args.mdns {
+        // Who waits for the first waits for it as long as he said.
+        let window = if args.first { time } else { time.min(ANNOUNCEMENTS_TIME) };
+        finder = finder.discovery(window);
+    }
+    Ok(finder)
+}
+
+fn ip(text: &str) -> Result<IpAddr, Trouble> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().map_err(|_| {
+        Trouble::usage(format!(
+            "--on: `{text}` is no address of a machine: write 127.0.0.1, localhost or ::1"
+        ))
+        .hint("ports have a flag of their own: --ports 4000-4010")
+    })
 }
 
 fn usage_of(flag: &str, why: String) -> Trouble {
@@ -121,11 +170,6 @@ pub(crate) fn backups(args: &BackupArgs) -> Result<Vec<Address>, Trouble> {
         return Err(Trouble::usage(format!("--backup: {number} times; {BACKUPS_MAX} at most")));
     }
     args.backup.iter().map(|text| address(text)).collect()
-}
-
-/// The server to join, if one was named.
-pub(crate) fn parent(to: Option<&str>) -> Result<Option<Address>, Trouble> {
-    to.map(address).transpose()
 }
 
 /// The flags that say where to join, for advice.

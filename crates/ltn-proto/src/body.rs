@@ -5,6 +5,8 @@
 
 mod edges;
 mod orders;
+mod selecting;
+mod watching;
 mod words;
 
 pub(crate) use edges::{EdgeAnswer, EdgeAsk, EdgeDone, TakeAsk};
@@ -20,6 +22,9 @@ use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
 use crate::path::NodePath;
 use crate::role::Role;
 use crate::value::Value;
+
+pub(crate) use selecting::{Key, Listed, PageMark, Select, Selected, Siblings};
+pub(crate) use watching::{News, Presence, Watch, Watching};
 
 /// A payload that is not what its kind promises.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -186,6 +186,7 @@ mod tests {
                 parent.clients += usize::from(!role.is_server());
             }
             self.0.push(TreeNode {
+                edition: 1,
                 id: id(name),
                 parent: id(parent),
                 name: Name::known(name).unwrap(),

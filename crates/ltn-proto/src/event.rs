@@ -4,6 +4,7 @@
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
+mod many;
 mod words;
 
 use std::time::Duration;
@@ -20,6 +21,8 @@ use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
 use crate::role::Role;
 use crate::value::Value;
+
+pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 
 /// What can happen to a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -197,6 +200,8 @@ pub enum Op {
         /// How long to wait for the reply.
         timeout: Duration,
     },
+    /// Something about many nodes at once.
+    Many(ManyOp),
     /// The answer to `Event::Message` (with an inbound id), `Event::Requested` or `Event::Called`.
     Answer {
         /// Which one.
@@ -270,6 +275,8 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+    /// Something about many nodes that the program asked for.
+    Many(ManyEvent),
     /// A message came in.
     Message {
         /// Present where the sender waits: answer with `Answer::Taken` or `Answer::Refused`.

@@ -33,6 +33,11 @@ impl<K: Ord + Copy> Deadlines<K> {
         }
     }
 
+    /// Does it have a deadline?
+    pub(crate) fn is_set(&self, key: K) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
     /// When the first one is due.
     pub(crate) fn next(&self) -> Option<Moment> {
         self.in_order.first().map(|(at, _)| *at)

@@ -75,6 +75,16 @@ impl Kind {
     pub const ORDER_NOTED: Self = Self(0x4e);
     /// A part of a streamed answer; the reply follows.
     pub const PART: Self = Self(0x4f);
+    /// Who fits this pattern? Answered page by page by the first server upwards that holds all.
+    pub const SELECT: Self = Self(0x50);
+    /// A page of the answer to [`Kind::SELECT`].
+    pub const SELECTED: Self = Self(0x51);
+    /// Tell me of those who come, go and move here, from now on.
+    pub const WATCH: Self = Self(0x52);
+    /// The confirmation of [`Kind::WATCH`].
+    pub const WATCHING: Self = Self(0x53);
+    /// News for those who watch.
+    pub const PRESENCE: Self = Self(0x54);
 
     /// Would you take me below you, and where would that be?
     pub const TAKE_ASK: Self = Self(0x58);

@@ -62,8 +62,10 @@ mod durable;
 mod edges;
 mod event;
 mod expiring;
+mod followings;
 mod fragments;
 pub mod frame;
+mod gatherings;
 mod goals;
 mod id;
 mod inbound;
@@ -84,6 +86,7 @@ mod requests;
 mod reservations;
 mod role;
 mod rollcall;
+mod selector;
 mod services;
 pub mod signature;
 #[cfg(feature = "sim")]
@@ -93,6 +96,7 @@ mod text;
 mod tree;
 mod uplink;
 mod value;
+mod watches;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
@@ -100,7 +104,10 @@ pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
 pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
-pub use event::{Answer, Content, DialError, Direction, Event, Input, Op, Output, ServiceWish};
+pub use event::{
+    Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, ManyEvent, ManyOp,
+    Op, Output, Presence, ServiceWish, Whom, Wording,
+};
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
 pub use id::{BadNetworkId, BadNodeId, DialId, InboundId, LinkId, NetworkId, NodeId, OpId};
@@ -117,6 +124,7 @@ pub use outcome::{
 pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
-pub use snapshot::{Counters, ServiceStatus, Snapshot, TreeNode};
+pub use selector::{Pattern, RoleWord, Segment, Selector};
+pub use snapshot::{Counters, PresenceKind, ServiceStatus, Snapshot, TreeNode};
 pub use text::{sanitise, sanitise_line, shorten};
 pub use value::{BadValue, Value};

@@ -45,6 +45,32 @@ pub const KNOWN_PLACES_MAX: usize = 1_024;
 pub const KNOWN_PLACE_LIFETIME: Duration = Duration::from_secs(2);
 /// The candidates that an error lists for a name that fits several nodes.
 pub const CANDIDATES_MAX: usize = 8;
+/// Roll calls and lists that one node may have under way.
+pub const GATHERINGS_MAX: usize = 64;
+/// The nodes that one roll call asks at a time; who is slow stops counting after a second.
+pub const GATHER_WINDOW: usize = 256;
+/// The questions of one roll call that may be open, the slow ones included.
+pub const GATHER_OPEN_MAX: usize = 1_024;
+/// The answers of one roll call, given and awaited, that the program has not looked at.
+pub const GATHER_UNTAKEN_MAX: usize = 1_024;
+/// The watches that one server serves.
+pub const WATCHES_MAX: usize = 256;
+/// The watches of one node that one server serves.
+pub const WATCHES_PER_NODE_MAX: usize = 16;
+/// The watches of one node's program.
+pub const FOLLOWINGS_MAX: usize = 16;
+/// News that are told before the watcher has taken the earlier ones.
+pub const WATCH_WINDOW: u64 = 256;
+/// News that wait for a watcher who takes none; of further ones the oldest are left out.
+pub const WATCH_QUEUE_MAX: usize = 1_024;
+/// A watch that is not renewed ends after this time.
+pub const WATCH_LEASE: Duration = Duration::from_secs(35);
+/// A watch is renewed this often.
+pub const WATCH_RENEWAL: Duration = Duration::from_secs(10);
+/// A watch that nobody serves is tried again after this time.
+pub const WATCH_RETRY: Duration = Duration::from_secs(2);
+/// The names that are compared with one that nobody has, to find what was meant.
+pub const SIMILAR_NAMES_MAX: usize = 512;
 /// Messages that are being put together from frames at one time, and their bytes together.
 pub const REASSEMBLIES_MAX: usize = 64;
 /// The bytes that all messages being put together may take.

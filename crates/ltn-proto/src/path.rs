@@ -53,6 +53,21 @@ pub enum BadPath {
     /// It is empty.
     #[error("nobody is named: give a path (`/sub1/client3`), a name or an id")]
     Empty,
+    /// It may mean several nodes where one is asked for.
+    #[error("`{0}` may mean several nodes, and here it has to be one: give its path, name or id")]
+    Several(String),
+    /// It has stars and does not say from where.
+    #[error(
+        "`{0}` does not say from where: with a star or a role it starts with `/`, `./` or `../` \
+         (`/**` is everybody, `./*` whoever is directly below)"
+    )]
+    LoosePattern(String),
+    /// There is no such role.
+    #[error("there is no role `{0}`: roles are server, main-server, sub-server, client")]
+    UnknownRole(String),
+    /// It has two places, or two roles.
+    #[error("`{0}` has two places or two roles; one of each is the most")]
+    Twice(String),
 }
 
 impl NodePath {
@@ -192,6 +207,10 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, BadPath> {
         if text.is_empty() {
             return Err(BadPath::Empty);
+        }
+        // No name can have these signs; what they mean is in `selector.rs`.
+        if text.contains(['*', '&']) || text.starts_with("role=") {
+            return Err(BadPath::Several(quotable(text)));
         }
         if text.starts_with("id:") {
             let bad = |source| BadPath::BadId { text: quotable(text), source };

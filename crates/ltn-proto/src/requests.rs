@@ -3,6 +3,8 @@
 //! This room matches answers with questions and knows their deadlines. It does not know how a
 //! question travels, nor who is told of its end.
 
+mod vigil;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use crate::id::{InboundId, LinkId, NodeId, OpId};
 use crate::moment::Moment;
 use crate::path::{NodePath, Target};
 use crate::value::Value;
+
+pub(crate) use vigil::Vigil;
 
 /// Who is told how it ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +38,14 @@ pub(crate) enum Origin {
     Relay(InboundId),
     /// The mind itself, to answer this question with the time it took.
     Stopwatch(InboundId),
+    /// The mind itself, for a roll call: this is one of many.
+    Gathered { op: OpId, id: NodeId, path: NodePath },
+    /// The mind itself, for a roll call: who is meant?
+    Named(OpId),
+    /// The mind itself, for a roll call or list: the next page.
+    Page(OpId),
+    /// The mind itself: is this node still there, of which an answer is awaited?
+    Check(NodeId),
 }
 
 /// A move of this node that somebody wants.
@@ -100,6 +112,8 @@ pub(crate) struct Requests {
     deadlines: Deadlines<u64>,
     /// Casts wait for their target here; one search serves them all.
     searches: BTreeMap<String, u64>,
+    /// Whose answers are awaited from above.
+    pub(crate) vigil: Vigil,
 }
 
 impl Requests {
@@ -151,6 +165,12 @@ impl Requests {
 
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<u64> {
         self.deadlines.pop_due(now)
+    }
+
+    /// Those that were passed on to this node by this link.
+    pub(crate) fn sent_to(&self, node: NodeId, link: LinkId) -> Vec<u64> {
+        let sent = |open: &Open| open.stage == Stage::Sent(node) && open.link == Some(link);
+        self.open.iter().filter(|(_, open)| sent(open)).map(|(id, _)| *id).collect()
     }
 
     /// Those that left by this link.

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use minicbor::{Decode, Encode};
+
 use crate::address::Address;
 use crate::id::NodeId;
 use crate::name::Name;
@@ -111,6 +113,8 @@ pub struct TreeNode {
     pub path: NodePath,
     /// What it was configured to be.
     pub role: Role,
+    /// Which of its places this is: a higher number is a newer place.
+    pub edition: u64,
     /// Where it listens, if it does.
     pub address: Option<Address>,
     /// For how long nothing was heard of it, if its branch is lost.
@@ -119,6 +123,46 @@ pub struct TreeNode {
     pub servers: usize,
     /// How many clients are directly below it and in reach.
     pub clients: usize,
+}
+
+/// What can happen to a node that somebody watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum PresenceKind {
+    /// It is here, and was not before.
+    #[n(0)]
+    Joined,
+    /// It is gone, and does not come back by itself.
+    #[n(1)]
+    Left,
+    /// It is at another place now, or one of those above it moved or has another name.
+    #[n(2)]
+    Moved,
+    /// It has another name now, below the same server.
+    #[n(3)]
+    Renamed,
+    /// It is out of reach, and may come back.
+    #[n(4)]
+    Lost,
+    /// It was out of reach, and is here again.
+    #[n(5)]
+    Back,
+}
+
+impl PresenceKind {
+    /// The word for it in lists and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Left => "left",
+            Self::Moved => "moved",
+            Self::Renamed => "renamed",
+            Self::Lost => "lost",
+            Self::Back => "back",
+        }
+    }
 }
 
 /// How often things happened that nobody is told about one by one.

@@ -4,6 +4,8 @@
 //! time-outs, and it trusts its caller to have checked that a change came from the branch it
 //! speaks of.
 
+mod pages;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -44,6 +46,10 @@ pub(crate) struct Tree {
     nodes: BTreeMap<NodeId, Node>,
     children: BTreeMap<NodeId, Children>,
     records_max: usize,
+    /// Grows with every change.
+    version: u64,
+    /// What changed since somebody looked, if somebody does.
+    touched: Option<BTreeSet<NodeId>>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,7 +94,14 @@ pub(crate) enum NotTaken {
 
 impl Tree {
     pub(crate) const fn new(top: NodeId, records_max: usize) -> Self {
-        Self { top, nodes: BTreeMap::new(), children: BTreeMap::new(), records_max }
+        Self {
+            top,
+            nodes: BTreeMap::new(),
+            children: BTreeMap::new(),
+            records_max,
+            version: 0,
+            touched: None,
+        }
     }
 
     /// Takes a record; whatever was known of this node before gives way, unless it was newer.
@@ -112,6 +125,7 @@ impl Tree {
             None if self.nodes.len() >= self.records_max => return Err(NotTaken::Full),
             None => {}
         }
+        self.version += 1;
         if let Some(name) = &record.name {
             self.take_name_of_stale(record.parent, name);
         }
@@ -128,12 +142,39 @@ impl Tree {
         }
         self.nodes.insert(id, Node { record, branch, depth });
         self.rebranch(id, branch);
+        self.touch_subtree(id);
         Ok(())
+    }
+
+    /// Somebody wants to know what changes, or nobody does any more.
+    pub(crate) fn record_changes(&mut self, wanted: bool) {
+        if wanted != self.touched.is_some() {
+            self.touched = wanted.then(BTreeSet::new);
+        }
+    }
+
+    /// What changed since this was asked for last.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<NodeId> {
+        self.touched.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// All has changed.
+    pub(crate) fn touch_all(&mut self) {
+        self.touch_subtree(self.top);
+    }
+
+    fn touch_subtree(&mut self, id: NodeId) {
+        if self.touched.is_some() {
+            let all = self.subtree(id);
+            self.touched.get_or_insert_default().extend(all);
+        }
     }
 
     /// Forgets a node and all below it.
     pub(crate) fn remove(&mut self, id: NodeId) -> Vec<Record> {
         let mut removed = Vec::new();
+        self.version += 1;
+        self.touch_subtree(id);
         for id in self.subtree(id) {
             self.unlink(id);
             self.children.remove(&id);
@@ -151,6 +192,8 @@ impl Tree {
 
     /// Marks a node and all below it as out of reach.
     pub(crate) fn mark_stale(&mut self, id: NodeId, since: Moment) {
+        self.version += 1;
+        self.touch_subtree(id);
         for id in self.subtree(id) {
             if let Some(node) = self.nodes.get_mut(&id) {
                 node.record.stale_since.get_or_insert(since);
@@ -168,6 +211,11 @@ impl Tree {
     pub(crate) fn longest_stale(&self) -> Option<NodeId> {
         let stale = self.nodes.values().filter_map(|n| Some((n.record.stale_since?, n.record.id)));
         stale.min().map(|(_, id)| id)
+    }
+
+    /// A number that is another one after every change.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// What is known of this node.
@@ -273,6 +321,9 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(&holder) else { return };
         if node.record.stale_since.is_some() {
             node.record.name = None;
+            if let Some(touched) = &mut self.touched {
+                touched.insert(holder);
+            }
             let siblings = self.children.entry(parent).or_default();
             siblings.by_name.remove(&name.folded());
             siblings.nameless.insert(holder);

@@ -1,13 +1,16 @@
 //! How a node is made: a role, a name, ports, and the mode of its network.
 
+mod keeping;
+
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, limits};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
 use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
+use crate::discovery::Announcement;
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -20,12 +23,13 @@ use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
 use crate::relay;
+use crate::remembered::KnownServers;
 use crate::services::Services;
 use crate::socket_commands;
-use crate::state::{Keeper, Kept, Owner, State, StateError};
+use crate::state::State;
 use crate::streams::{Parks, Streams};
 use crate::tls::{Identity, Tls, random_bytes};
-use crate::wake::{WAKES_MAX, Wake, WakeSender};
+use crate::wake::{WAKES_MAX, Wake};
 
 /// Where servers listen, unless said.
 const MAIN_PORT: u16 = 4_000;
@@ -51,6 +55,7 @@ pub struct NodeBuilder {
     limits: Limits,
     memory: Option<MemoryNet>,
     services: bool,
+    discoverable: bool,
     logs: Logs,
     state: Option<PathBuf>,
     backup_parents: Vec<Address>,
@@ -144,6 +149,7 @@ impl NodeBuilder {
             limits: Limits::default(),
             memory: None,
             services: true,
+            discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
             state: None,
             backup_parents: Vec::new(),
@@ -223,6 +229,17 @@ impl NodeBuilder {
         self
     }
 
+    /// Announces by mDNS that a server is here, so that [`crate::Finder::discovery`] finds it
+    /// whatever its port is. It tells the port, the mode and the version of the wire, and no name
+    /// of anybody or anything; in the open mode on the loopback interface alone. Servers do not do
+    /// it unless said: the system tells the neighbours on every interface that this machine begins
+    /// to take part in mDNS. Where it is not possible a warning says so, and the server runs.
+    #[must_use]
+    pub const fn discoverable(mut self) -> Self {
+        self.discoverable = true;
+        self
+    }
+
     /// Writes what this node has to say into this file, one JSON object per line, behind what is
     /// there already. When it has 10 MiB a new one is begun, and three older ones are kept. Each
     /// node needs a file of its own.
@@ -289,7 +306,7 @@ impl NodeBuilder {
         }
         let name = self.checked_name()?;
         let logs = self.open_logs()?;
-        let state = self.open_state().await?;
+        let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
         let (id, tls) = match &state {
             Some(state) => keys(state.identity())?,
             None => keys(&Identity::throw_away().map_err(no_identity)?)?,
@@ -312,17 +329,18 @@ impl NodeBuilder {
             kept: None,
         };
         let starts = state.as_ref().map_or(1, State::starts);
-        facts.kept = keep(state, &facts, wake_sender).await?;
+        facts.kept = keeping::keep(state, &facts, wake_sender).await?;
+        let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let self_accepts = self.role.accepts_children();
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         config.starts = starts;
         let mut listeners: Vec<Listener> = main.into_iter().chain(data).collect();
-        let mut door = facts.kept.as_ref().and_then(|kept| open_door(&kept.directory));
+        let mut door = facts.kept.as_ref().and_then(|kept| keeping::open_door(&kept.directory));
         if self_accepts && let Some(door) = door.take() {
             listeners.push(Listener::start(door, Serves::LinksAndData, context.clone()));
         }
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, door }))
+        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, door, announced }))
     }
 
     fn carriers(&self) -> Carriers {
@@ -334,13 +352,6 @@ impl NodeBuilder {
             carriers = carriers.with_local(LocalDoor::in_directory(directory));
         }
         carriers
-    }
-
-    /// Opens the state directory, on a thread that may wait for a disk.
-    async fn open_state(&self) -> Result<Option<State>, StartError> {
-        let Some(path) = self.state.clone() else { return Ok(None) };
-        let (role, name) = (self.role, self.name.clone());
-        blocking(move || State::open(&path, Owner { role, name: &name })).await.map(Some)
     }
 
     fn open_logs(&self) -> Result<log::Place, StartError> {
@@ -407,52 +418,16 @@ struct Surroundings {
     logs: log::Place,
     /// The local door of a node that takes nobody below it.
     door: Option<Box<dyn Acceptor>>,
-}
-
-/// The local door, for programs of the same person. A file system that knows no sockets is no
-/// reason not to start.
-fn open_door(directory: &Path) -> Option<Box<dyn Acceptor>> {
-    let opened = LocalDoor::in_directory(directory).open();
-    let complain = |error: &std::io::Error| {
-        tracing::warn!(directory = %directory.display(), %error, "no local door");
-    };
-    opened.inspect_err(complain).ok()
+    /// What is announced, if it is.
+    announced: Option<Address>,
 }
 
 fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
     Ok((identity.id(), Tls::open(identity).map_err(no_identity)?))
 }
 
-/// Writes down where this run is reached and lets the thread begin that writes from then on.
-async fn keep(
-    state: Option<State>,
-    facts: &Facts,
-    wakes: WakeSender,
-) -> Result<Option<Kept>, StartError> {
-    let Some(mut state) = state else { return Ok(None) };
-    let port = |address: &Option<Address>| {
-        address.as_ref().and_then(Address::socket_addr).map(|address| address.port())
-    };
-    let (port, data_port) = (port(&facts.address), port(&facts.data_address));
-    blocking(move || {
-        state.keep_ports(port, data_port)?;
-        Keeper::start(state, wakes).map(Some)
-    })
-    .await
-}
-
-/// Does something that waits for a disk.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StateError> + Send + 'static,
-) -> Result<T, StartError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(StartError::State),
-        Err(error) => Err(StartError::Identity(format!("the state directory: {error}"))),
-    }
-}
-
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs, door } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, door, announced } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -465,8 +440,10 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         relay::start(door, context.carriers().clone(), events.subscribe());
     }
     let (log, log_book) = Log::new(logs);
+    let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
+    announce(announced.as_ref(), &log, life.clone());
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -475,6 +452,8 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams: streams.clone(),
         stream_ends,
         log: log_book,
+        servers: servers.clone(),
+        carriers: context.carriers().clone(),
     };
     let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
@@ -496,9 +475,25 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         services,
         log,
         keeper,
+        servers,
     });
     tokio::spawn(driver.run());
     node
+}
+
+/// Announces a server until it has ended.
+fn announce(address: Option<&Address>, log: &Log, mut life: watch::Receiver<Life>) {
+    let Some(at) = address.and_then(Address::socket_addr) else { return };
+    match Announcement::start(at) {
+        Ok(announcement) => drop(tokio::spawn(async move {
+            // An error means that the driver is gone, and with it the node.
+            let _ = life.wait_for(|life| life.ended).await;
+            announcement.end().await;
+        })),
+        Err(error) => {
+            log.say(NoticeKind::Warning, &format!("this server is not announced: {error}"));
+        }
+    }
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

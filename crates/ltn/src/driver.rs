@@ -19,7 +19,7 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, Moment, NoRoute, NodeConfig, NodeState, Op, OpId, Output,
+    Answer, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig, NodeState, Op, OpId, Output,
     Refusal, RefusalKind, StreamHop,
 };
 use tokio::sync::{broadcast, mpsc, watch};
@@ -32,10 +32,12 @@ use crate::clock::Clock;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
-use crate::link::{LinkContext, LinkHandle};
+use crate::link::{LinkContext, LinkHandle, holding};
 use crate::listen::Listener;
 use crate::log::Log;
+use crate::many::Listeners;
 use crate::notice::NoticeKind;
+use crate::remembered::KnownServers;
 use crate::services::{DueRun, Services};
 use crate::state::Keeper;
 use crate::streams::Streams;
@@ -65,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) services: Services,
     pub(crate) log: Log,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) servers: KnownServers,
 }
 
 /// The owner of one node's mind.
@@ -86,6 +89,7 @@ pub(crate) struct Driver {
     /// Links that were found congested in this turn.
     congested: Vec<LinkHandle>,
     waiting: HashMap<OpId, tokio::sync::oneshot::Sender<ltn_proto::Outcome>>,
+    listeners_to_many: Listeners,
     joins: Joins,
     handlers: Handlers,
     inbox: Inbox,
@@ -98,6 +102,7 @@ pub(crate) struct Driver {
     log: Log,
     /// The way to the state directory, if there is one.
     keeper: Option<Keeper>,
+    servers: KnownServers,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -129,6 +134,7 @@ impl Driver {
             links: HashMap::new(),
             congested: Vec::new(),
             waiting: HashMap::new(),
+            listeners_to_many: Listeners::default(),
             joins: Joins::default(),
             handlers: parts.handlers,
             inbox: parts.inbox,
@@ -139,6 +145,7 @@ impl Driver {
             services: parts.services,
             log: parts.log,
             keeper: parts.keeper,
+            servers: parts.servers,
             early: Vec::new(),
             stopped: None,
         }
@@ -211,7 +218,8 @@ impl Driver {
             Wake::Frames { link, frames } => {
                 // Frames of a link that belonged to an earlier life of this node mean nothing.
                 if self.links.contains_key(&link) {
-                    for frame in frames {
+                    for mut frame in frames {
+                        holding::end(&mut frame);
                         self.feed(Input::Frame { link, frame }).await;
                     }
                 }
@@ -277,6 +285,10 @@ impl Driver {
                     }
                 }
                 self.feed(Input::Op(op)).await;
+            }
+            Ask::Many { id, op, listener } => {
+                self.listeners_to_many.add(id, listener);
+                self.feed(Input::Op(Op::Many(*op))).await;
             }
             Ask::Tasks(reply) => {
                 // Whoever does not wait any more does not need the list.
@@ -394,8 +406,13 @@ impl Driver {
                 if let Some(end) = self.waiting.remove(&op) {
                     // Whoever does not wait any more does not need to know.
                     let _ = end.send(outcome);
-                } else {
+                } else if let Some(outcome) = self.listeners_to_many.ended(op, outcome) {
                     self.joins.ended(op, outcome);
+                }
+            }
+            Event::Many(event) => {
+                if let Some(op) = self.listeners_to_many.hear(event) {
+                    self.answers.push_back(Input::Op(Op::Many(ManyOp::Abandon { op })));
                 }
             }
             Event::Message { inbound, from, sender, content } => {
@@ -448,6 +465,9 @@ impl Driver {
         self.log.event(&event);
         self.joins.notice(&event);
         self.streams.notice(&event);
+        if let Event::Connected { address, .. } = &event {
+            self.servers.remember(address);
+        }
         if let Event::Stopped { restart } = event {
             self.stopped = Some(if restart { Restart::Yes } else { Restart::No });
         }

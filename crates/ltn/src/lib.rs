@@ -33,7 +33,9 @@
 //!
 //! *Refused* and *no route* mean certainly not done; whatever is uncertain is *unknown*. Whom one
 //! talks to is a [`Target`]: a path (`"/sub1/lamp"`), a place relative to the speaker
-//! (`"../lamp"`), a bare name, an id, [`Target::Parent`] or [`Target::Root`].
+//! (`"../lamp"`), a bare name, an id, [`Target::Parent`] or [`Target::Root`]. Several at once are
+//! a [`Selector`] (`"role=client & /sub1/**"`): [`Node::gather`] says something to all of them and
+//! tells how each one ended, [`Node::select`] lists them, [`Node::watch`] tells who comes and goes.
 //!
 //! Below this crate, `ltn-proto` is the mind of a node, without any input or output; here are its
 //! body (one driver task per node, a reader and a writer per link) and its front door. Other crates
@@ -44,8 +46,10 @@ mod builder;
 mod carrier;
 mod clock;
 mod dial;
+mod discovery;
 mod driver;
 mod error;
+mod find;
 mod handlers;
 mod inbox;
 mod link;
@@ -53,11 +57,13 @@ mod listen;
 mod listing;
 mod log;
 mod log_file;
+mod many;
 mod node;
 mod notice;
 mod offering;
 mod port;
 mod relay;
+mod remembered;
 mod services;
 mod socket_commands;
 mod sockets;
@@ -72,16 +78,19 @@ mod words;
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
 pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
+pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
 pub use ltn_proto::{
-    Address, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation, Content,
-    Counters, Event, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome, Parameter,
-    ParameterKind, Permission, Permissions, Refusal, RefusalKind, Role, RollCallEntry,
-    RollCallOutcome, ServiceStatus, Snapshot, Target, TreeNode, Value, draw_tree, nearest,
-    parse_line, sanitise, sanitise_line,
+    Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
+    Content, Counters, Event, Gathered, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome,
+    Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind, Refusal,
+    RefusalKind, Role, RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector, ServiceStatus,
+    Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise,
+    sanitise_line,
 };
-pub use node::{MovePlan, Node};
+pub use node::{Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
+pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};
 pub use sockets::{DataSocket, DataSocketStatus};
 pub use state::{StateError, StateView, inspect_state};
 pub use streams::DataStream;
@@ -89,8 +98,8 @@ pub use transfer::{
     Data, DataKind, IncomingTransfer, IncomingTransfers, Progress, Receipt, Sending,
 };
 pub use words::{
-    Body, CallReply, HandlerError, IntoTarget, Invocation, Joined, Location, Message, Question,
-    ServiceContext, TaskStatus,
+    Body, CallReply, HandlerError, IntoTarget, IntoWhom, Invocation, Joined, Location, Message,
+    Question, ServiceContext, TaskStatus,
 };
 
 /// The examples of the README, which have to compile and run.

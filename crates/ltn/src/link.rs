@@ -17,6 +17,7 @@ use crate::tls::{SecureStream, Tls};
 use crate::wake::{Wake, WakeSender};
 
 mod halves;
+pub(crate) mod holding;
 mod queue;
 mod reader;
 mod writer;

@@ -1,30 +1,18 @@
-//! Trees, places and commands as they come in the answers of others, read strictly: one wrong field
-//! and the answer is no list. This room knows values and nothing of how they were asked for.
+//! Places, plans and commands as they come in the answers of others, read strictly: one wrong field
+//! and the answer is nothing. And lists in the order in which they are drawn. This room knows
+//! values and nodes, and nothing of how they were asked for.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ltn_proto::{
-    Address, CommandSpec, Name, NodeId, NodePath, Role, TreeNode, Value, sanitise_line,
-};
+use ltn_proto::{CommandSpec, NodeId, NodePath, TreeNode, Value, sanitise_line};
 
 use crate::node::MovePlan;
 use crate::words::Location;
-
-/// The requestable that answers with the subtree of a server.
-pub(crate) const REQUESTABLE: &str = "LISTNETWORK";
 
 /// The requestable that answers with the declarations of a node's commands.
 pub(crate) const COMMANDS: &str = "COMMANDS";
 
 type Fields = BTreeMap<String, Value>;
-
-/// The nodes of a list in drawing order: a list of maps with `id`, `parent`, `name`, `path`,
-/// `role`, `servers`, `clients` and, where they have one, `address` and `stale_ms`.
-pub(crate) fn tree(list: &Value) -> Option<Vec<TreeNode>> {
-    let Value::List(nodes) = list else { return None };
-    nodes.iter().map(node).collect()
-}
 
 /// The declarations of a list of commands.
 pub(crate) fn commands(list: &Value) -> Option<Vec<CommandSpec>> {
@@ -70,39 +58,28 @@ pub(crate) fn plan(map: &Value) -> Option<MovePlan> {
     })
 }
 
-fn node(map: &Value) -> Option<TreeNode> {
-    let Value::Map(fields) = map else { return None };
-    let stale_ms = optional(fields, "stale_ms", |value| match value {
-        Value::Int(ms) => u64::try_from(*ms).ok(),
-        _ => None,
-    })?;
-    let address = optional(fields, "address", |value| match value {
-        Value::Text(text) => Some(Address::new(text)),
-        _ => None,
-    })?;
-    Some(TreeNode {
-        id: id(fields, "id")?,
-        parent: id(fields, "parent")?,
-        name: Name::known(text(fields, "name")?).ok()?,
-        path: path_of(fields, "path")?,
-        role: role(text(fields, "role")?)?,
-        address,
-        stale_for: stale_ms.map(Duration::from_millis),
-        servers: count(fields, "servers")?,
-        clients: count(fields, "clients")?,
-    })
-}
-
-/// A field that may be missing or null: the outer `None` says that it is there and wrong.
-fn optional<T>(
-    fields: &Fields,
-    key: &str,
-    read: impl FnOnce(&Value) -> Option<T>,
-) -> Option<Option<T>> {
-    match fields.get(key) {
-        None | Some(Value::Null) => Some(None),
-        Some(value) => read(value).map(Some),
+/// Each node before its children, and the clients below a server before its servers, as in a
+/// drawing; else as they came. What hangs below nobody in the list comes first.
+pub(crate) fn in_drawing_order(nodes: Vec<TreeNode>) -> Vec<TreeNode> {
+    let known: BTreeSet<NodeId> = nodes.iter().map(|node| node.id).collect();
+    let mut below: BTreeMap<NodeId, Vec<TreeNode>> = BTreeMap::new();
+    let mut open = Vec::new();
+    for node in nodes {
+        if node.parent != node.id && known.contains(&node.parent) {
+            below.entry(node.parent).or_default().push(node);
+        } else {
+            open.push(node);
+        }
     }
+    let mut ordered = Vec::with_capacity(known.len());
+    open.reverse();
+    while let Some(node) = open.pop() {
+        let mut children = below.remove(&node.id).unwrap_or_default();
+        children.sort_by_key(|child| child.role.is_server());
+        ordered.push(node);
+        open.extend(children.into_iter().rev());
+    }
+    ordered
 }
 
 fn text<'a>(fields: &'a Fields, key: &str) -> Option<&'a str> {
@@ -124,74 +101,53 @@ fn path_of(fields: &Fields, key: &str) -> Option<NodePath> {
     text(fields, key)?.parse().ok()
 }
 
-fn count(fields: &Fields, key: &str) -> Option<usize> {
-    match fields.get(key)? {
-        Value::Int(count) => usize::try_from(*count).ok(),
-        _ => None,
-    }
-}
-
-fn role(word: &str) -> Option<Role> {
-    let roles = [Role::MainServer, Role::SubServer, Role::Server, Role::Client, Role::Session];
-    roles.into_iter().find(|role| role.as_str() == word)
-}
-
 #[cfg(test)]
 mod tests {
+    use ltn_proto::{Name, Role};
+
     use super::*;
 
-    fn entry() -> Fields {
-        let id = NodeId::of_public_key(b"sub1").to_string();
-        let parent = NodeId::of_public_key(b"main").to_string();
-        BTreeMap::from([
-            ("id".to_owned(), Value::Text(id)),
-            ("parent".to_owned(), Value::Text(parent)),
-            ("name".to_owned(), Value::Text("sub1".to_owned())),
-            ("path".to_owned(), Value::Text("/sub1".to_owned())),
-            ("role".to_owned(), Value::Text("sub-server".to_owned())),
-            ("address".to_owned(), Value::Text("127.0.0.1:4001".to_owned())),
-            ("stale_ms".to_owned(), Value::Int(1_500)),
-            ("servers".to_owned(), Value::Int(1)),
-            ("clients".to_owned(), Value::Int(2)),
-        ])
-    }
-
-    #[test]
-    fn an_entry_is_read_whole() {
-        let nodes = tree(&Value::List(vec![Value::Map(entry())])).unwrap();
-        assert_eq!(
-            nodes,
-            [TreeNode {
-                id: NodeId::of_public_key(b"sub1"),
-                parent: NodeId::of_public_key(b"main"),
-                name: Name::known("sub1").unwrap(),
-                path: "/sub1".parse().unwrap(),
-                role: Role::SubServer,
-                address: Some(Address::new("127.0.0.1:4001")),
-                stale_for: Some(Duration::from_millis(1_500)),
-                servers: 1,
-                clients: 2,
-            }]
-        );
-    }
-
-    #[test]
-    fn what_may_be_missing_may_and_nothing_else() {
-        for key in entry().keys() {
-            let mut fields = entry();
-            fields.remove(key);
-            let read = tree(&Value::List(vec![Value::Map(fields)]));
-            assert_eq!(read.is_some(), key == "address" || key == "stale_ms", "{key}");
+    fn node(path: &str, role: Role) -> TreeNode {
+        let path: NodePath = path.parse().unwrap();
+        let id = |path: &NodePath| NodeId::of_public_key(path.to_string().as_bytes());
+        TreeNode {
+            id: id(&path),
+            parent: id(&path.parent().unwrap_or_default()),
+            name: path.names().last().cloned().unwrap_or_else(|| Name::known("top").unwrap()),
+            path,
+            role,
+            edition: 1,
+            address: None,
+            stale_for: None,
+            servers: 0,
+            clients: 0,
         }
     }
 
     #[test]
-    fn a_wrong_field_spoils_the_list() {
-        for key in entry().keys() {
-            let mut fields = entry();
-            fields.insert(key.clone(), Value::Bool(true));
-            assert_eq!(tree(&Value::List(vec![Value::Map(fields)])), None, "{key}");
-        }
-        assert_eq!(tree(&Value::Null), None);
+    fn clients_come_before_servers_and_everybody_after_who_is_above() {
+        let (server, client) = (Role::SubServer, Role::Client);
+        let came = vec![
+            node("/", Role::MainServer),
+            node("/a", server),
+            node("/b", client),
+            node("/c", server),
+            node("/a/x", server),
+            node("/a/y", client),
+            node("/a/x/z", client),
+        ];
+        let paths: Vec<String> =
+            in_drawing_order(came).iter().map(|node| node.path.to_string()).collect();
+        assert_eq!(paths, ["/", "/b", "/a", "/a/y", "/a/x", "/a/x/z", "/c"]);
+    }
+
+    #[test]
+    fn a_place_is_read_whole_or_not_at_all() {
+        let id = NodeId::of_public_key(b"sub1");
+        let place = [("id", Value::from(id.to_string())), ("path", Value::from("/sub1"))];
+        let found = location(&Value::map(place.clone())).unwrap();
+        assert_eq!((found.id, found.path.to_string()), (id, "/sub1".to_owned()));
+        assert!(place.into_iter().all(|one| location(&Value::map([one])).is_none()));
+        assert!(location(&Value::Null).is_none());
     }
 }

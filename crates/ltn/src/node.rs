@@ -4,14 +4,19 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod data;
+mod finding;
+mod gathering;
 mod home;
 mod moving;
 mod offered;
 mod people;
 mod sockets;
 mod upkeep;
+mod watching;
 
+pub use gathering::{Gather, RollCall};
 pub use moving::MovePlan;
+pub use watching::{Watch, WatchEvent};
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,16 +26,18 @@ use std::time::Duration;
 use ltn_proto::limits::{MESSAGE_BYTES_MAX, ORDER_LIFETIME, WORD_BYTES_MAX};
 use ltn_proto::{
     Address, CommandSpec, Confirmation, Content, Event, NodeId, Op, OpId, Outcome, Refusal,
-    RefusalKind, Role, Snapshot, Target, TreeNode, Value,
+    RefusalKind, Role, Snapshot, Value,
 };
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
+use crate::carrier::Carriers;
 use crate::driver::{Ask, End, Life, Waited};
 use crate::error::{ConnectError, TalkError};
 use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
+use crate::remembered::KnownServers;
 use crate::state::Kept;
 use crate::streams::{Arrival, DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
@@ -82,6 +89,8 @@ struct Shared {
     streams: Streams,
     data: watch::Receiver<Option<NodeId>>,
     log: LogBook,
+    servers: KnownServers,
+    carriers: Carriers,
 }
 
 /// What never changes while a node runs.
@@ -115,6 +124,10 @@ pub(crate) struct Ends {
     pub(crate) stream_ends: StreamEnds,
     /// What the node had to say.
     pub(crate) log: LogBook,
+    /// Where it joined servers.
+    pub(crate) servers: KnownServers,
+    /// How it reaches others.
+    pub(crate) carriers: Carriers,
 }
 
 impl Node {
@@ -129,6 +142,8 @@ impl Node {
             streams: ends.streams,
             data: ends.stream_ends.joined,
             log: ends.log,
+            servers: ends.servers,
+            carriers: ends.carriers,
         };
         let queues = Queues {
             messages: Mutex::new(Some(ends.messages)),
@@ -310,17 +325,6 @@ impl Node {
         picture.await.map_err(|_| TalkError::Stopped)
     }
 
-    /// The whole tree as the main server knows it, in drawing order (see [`Snapshot::tree`]).
-    pub async fn network(&self) -> Result<Vec<TreeNode>, TalkError> {
-        self.subtree_of(Target::Root).await
-    }
-
-    /// The tree below (and with) this node, as that node knows it.
-    pub async fn subtree_of(&self, target: impl IntoTarget) -> Result<Vec<TreeNode>, TalkError> {
-        let list = self.request(target, listing::REQUESTABLE, Value::Null).await?;
-        listing::tree(&list).ok_or_else(|| unreadable("list"))
-    }
-
     /// Offers a value to everybody who asks for it by this name; replaces an earlier one.
     pub async fn offer(&self, name: &str, value: impl Into<Value>) -> Result<(), TalkError> {
         self.put_on_offer(name, Offer::Value(value.into())).await
@@ -410,6 +414,11 @@ impl Node {
 
     fn next_op(&self) -> OpId {
         OpId(self.shared.next_op.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts something into the driver's queue if it has room.
+    fn try_ask(&self, ask: Ask) -> bool {
+        self.shared.asks.try_send(ask).is_ok()
     }
 
     /// Puts something into the driver's queue; waits only if the queue is full.

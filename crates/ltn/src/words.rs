@@ -1,6 +1,9 @@
 //! What programs hand to a [`Node`](crate::Node) and get from it: plain data, no behaviour.
 
-use ltn_proto::{Confirmation, Content, NodeId, NodePath, Refusal, Target, Value};
+use ltn_proto::{
+    Addressee, Confirmation, Content, NodeId, NodePath, Pattern, Refusal, Selector, Target, Value,
+    Whom,
+};
 
 use crate::error::TalkError;
 
@@ -139,6 +142,60 @@ impl IntoTarget for NodePath {
 impl IntoTarget for &str {
     fn into_target(self) -> Result<Target, TalkError> {
         self.parse().map_err(TalkError::BadTarget)
+    }
+}
+
+/// Whatever says whom of many: a selector, whatever is a [`Target`], nodes that were named before.
+pub trait IntoWhom {
+    /// Reads it.
+    fn into_whom(self) -> Result<Whom, TalkError>;
+}
+
+impl IntoWhom for Whom {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        Ok(self)
+    }
+}
+
+impl IntoWhom for Selector {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        Ok(Whom::Fitting(self))
+    }
+}
+
+impl IntoWhom for Pattern {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        Ok(Whom::Fitting(Selector::Many(self)))
+    }
+}
+
+impl IntoWhom for Target {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        Ok(Whom::Fitting(Selector::One(self)))
+    }
+}
+
+impl IntoWhom for NodeId {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        Target::Id(self).into_whom()
+    }
+}
+
+impl IntoWhom for NodePath {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        Target::Path(self).into_whom()
+    }
+}
+
+impl IntoWhom for &str {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        self.parse().map(Whom::Fitting).map_err(TalkError::BadTarget)
+    }
+}
+
+impl IntoWhom for Vec<Addressee> {
+    fn into_whom(self) -> Result<Whom, TalkError> {
+        Ok(Whom::These(self))
     }
 }
 

@@ -25,7 +25,7 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 25] = [
+const WORDS: [&str; 26] = [
     "address",
     "body",
     "charter",
@@ -47,6 +47,7 @@ const WORDS: [&str; 25] = [
     "permissions",
     "random",
     "role",
+    "selector",
     "signature",
     "snapshot",
     "text",
@@ -113,7 +114,7 @@ struct Tool {
     words: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool {
         inside: "crates/ltn/src/",
         home: "tls",
@@ -126,12 +127,13 @@ const TOOLS: [Tool; 6] = [
     },
     Tool { inside: "crates/ltn-cli/src/", home: "output", words: &["serde_json"] },
     Tool { inside: "crates/ltn/src/", home: "store", words: &["redb"] },
+    Tool { inside: "crates/ltn/src/", home: "discovery", words: &["mdns_sd"] },
     Tool { inside: "crates/ltn-cli/src/", home: "editor", words: &["rustyline"] },
     // The library's JSON is the lines of its log: values travel as CBOR, and show themselves.
     Tool { inside: "crates/ltn/src/", home: "log_file", words: &["serde_json"] },
 ];
 
-/// What has one home is used nowhere else: TLS, printing, JSON.
+/// What has one home is used nowhere else: TLS, printing, JSON, mDNS.
 pub(super) fn one_place_for_each_tool(tree: &Tree) -> Vec<String> {
     let mut problems = Vec::new();
     for Tool { inside, home, words } in &TOOLS {

@@ -14,10 +14,12 @@ use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
 use crate::commands::main_server::with_state;
+use crate::commands::memory;
 use crate::commands::receiving::Receive;
 use crate::commands::roll_call;
 use crate::commands::sub::home;
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
+use crate::commands::whereto;
 use crate::console::{self, Typed};
 use crate::editor::{Editor, Prompt};
 use crate::output::{Output, is_broken, readable};
@@ -34,10 +36,11 @@ pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
     let flags = settings::flags_of(args.to.as_deref(), &args.state);
     OpenMode::asked_for(&args.mode, &format!("ltn client {}{flags}", args.name))?;
     let name = settings::name(&args.name)?;
-    let to = settings::parent(args.to.as_deref())?;
+    let to = settings::server(args.to.as_deref())?;
     let receive = args.receive.as_deref().map(|to| Receive::new(to, &args.receive_max));
     let receive = receive.transpose()?;
     let signals = Signals::listen()?;
+    let to = whereto::unless_kept(to, &args.state, Output::words()).await?;
     let builder = with_state(Client::builder(name.as_str()).open(), &args.state);
     let builder = builder.backup_parents(settings::backups(&args.backup)?);
     let started = builder.start().await;
@@ -59,6 +62,7 @@ async fn join_and_talk(
     let output = Output::words();
     let watch = Watch::new(node);
     let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
+    memory::joined(to, output);
     for text in &joined.welcome {
         output.said(joined.server_name.as_str(), text);
     }

@@ -95,6 +95,7 @@ mod tests {
     fn node(path: &str, parent: &str, role: Role) -> TreeNode {
         let name = path.rsplit('/').next().filter(|name| !name.is_empty());
         TreeNode {
+            edition: 1,
             id: NodeId::of_public_key(path.as_bytes()),
             parent: NodeId::of_public_key(parent.as_bytes()),
             name: Name::known(name.unwrap_or("Mainserver")).unwrap(),

@@ -2,7 +2,7 @@
 
 use ltn::{MainServer, Node, NodeBuilder};
 
-use crate::args::{EventLogArgs, MainArgs, StateArgs};
+use crate::args::{AnnounceArgs, EventLogArgs, MainArgs, StateArgs};
 use crate::commands::watch::{Signals, Watch, stay};
 use crate::output::Output;
 use crate::settings::{OpenMode, Ports};
@@ -16,6 +16,7 @@ pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
     let builder = with_ports(MainServer::builder().open(), ports);
     let builder = with_event_log(builder, &args.event_log);
     let builder = with_state(builder, &args.state);
+    let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
     let watch = Watch::new(&node);
     output.say(&format!("Mainserver {}", whereabouts(&node)));
@@ -47,6 +48,11 @@ pub(crate) fn with_state(builder: NodeBuilder, args: &StateArgs) -> NodeBuilder 
         Some(directory) => builder.state(directory),
         None => builder,
     }
+}
+
+/// The builder with the announcement that was asked for.
+pub(crate) fn with_announcement(builder: NodeBuilder, args: &AnnounceArgs) -> NodeBuilder {
+    if args.announce { builder.discoverable() } else { builder }
 }
 
 /// Where a server is reached: "is running at …"; a node that nobody can reach "has started".

@@ -6,10 +6,13 @@ mod chronicle;
 mod client;
 mod demo;
 mod doctor;
+mod find;
 mod fleet;
 mod ls;
 mod main_server;
 mod manual;
+mod many;
+mod memory;
 mod move_node;
 mod offering;
 mod ping;
@@ -25,6 +28,7 @@ mod up;
 mod visit;
 mod watch;
 mod watchdog;
+mod whereto;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};
@@ -39,6 +43,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
         Verb::Doctor(args) => doctor::perform(&args),
+        Verb::Find(args) => find::perform(&args).await,
         Verb::Tree(args) => tree::perform(&args).await,
         Verb::Ls(args) => ls::perform(&args).await,
         Verb::Send(args) => send::perform(&args).await,

@@ -1,15 +1,27 @@
-//! `ltn run`: one command at one node.
+//! `ltn run`: one command at one node, or at many.
 
-use ltn::Value;
+use ltn::{Selector, Value, Whom};
 
 use crate::args::RunArgs;
+use crate::commands::many::{self, Deed};
 use crate::commands::roll_call;
 use crate::commands::visit::{Asking, Order, Visitor, visiting};
 use crate::console;
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &RunArgs) -> Result<Ending, Trouble> {
-    let order = order_of(args)?;
+    let (command, arguments) = command_of(args)?;
+    let target = match console::selector(&args.target)? {
+        Selector::One(target) => target,
+        many @ Selector::Many(_) => {
+            let what = (Deed { shown: &args.target, what: &command }, arguments);
+            return visiting(&args.visit, "ltn run TARGET 's.info()'", async |visitor| {
+                many::order(visitor, Whom::Fitting(many), what, asking(args.yes)).await
+            })
+            .await;
+        }
+    };
+    let order = Order { target, shown: args.target.clone(), command, arguments };
     visiting(&args.visit, "ltn run TARGET 's.info()'", async |visitor| {
         let value = visitor.order(&order, asking(args.yes)).await?;
         Ok(report(visitor, &order.shown, &value))
@@ -36,19 +48,18 @@ pub(crate) fn report(visitor: &Visitor, from: &str, value: &Value) -> Ending {
     }
 }
 
-fn order_of(args: &RunArgs) -> Result<Order, Trouble> {
-    let (command, arguments) = if args.command.contains('(') {
+/// What to run, with what.
+fn command_of(args: &RunArgs) -> Result<(String, Vec<Value>), Trouble> {
+    if args.command.contains('(') {
         if !args.arguments.is_empty() {
             return Err(Trouble::usage(format!(
                 "`{}` has its arguments in brackets, and more stand behind it",
                 args.command
             )));
         }
-        console::command(&args.command)?
+        console::command(&args.command)
     } else {
         let arguments = args.arguments.iter().map(|word| console::argument(word)).collect();
-        (args.command.clone(), arguments)
-    };
-    let target = console::target(&args.target)?;
-    Ok(Order { target, shown: args.target.clone(), command, arguments })
+        Ok((args.command.clone(), arguments))
+    }
 }

@@ -1,11 +1,14 @@
-//! `ltn send`: one text, or one file of any size, to one node.
+//! `ltn send`: one text to one node or to many, or one file of any size to one.
 
 mod file;
 
 use std::io::{self, Read};
 
+use ltn::{Selector, Target};
+
 use crate::args::SendArgs;
-use crate::commands::visit::visiting;
+use crate::commands::many::{self, Deed};
+use crate::commands::visit::{Visitor, visiting};
 use crate::console;
 use crate::trouble::{Ending, Trouble};
 
@@ -18,19 +21,34 @@ pub(crate) async fn perform(args: &SendArgs) -> Result<Ending, Trouble> {
     if let Some(path) = &args.file {
         return file::perform(args, path).await;
     }
-    let target = console::target(&args.target)?;
+    let whom = console::selector(&args.target)?;
     let text = args.text.as_deref().unwrap_or_default();
     visiting(&args.visit, "ltn send TARGET TEXT", async |visitor| {
         let text = if text == STDIN { typed()? } else { text.to_owned() };
-        let sent = visitor.within(visitor.node.send(target, text)).await;
-        sent.map_err(|error| Trouble::talk(&args.target, "the text", &error))?;
-        visitor.output.tell(
-            &[("target", args.target.as_str().into()), ("outcome", "delivered".into())],
-            &format!("delivered to {}", args.target),
-        );
-        Ok(Ending::All)
+        match whom {
+            Selector::One(target) => send_one(visitor, &args.target, (target, text)).await,
+            many @ Selector::Many(_) => {
+                let gather = visitor.node.gather(many).within(visitor.timeout());
+                let begun = gather.send(text).await;
+                many::tell(visitor, Deed { shown: &args.target, what: "the text" }, begun).await
+            }
+        }
     })
     .await
+}
+
+async fn send_one(
+    visitor: &Visitor,
+    shown: &str,
+    (target, text): (Target, String),
+) -> Result<Ending, Trouble> {
+    let sent = visitor.within(visitor.node.send(target, text)).await;
+    sent.map_err(|error| Trouble::talk(shown, "the text", &error))?;
+    visitor.output.tell(
+        &[("target", shown.into()), ("outcome", "delivered".into())],
+        &format!("delivered to {shown}"),
+    );
+    Ok(Ending::All)
 }
 
 /// All of standard input, without the end of its last line. Nothing else happens in this program

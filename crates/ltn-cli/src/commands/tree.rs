@@ -1,11 +1,12 @@
 //! `ltn tree`: the whole network, drawn once, or as long as somebody watches.
 //!
-//! A server tells its visitors nothing by itself, so a watcher looks again every half a second.
-//! What has not changed is not drawn anew.
+//! Who watches is told by the nearest server that knows the whole network when something changes,
+//! and looks again then. Where nobody tells, it looks again every half a second. What has not
+//! changed is not drawn anew.
 
 use std::time::Duration;
 
-use ltn::{TalkError, Target, TreeNode};
+use ltn::{TalkError, Target, TreeNode, WatchEvent};
 
 use crate::args::TreeArgs;
 use crate::commands::visit::{Visitor, visiting};
@@ -13,8 +14,17 @@ use crate::commands::watch::{News, Signals, Watch, parted_for_good};
 use crate::output::{Output, is_broken};
 use crate::trouble::{Ending, Trouble};
 
-/// The pause between two looks at the network.
+/// The pause between two looks at a network of which nobody tells.
 const GLANCE: Duration = Duration::from_millis(500);
+/// How long one more piece of news is waited for before the next look.
+const SETTLES: Duration = Duration::from_millis(50);
+/// So much news is looked at in one go.
+const AT_ONCE_MAX: usize = 256;
+/// The pause between two looks where somebody tells, while some nodes are out of reach: since when
+/// changes by itself.
+const AGES: Duration = Duration::from_secs(1);
+/// The same while all are there.
+const RESTS: Duration = Duration::from_secs(10);
 
 pub(crate) async fn perform(args: &TreeArgs) -> Result<Ending, Trouble> {
     if args.watch {
@@ -52,6 +62,7 @@ pub(crate) async fn of_network(visitor: &Visitor) -> Result<(Vec<TreeNode>, Endi
 
 async fn watch(visitor: &Visitor, mut signals: Signals) -> Result<Ending, Trouble> {
     let mut news = Watch::new(&visitor.node);
+    let mut changes = Changes::default();
     let mut shown = String::new();
     if visitor.output.is_terminal() {
         visitor.output.clear();
@@ -71,9 +82,49 @@ async fn watch(visitor: &Visitor, mut signals: Signals) -> Result<Ending, Troubl
             return Ok(Ending::Some);
         }
         tokio::select! {
-            () = tokio::time::sleep(GLANCE) => (),
+            () = changes.next(visitor, &nodes) => (),
             () = signals.next() => return Ok(Ending::All),
             ending = end_of(&mut news) => return Ok(ending),
+        }
+    }
+}
+
+/// Word of changes in the network, from whoever gives it.
+#[derive(Debug, Default)]
+struct Changes {
+    told: Option<ltn::Watch>,
+    /// Is anybody telling now?
+    stands: bool,
+}
+
+impl Changes {
+    /// Returns when it is time to look again.
+    async fn next(&mut self, visitor: &Visitor, nodes: &[TreeNode]) {
+        let Some(told) = &mut self.told else {
+            tokio::time::sleep(GLANCE).await;
+            self.told = visitor.within(visitor.node.watch("/**")).await.ok();
+            self.stands = self.told.is_some();
+            return;
+        };
+        let ages = nodes.iter().any(|node| node.stale_for.is_some());
+        let pause = match (self.stands, ages) {
+            (false, _) => GLANCE,
+            (true, true) => AGES,
+            (true, false) => RESTS,
+        };
+        let mut event = tokio::time::timeout(pause, told.next()).await;
+        // What happens in one go is looked at once.
+        for _ in 0..AT_ONCE_MAX {
+            match event {
+                Ok(None) => {
+                    self.told = None;
+                    return;
+                }
+                Ok(Some(WatchEvent::Interrupted(_))) => self.stands = false,
+                Ok(Some(_)) => self.stands = true,
+                Err(_) => return,
+            }
+            event = tokio::time::timeout(SETTLES, told.next()).await;
         }
     }
 }

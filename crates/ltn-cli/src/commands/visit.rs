@@ -11,6 +11,7 @@ use ltn::{
 };
 
 use crate::args::VisitArgs;
+use crate::commands::{memory, whereto};
 use crate::output::Output;
 use crate::settings::{Visit, Way};
 use crate::trouble::{Ending, Trouble};
@@ -59,16 +60,17 @@ pub(crate) async fn visiting(
 
 async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
     let Visit { way, timeout } = Visit::new(args, verb)?;
-    let entering = async {
-        match &way {
-            Way::Address(to) => by_address(to).await,
-            Way::State(directory) => by_state(directory).await,
+    let output = Output::new(args.json);
+    let node = match way {
+        Way::State(directory) => by_state(&directory, timeout).await?,
+        Way::Server(to) => {
+            let to = whereto::server(to, output).await?;
+            let node = by_address(&to, timeout).await?;
+            memory::joined(&to, output);
+            node
         }
     };
-    match tokio::time::timeout(timeout, entering).await {
-        Ok(entered) => Ok(Visitor { node: entered?, output: Output::new(args.json), timeout }),
-        Err(_) => Err(Trouble::failed("no answer from the network in time").nothing_done()),
-    }
+    Ok(Visitor { node, output, timeout })
 }
 
 async fn started(builder: NodeBuilder) -> Result<Node, Trouble> {
@@ -76,24 +78,33 @@ async fn started(builder: NodeBuilder) -> Result<Node, Trouble> {
     started.map_err(|error| Trouble::start("this visit", &error).nothing_done())
 }
 
-async fn by_address(to: &Address) -> Result<Node, Trouble> {
+async fn by_address(to: &Address, timeout: Duration) -> Result<Node, Trouble> {
     let node = started(Session::builder()).await?;
-    match node.connect(to).await {
-        Ok(_) => Ok(node),
-        Err(error) => {
-            node.shutdown().await;
-            Err(Trouble::enter(&error).nothing_done())
-        }
-    }
+    let trouble = match tokio::time::timeout(timeout, node.connect(to)).await {
+        Ok(Ok(_)) => return Ok(node),
+        Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
+        Err(_) => Trouble::failed(format!("no answer from {to} in time")).nothing_done(),
+    };
+    node.shutdown().await;
+    Err(trouble)
 }
 
 /// Through the node that runs with this directory; if none does, to the server it belongs to.
-async fn by_state(directory: &Path) -> Result<Node, Trouble> {
+async fn by_state(directory: &Path, timeout: Duration) -> Result<Node, Trouble> {
     let node = started(Session::builder().beside(directory)).await?;
-    let Err(error) = node.connect_beside().await else { return Ok(node) };
+    let error = match tokio::time::timeout(timeout, node.connect_beside()).await {
+        Ok(Ok(_)) => return Ok(node),
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
     node.shutdown().await;
-    if !matches!(error, ConnectError::NoServer(_)) {
-        return Err(Trouble::enter(&error).nothing_done());
+    match error {
+        Some(ConnectError::NoServer(_)) => {}
+        Some(error) => return Err(Trouble::enter(&error).nothing_done()),
+        None => {
+            let text = "the node that runs with it gives no answer in time";
+            return Err(Trouble::failed(text).nothing_done());
+        }
     }
     let view = match inspect_state(directory) {
         Ok(view) => view,
@@ -107,7 +118,7 @@ async fn by_state(directory: &Path) -> Result<Node, Trouble> {
         let text = format!("no node runs with {}, and it remembers no server", directory.display());
         return Err(Trouble::failed(text).nothing_done().hint("start it, or give --to"));
     };
-    by_address(to).await
+    by_address(to, timeout).await
 }
 
 impl Visitor {
@@ -145,7 +156,7 @@ impl Visitor {
         self.within(self.node.confirm(target, &order.command, arguments, confirmation)).await
     }
 
-    fn consent(&self, asking: Asking) -> Result<(), Trouble> {
+    pub(crate) fn consent(&self, asking: Asking) -> Result<(), Trouble> {
         if asking == Asking::Skipped {
             return Ok(());
         }

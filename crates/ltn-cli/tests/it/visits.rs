@@ -72,3 +72,43 @@ fn nobody_stops_a_network_by_accident() {
     assert_eq!(gone.code, Some(2));
     assert!(gone.stderr.contains("is it running?"), "{}", gone.stderr);
 }
+
+#[test]
+fn many_are_told_of_one_by_one_and_counted() {
+    let (_main, address) = Running::main_server();
+    let mut lamp = Running::start(&["client", "lamp", "--to", &address, "--open"]);
+    lamp.expect("Registered as 'lamp'");
+    let pinged = visit(&address, &["ping", "/**"]);
+    assert_eq!(pinged.code, Some(0), "{}", pinged.stderr);
+    let lines: Vec<&str> = pinged.stdout.lines().collect();
+    assert!(lines.iter().any(|line| line.starts_with("/lamp  ")), "{}", pinged.stdout);
+    assert_eq!(lines.last(), Some(&"2 nodes: 2 answered"));
+
+    let asked = visit(&address, &["ask", "/**", "SERVERDATA", "--json"]);
+    assert_eq!(asked.code, Some(1), "a client has no data of servers");
+    let lines: Vec<serde_json::Value> =
+        asked.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().any(|line| line["path"] == "/lamp" && line["outcome"] == "refused"));
+    assert_eq!((&lines[2]["answered"], &lines[2]["refused"]), (&1.into(), &1.into()));
+
+    assert_eq!(visit(&address, &["send", "role=client", "dinner"]).code, Some(0));
+    lamp.expect("> dinner");
+    let nobody = visit(&address, &["ask", "role=sub-server", "PING"]);
+    assert_eq!(nobody.code, Some(2));
+    assert!(nobody.stderr.contains("nobody fits"), "{}", nobody.stderr);
+    let near = visit(&address, &["send", "/lmap", "on"]);
+    assert!(near.stderr.contains("did you mean /lamp?"), "{}", near.stderr);
+}
+
+#[test]
+fn a_dangerous_command_to_many_names_them_first() {
+    let (main, address) = Running::main_server();
+    let asked = visit(&address, &["run", "role=server", "s.shutdown"]);
+    assert_eq!(asked.code, Some(2), "{}", asked.stdout);
+    assert!(asked.stderr.contains("/ (id:"), "{}", asked.stderr);
+    assert!(asked.stderr.contains("nothing was done"), "{}", asked.stderr);
+    let done = visit(&address, &["run", "role=server", "s.shutdown", "--yes"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(main.wait().code, Some(0));
+}

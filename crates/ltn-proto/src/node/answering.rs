@@ -37,6 +37,11 @@ impl NodeState {
             Kind::REFUSED => self.on_refused(now, &whole),
             Kind::NO_ROUTE => self.on_no_route(now, &whole),
             Kind::RESOLVED => self.on_resolved(now, &whole),
+            Kind::SELECT => self.on_select(now, whole),
+            Kind::WATCH => self.on_watch(now, whole),
+            Kind::WATCHING => self.on_watching(now, &whole),
+            Kind::PRESENCE => self.on_presence(&whole),
+            Kind::SELECTED => self.on_selected(now, &whole),
             Kind::EDGE_ASK => self.on_edge_ask(now, &whole),
             Kind::EDGE_ANSWER => self.on_edge_answer(now, &whole),
             Kind::EDGE_DONE => self.on_edge_done(&whole),
@@ -100,7 +105,18 @@ impl NodeState {
             return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
         };
         if let Some(value) = self.built_in_requestable(now, &name) {
-            return self.reply(now, caller_of(frame), Outcome::Reply(value));
+            let outcome = if value.to_cbor().len() <= crate::limits::MESSAGE_BYTES_MAX {
+                Outcome::Reply(value)
+            } else {
+                let text = format!(
+                    "{} knows too much for one value: {} nodes; select them, which is done in \
+                     pages, as `ltn tree` does",
+                    self.name,
+                    self.tree.len()
+                );
+                Outcome::Refused(Refusal::new(RefusalKind::TooLarge, text))
+            };
+            return self.reply(now, caller_of(frame), outcome);
         }
         if !self.offers.has_requestable(&name) {
             let name = sanitise_line(&name);
@@ -248,23 +264,28 @@ impl NodeState {
     }
 
     fn on_refused(&mut self, now: Moment, frame: &Frame) {
-        let resolving = self.requests.get(frame.header.id).map(|open| &open.stage);
-        if resolving != Some(&Stage::Resolving) && self.take_answer(frame).is_none() {
-            return;
-        }
+        let resolving = self.requests.get(frame.header.id).map(|open| open.stage.clone());
         let outcome = match body::read::<Refused>(&frame.payload) {
             Ok(Refused { kind, text }) => {
                 Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
             }
             Err(bad) => Outcome::Unknown(bad.to_string()),
         };
+        if resolving.is_none() && self.watch_failed(now, frame.header.id, outcome.clone()) {
+            return;
+        }
+        if resolving != Some(Stage::Resolving) && self.take_answer(frame).is_none() {
+            return;
+        }
         self.end_request(now, frame.header.id, outcome);
     }
 
     fn on_no_route(&mut self, now: Moment, frame: &Frame) {
         let id = frame.header.id;
         let Some(open) = self.requests.get_mut(id) else {
-            self.counters.late_replies += 1;
+            if !self.watch_failed(now, id, no_route_of(frame)) {
+                self.counters.late_replies += 1;
+            }
             return;
         };
         if let (Stage::Sent(node), true) = (open.stage.clone(), open.from_memory) {
@@ -280,7 +301,7 @@ impl NodeState {
 
     fn look_again(&mut self, now: Moment, id: u64, frame: &Frame) {
         let path = self.requests.get(id).and_then(|open| {
-            let by_place = open.target.absolute(&self.path());
+            let by_place = open.target.absolute(&self.speaker());
             by_place.filter(|path| self.find_path(path).is_err())
         });
         match path {

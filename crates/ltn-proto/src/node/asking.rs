@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::NodeState;
 use crate::body::{self, Resolve};
-use crate::event::{Content, Event, Op};
+use crate::event::{Content, Event, Gathered, Op};
 use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::{LinkId, NodeId, OpId};
 use crate::limits::{ANSWER_TIME_MAX, ARGUMENTS_MAX, MESSAGE_BYTES_MAX, WORD_BYTES_MAX};
@@ -54,7 +54,9 @@ impl NodeState {
             Op::Locate { op, target, timeout } => (op, target, timeout, Ok(None)),
             _ => return,
         };
-        let question = question.and_then(check_size).and_then(|question| {
+        let sized = question
+            .and_then(|question| question.as_ref().map_or(Ok(()), check_size).map(|()| question));
+        let question = sized.and_then(|question| {
             let open = self.requests.len() < self.config.limits.open_requests;
             let running = self.stopping.is_none();
             match (running, open) {
@@ -136,7 +138,7 @@ impl NodeState {
                 Err(refusal) => Err(Outcome::Refused(refusal)),
             },
             Target::Path(_) | Target::Relative { .. } => {
-                let Some(path) = target.absolute(&self.path()) else {
+                let Some(path) = target.absolute(&self.speaker()) else {
                     return Err(self.no_route(format!("{target} is above the main server")));
                 };
                 match (self.find_path(&path), self.known.at(&path, now)) {
@@ -152,14 +154,12 @@ impl NodeState {
     fn ask_above(&self, resolve: Resolve) -> Result<Found, Outcome> {
         match (&self.uplink.parent, &resolve) {
             (Some(_), _) => Ok(Found::Ask(resolve)),
-            (None, Resolve::Name(name)) => {
-                Err(self.no_route(format!("no node here is called `{name}`")))
-            }
+            (None, Resolve::Name(name)) => Err(self.no_route(self.nobody_called(name))),
             (None, _) => Err(self.not_connected()),
         }
     }
 
-    fn no_route(&self, text: String) -> Outcome {
+    pub(super) fn no_route(&self, text: String) -> Outcome {
         Outcome::NoRoute(NoRoute { at: self.path().to_string(), text })
     }
 
@@ -203,8 +203,12 @@ impl NodeState {
         header.time_left_ms = milliseconds(open.deadline.since(now));
         match self.send_out(now, Frame { header, payload: question.payload }) {
             Ok(link) => {
+                let went_up = link.is_some_and(|link| self.uplink.is_parent_link(link));
                 if let Some(open) = self.requests.get_mut(id) {
                     open.link = link;
+                    if went_up {
+                        self.requests.vigil.begin(node, now);
+                    }
                 }
             }
             Err(why) => {
@@ -381,6 +385,13 @@ impl NodeState {
                 };
                 self.answer_with(now, inbound, outcome);
             }
+            Origin::Gathered { op, id, path } => {
+                let took = now.since(open.asked);
+                self.on_gathered(op, Gathered { id, path, outcome, took });
+            }
+            Origin::Check(node) => self.on_minded(now, node, open.asked, &outcome),
+            Origin::Named(op) => self.on_one_named(op, outcome),
+            Origin::Page(op) => self.on_page_failed(op, outcome),
             Origin::Edge { link, child, attempt, nonce } => {
                 let granted = self.granted(outcome);
                 self.on_grant(now, (link, child, (attempt, nonce)), granted);
@@ -409,7 +420,7 @@ fn size_of_content(content: &Content) -> usize {
     }
 }
 
-fn send(content: Content) -> Question {
+pub(super) fn send(content: Content) -> Question {
     let (flags, payload) = match content {
         Content::Text(text) => (Flags::TEXT, Bytes::from(text)),
         Content::Value(value) => (Flags::VALUE, Bytes::from(value.to_cbor())),
@@ -418,7 +429,7 @@ fn send(content: Content) -> Question {
     Question { kind: Kind::SEND, flags, payload }
 }
 
-fn request(name: String, argument: Value) -> Result<Question, Refusal> {
+pub(super) fn request(name: String, argument: Value) -> Result<Question, Refusal> {
     if name.len() > WORD_BYTES_MAX {
         let text = format!("the name of a requestable has at most {WORD_BYTES_MAX} bytes");
         return Err(Refusal::new(RefusalKind::BadArguments, text));
@@ -428,7 +439,7 @@ fn request(name: String, argument: Value) -> Result<Question, Refusal> {
     Ok(Question { kind: Kind::REQUEST, flags: Flags::default(), payload })
 }
 
-fn call(
+pub(super) fn call(
     command: String,
     arguments: Vec<Value>,
     token: Option<[u8; 16]>,
@@ -448,14 +459,14 @@ fn call(
 }
 
 /// What every receiver would refuse is refused here, where somebody can mend it.
-fn check_value(value: &Value) -> Result<(), Refusal> {
+pub(super) fn check_value(value: &Value) -> Result<(), Refusal> {
     value.check().map_err(|bad| Refusal::new(RefusalKind::BadArguments, bad.to_string()))
 }
 
-fn check_size(question: Option<Question>) -> Result<Option<Question>, Refusal> {
-    let size = question.as_ref().map_or(0, |question| question.payload.len());
+pub(super) fn check_size(question: &Question) -> Result<(), Refusal> {
+    let size = question.payload.len();
     if size <= MESSAGE_BYTES_MAX {
-        return Ok(question);
+        return Ok(());
     }
     let text = format!(
         "it has {size} bytes and one message at most {MESSAGE_BYTES_MAX}; larger things are sent \
@@ -469,7 +480,7 @@ pub(super) fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }
 
-fn milliseconds(duration: Duration) -> u32 {
+pub(super) fn milliseconds(duration: Duration) -> u32 {
     // Rounded up: zero means that nobody waits.
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX - 1).saturating_add(1)
 }

@@ -3,11 +3,12 @@
 use super::NodeState;
 use super::answering::caller_of;
 use crate::body::{self, Resolve, Resolved};
+use crate::commands::nearest;
 use crate::event::Output;
 use crate::frame::{Frame, Header, Kind};
 use crate::id::NodeId;
 use crate::inbound::Caller;
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::{CANDIDATES_MAX, SIMILAR_NAMES_MAX};
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::{NoRoute, Outcome, Refusal, RefusalKind};
@@ -46,7 +47,7 @@ impl NodeState {
             (Err(why), _) => self.bounce(now, &frame.header, &why),
             (Ok(_), _) => {
                 let text = match resolve {
-                    Resolve::Name(name) => format!("no node is called `{name}`"),
+                    Resolve::Name(name) => self.nobody_called(&name),
                     _ => "no such node is in the network now".to_owned(),
                 };
                 self.bounce(now, &frame.header, &text);
@@ -103,16 +104,53 @@ impl NodeState {
         let here = self.path();
         if here.contains(path) {
             let below = &path.names()[here.layer()..];
-            return self.tree.find(below).map_err(|(found, last)| {
-                let missing = &below[found];
-                format!("{} has nobody called `{missing}` below it", self.call(last))
-            });
+            return self
+                .tree
+                .find(below)
+                .map_err(|(found, last)| self.nobody_there(last, &below[found]));
         }
         if path.contains(&here) {
             let ancestor = self.place.ancestors.get(path.layer()).map(|a| a.id);
             return ancestor.ok_or_else(|| format!("{path} is not known here"));
         }
         Err(format!("{path} is not below {here}, and the main server cannot be asked now"))
+    }
+
+    /// The nearest that there is, and what hangs there.
+    fn nobody_there(&self, above: NodeId, missing: &Name) -> String {
+        let mut text =
+            format!("{} is there and has nobody called `{missing}` below it", self.where_is(above));
+        let children = self.tree.children_of(above).take(SIMILAR_NAMES_MAX);
+        let names: Vec<Name> = children
+            .filter_map(|id| self.tree.get(id).filter(|record| record.role.is_listed()))
+            .filter_map(|record| record.name.clone())
+            .collect();
+        match nearest(missing.as_str(), names.iter().map(Name::as_str)) {
+            Some(similar) => {
+                let path = self.path_of(above).unwrap_or_default();
+                let meant = names.iter().find(|name| name.as_str() == similar).cloned();
+                let path = meant.map(|name| path.child(name).to_string()).unwrap_or_default();
+                text += &format!("; did you mean {path}?");
+            }
+            None if names.is_empty() => text += ", nor anybody else",
+            None => {
+                let some: Vec<&str> = names.iter().take(CANDIDATES_MAX).map(Name::as_str).collect();
+                let more = if names.len() > some.len() { ", …" } else { "" };
+                text += &format!("; below it are {}{more}", some.join(", "));
+            }
+        }
+        text
+    }
+
+    /// Nobody in the subtree has this name; who has one that is like it?
+    pub(super) fn nobody_called(&self, name: &Name) -> String {
+        let records = self.tree.records();
+        let named = records.iter().filter(|record| record.role.is_listed());
+        let names = named.filter_map(|record| record.name.as_ref()).take(SIMILAR_NAMES_MAX);
+        match nearest(name.as_str(), names.map(Name::as_str)) {
+            Some(similar) => format!("no node is called `{name}`; did you mean `{similar}`?"),
+            None => format!("no node is called `{name}`"),
+        }
     }
 
     /// The one node of this name in the subtree, if there is one.

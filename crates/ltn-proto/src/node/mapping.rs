@@ -23,7 +23,7 @@ impl NodeState {
         self.path_from_names(Vec::new())
     }
 
-    fn path_from_names(&self, below: Vec<Name>) -> NodePath {
+    pub(super) fn path_from_names(&self, below: Vec<Name>) -> NodePath {
         let above = self.place.ancestors.iter().skip(1).map(|ancestor| ancestor.name.clone());
         // The top of a tree has no name in it: its path is `/`.
         let own = (!self.place.ancestors.is_empty()).then(|| self.name.clone());

@@ -4,7 +4,8 @@
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
 //! up, `edging.rs` who may hang below whom, `moving.rs` moves that somebody wants, `mapping.rs` the
 //! map and the place in the tree, `routing.rs` what is passed on, `asking.rs` what this node asks
-//! of others, `locating.rs` who is meant, `answering.rs` what others ask of it, `builtin.rs`,
+//! of others, `locating.rs` who is meant, `selecting.rs` who fits,
+//! `gathering.rs` what is said to many, `answering.rs` what others ask of it, `builtin.rs`,
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
 //! routines, `governing.rs` the people on it, `renaming.rs` new names, `sleeping.rs` what a sleep
 //! of its machine changes, `committing.rs` the write before a move, `picture.rs` what it tells of
@@ -16,19 +17,24 @@ mod asking;
 mod builtin;
 mod committing;
 mod edging;
+mod following;
+mod gathering;
 mod governing;
 mod joining;
 mod links;
 mod locating;
 mod mapping;
+mod minding;
 mod moving;
 mod ordering;
 mod picture;
 mod renaming;
 mod routing;
 mod running;
+mod selecting;
 mod serving;
 mod sleeping;
+mod watching;
 
 use renaming::NamedBy;
 pub use routing::StreamHop;
@@ -43,7 +49,9 @@ use crate::durable::KeptParent;
 use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
+use crate::followings::Followings;
 use crate::fragments::Reassembly;
+use crate::gatherings::Gatherings;
 use crate::goals::Goals;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::inbound::Inbound;
@@ -54,6 +62,7 @@ use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::path::NodePath;
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
@@ -64,6 +73,7 @@ use crate::services::Services;
 use crate::snapshot::Counters;
 use crate::tree::Tree;
 use crate::uplink::Uplink;
+use crate::watches::Watches;
 
 /// What a node is made of.
 #[derive(Debug, Clone)]
@@ -136,6 +146,15 @@ pub struct NodeState {
     taken_edges: BTreeMap<NodeId, (u64, u64)>,
     known: Known,
     requests: Requests,
+    gatherings: Gatherings,
+    /// What others watch here.
+    watches: Watches,
+    /// Where this node was when it told them last.
+    watched_from: NodePath,
+    /// What the program watches.
+    followings: Followings,
+    /// By which way, and from where, it was said to watch them.
+    followed_from: Option<(Option<LinkId>, NodePath)>,
     inbound: Inbound,
     reassembly: Reassembly,
     offers: Offers,
@@ -200,6 +219,11 @@ impl NodeState {
             taken_edges: BTreeMap::new(),
             known: Known::default(),
             requests: Requests::default(),
+            gatherings: Gatherings::default(),
+            watches: Watches::default(),
+            watched_from: NodePath::root(),
+            followings: Followings::default(),
+            followed_from: None,
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
@@ -238,9 +262,12 @@ impl NodeState {
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }
+        self.settle_gatherings(now);
         self.check_renaming(now);
         self.notice_changed_offers(now);
         self.tell_changes();
+        self.tell_presence(now);
+        self.settle_followings(now);
         self.finish_stopping();
     }
 
@@ -255,6 +282,10 @@ impl NodeState {
         [
             self.link_deadlines.next(),
             self.requests.next_deadline(),
+            self.requests.vigil.next_deadline(),
+            self.gatherings.next_deadline(),
+            self.watches.next_deadline(),
+            self.followings.next_deadline(),
             self.inbound.next_deadline(),
             self.uplink.retry.as_ref().map(|retry| retry.at),
             self.goals.homing(),
@@ -276,6 +307,14 @@ impl NodeState {
         while let Some(id) = self.requests.pop_due(now) {
             self.on_request_due(now, id);
         }
+        while let Some(node) = self.requests.vigil.pop_due(now) {
+            self.mind_node(now, node);
+        }
+        while let Some(op) = self.gatherings.pop_due(now) {
+            self.on_gathering_due(op);
+        }
+        self.on_watches_due(now);
+        self.on_followings_due(now);
         self.inbound.expire(now);
         self.reassembly.handle_timeout(now);
         if self.uplink.retry.as_ref().is_some_and(|retry| retry.at <= now) {
@@ -307,6 +346,7 @@ impl NodeState {
                 self.ask(now, op);
             }
             Op::Cast { to, content } => self.cast(now, to, content),
+            Op::Many(op) => self.on_many(now, op),
             Op::Rename { op, name } => self.rename_self(now, &name, NamedBy::Program(op)),
             Op::Answer { inbound, answer } => self.answer(now, inbound, answer),
             Op::OfferRequestable { name } => self.offers.offer_requestable(name),
@@ -346,6 +386,8 @@ impl NodeState {
             self.close_link(now, link, reason, &text);
         }
         self.end_all_requests(now);
+        self.end_all_gatherings();
+        self.end_all_followings();
     }
 
     fn finish_stopping(&mut self) {

@@ -32,15 +32,27 @@ pub enum StreamHop {
 
 impl NodeState {
     /// A routed frame came in.
-    pub(super) fn on_routed(&mut self, now: Moment, link: LinkId, frame: Frame) {
+    pub(super) fn on_routed(&mut self, now: Moment, link: LinkId, mut frame: Frame) {
         if !self.may_speak(link, frame.header.source) {
             self.counters.forged_sources += 1;
             self.bounce(now, &frame.header, "its source does not live behind that link");
             return;
         }
+        if !self.spend_time(link, &mut frame.header) {
+            let why = "its time was over on the way, and nobody waits for an answer any more";
+            self.bounce(now, &frame.header, why);
+            return;
+        }
         if frame.header.kind == Kind::RESOLVE {
             self.on_resolve(now, frame);
             return;
+        }
+        if frame.header.destination == NodeId::NOBODY {
+            match frame.header.kind {
+                Kind::SELECT => return self.on_select(now, frame),
+                Kind::WATCH => return self.on_watch(now, frame),
+                _ => {}
+            }
         }
         match self.next_hop(frame.header.destination) {
             Hop::Here => self.deliver(now, frame),
@@ -50,6 +62,19 @@ impl NodeState {
             Hop::Over(out) => self.pass_on(now, out, frame),
             Hop::Nowhere(why) => self.bounce(now, &frame.header, &why),
         }
+    }
+
+    /// Takes what the way to here took from a frame's time, as far as this node can tell: half of
+    /// the last round trip on that link, and never less than a millisecond. Is anything left?
+    fn spend_time(&self, link: LinkId, header: &mut Header) -> bool {
+        if header.time_left_ms == 0 {
+            return true;
+        }
+        let round_trip = self.links.get(link).and_then(|link| link.round_trip);
+        let way = round_trip.map_or(0, |(time, _)| time.as_millis() / 2).max(1);
+        let left = u128::from(header.time_left_ms).saturating_sub(way);
+        header.time_left_ms = u32::try_from(left).unwrap_or(u32::MAX);
+        left > 0
     }
 
     /// May this node be the source of what comes by this link? A child speaks for its own subtree

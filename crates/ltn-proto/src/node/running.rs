@@ -22,6 +22,8 @@ use crate::value::Value;
 
 /// How long a node that was sent elsewhere has to get there.
 const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
+/// So many bytes of a drawing go into one answer, with a line that says how much is missing.
+const DRAWING_BYTES_MAX: usize = crate::limits::MESSAGE_BYTES_MAX - 1_024;
 /// How long a ping for `s.ping` may take.
 const PING_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -124,7 +126,7 @@ impl NodeState {
             "s.connectto" => self.send_caller_to(now, &run),
             "s.connecttohigher" | "s.cth" => self.send_caller_up(now, &run),
             "s.listnetwork" => {
-                let text = draw_tree(&self.snapshot(now).tree).join("\n");
+                let text = drawing_that_fits(&draw_tree(&self.snapshot(now).tree));
                 self.reply_text(now, &run, text);
             }
             "changename" => {
@@ -477,4 +479,34 @@ const fn order(run: &Run, restart: bool, whole: bool) -> Order {
 fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
+}
+
+/// As many lines as fit into one answer, and how many more there are.
+fn drawing_that_fits(lines: &[String]) -> String {
+    let mut bytes = 0;
+    let fitting = lines.iter().take_while(|line| {
+        bytes += line.len() + 1;
+        bytes <= DRAWING_BYTES_MAX
+    });
+    let shown = fitting.count();
+    let mut text = lines[..shown].join("\n");
+    if shown < lines.len() {
+        text += &format!("\n… and {} more; `ltn tree` draws them all", lines.len() - shown);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_that_is_too_large_says_how_much_is_missing() {
+        let lines = vec!["x".repeat(99); 20_000];
+        let text = drawing_that_fits(&lines);
+        assert!(text.len() <= crate::limits::MESSAGE_BYTES_MAX);
+        let last = text.lines().last().unwrap();
+        assert!(last.contains("… and 9525 more"), "{last}");
+        assert_eq!(drawing_that_fits(&lines[..2]), lines[..2].join("\n"));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::event::{Event, Op};
+use crate::event::{Event, ManyOp, Op};
 use crate::frame::Frame;
 use crate::id::OpId;
 use crate::moment::Moment;
@@ -150,6 +150,11 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Call { .. } => "call",
         Op::Rename { .. } => "rename",
         Op::Locate { .. } => "locate",
+        Op::Many(ManyOp::Select { .. }) => "select",
+        Op::Many(ManyOp::Gather { .. }) => "gather",
+        Op::Many(ManyOp::Watch { .. }) => "watch",
+        Op::Many(ManyOp::Taken { .. }) => "taken",
+        Op::Many(ManyOp::Abandon { .. }) => "abandon",
         Op::Answer { .. } => "answer",
         Op::OfferRequestable { .. } | Op::OfferCommand { .. } => "offer",
         Op::Withdraw { .. } => "withdraw",
@@ -174,7 +179,13 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         Op::Send { op, timeout, .. }
         | Op::Request { op, timeout, .. }
         | Op::Call { op, timeout, .. }
-        | Op::Locate { op, timeout, .. } => Some((*op, Some(*timeout))),
+        | Op::Locate { op, timeout, .. }
+        | Op::Many(ManyOp::Select { op, timeout, .. } | ManyOp::Gather { op, timeout, .. }) => {
+            Some((*op, Some(*timeout)))
+        }
+        // A watch ends when its node does.
+        Op::Many(ManyOp::Watch { op, .. }) => Some((*op, None)),
+        Op::Many(ManyOp::Taken { .. } | ManyOp::Abandon { .. }) => None,
         Op::Cast { .. }
         | Op::Answer { .. }
         | Op::OfferRequestable { .. }

@@ -48,6 +48,8 @@ pub(super) enum Happening {
     Answer { host: HostId, run: u32, inbound: InboundId, answer: Answer },
     /// A disk has taken something.
     Written { host: HostId, run: u32, write: WriteId, what: Durable },
+    /// A program goes on.
+    Goes { host: HostId, run: u32, op: Op },
     /// A process starts.
     Start { host: HostId },
     /// A paused process goes on.
@@ -255,6 +257,11 @@ impl Network {
                 }
             }
             Happening::Written { host, run, write, what } => self.written(host, run, write, what),
+            Happening::Goes { host, run, op } => {
+                if self.hosts[host.0].run == run && self.is_up(host) {
+                    self.tell(host, op);
+                }
+            }
             Happening::Start { host } => self.start_again(host),
             Happening::Resume { host } => self.resume(host),
             Happening::Heal { from, to } => self.heal(from, to),
@@ -273,6 +280,7 @@ impl Network {
             | Happening::Lost { host, .. }
             | Happening::Wake { host, .. }
             | Happening::Written { host, .. }
+            | Happening::Goes { host, .. }
             | Happening::Answer { host, .. } => *host,
             Happening::Knock { .. }
             | Happening::Start { .. }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::event::{Answer, Content, Event, Input, Op};
+use crate::event::{Answer, Content, Event, Input, ManyEvent, ManyOp, Op};
 use crate::id::{InboundId, NodeId, OpId};
 use crate::outcome::{CloseReason, Outcome};
 use crate::value::Value;
@@ -100,7 +100,7 @@ impl Network {
     pub fn tell(&mut self, host: HostId, op: Op) {
         assert!(self.is_up(host) && !self.is_paused(host), "nobody runs on {host:?}");
         self.keep_books(host, &op);
-        if !matches!(op, Op::Answer { .. }) {
+        if !matches!(op, Op::Answer { .. } | Op::Many(ManyOp::Taken { .. })) {
             self.note(host, What::Asked(op.clone()));
         }
         self.lively = self.now;
@@ -170,6 +170,10 @@ impl Network {
                 let thrown_out = matches!(reason, CloseReason::Kicked | CloseReason::Stopping);
                 home.wanted = returning || (home.wanted && !thrown_out);
             }
+            Event::Many(ManyEvent::Gathered { op, .. } | ManyEvent::Presence { op, .. }) => {
+                let (run, op) = (self.hosts[host.0].run, Op::Many(ManyOp::Taken { op, count: 1 }));
+                self.after(Duration::ZERO, Happening::Goes { host, run, op });
+            }
             Event::Stopped { restart } => self.process_ended(host, restart),
             _ => {}
         }
@@ -234,7 +238,9 @@ impl Network {
     pub fn open_ops(&self) -> impl Iterator<Item = &OpRecord> {
         self.ops.values().filter(|record| {
             let machine = &self.hosts[record.host.0];
-            record.outcome.is_none() && machine.mind.is_some() && machine.run == record.run
+            // A watch has no end of its own.
+            let ends = record.word != "watch";
+            ends && record.outcome.is_none() && machine.mind.is_some() && machine.run == record.run
         })
     }
 

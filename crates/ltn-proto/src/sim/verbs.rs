@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Content, Op};
+use crate::event::{Content, Event, Gathered, ManyEvent, ManyOp, Op, Whom, Wording};
 use crate::id::OpId;
 use crate::outcome::Outcome;
 use crate::path::Target;
@@ -103,6 +103,72 @@ impl Network {
             }
             other => other,
         }
+    }
+
+    /// Asks a requestable of all who fit: how each ended, and how all of it did.
+    pub fn gather(&mut self, host: HostId, to: &str, name: &str) -> (Vec<Gathered>, Outcome) {
+        let what = Wording::Request { name: name.to_owned(), argument: Value::Null };
+        let whom = Whom::Fitting(to.parse().expect("stories name many properly"));
+        let op = self.begin_gather(host, whom, what);
+        let outcome = self.finish(op);
+        (self.gathered(host, op), outcome)
+    }
+
+    /// Says something to many, without waiting.
+    pub fn begin_gather(&mut self, host: HostId, whom: Whom, what: Wording) -> OpId {
+        self.begin(host, |op| Op::Many(ManyOp::Gather { op, whom, what, timeout: TIMEOUT }))
+    }
+
+    /// How each of many ended so far.
+    #[must_use]
+    pub fn gathered(&self, host: HostId, of: OpId) -> Vec<Gathered> {
+        let told = self.history().told(host).filter_map(|event| match event {
+            Event::Many(ManyEvent::Gathered { op, entry }) if *op == of => Some(entry.clone()),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// Watches places, from the moment on at which a server confirms it.
+    ///
+    /// # Panics
+    /// If nobody does.
+    pub fn watch(&mut self, host: HostId, places: &str) -> OpId {
+        let places = places.parse().expect("stories name many properly");
+        let op = self.begin(host, |op| Op::Many(ManyOp::Watch { op, places }));
+        let begun = |network: &Self| network.news(host, op).iter().any(|news| news == "watching");
+        assert!(self.run_until(NEVER, begun), "nobody serves {op:?}");
+        op
+    }
+
+    /// The news of a watch so far: a word and a path each, or what became of the watch.
+    #[must_use]
+    pub fn news(&self, host: HostId, of: OpId) -> Vec<String> {
+        let told = self.history().told(host).filter_map(|event| match event {
+            Event::Many(event) if event.op() == of => Some(match event {
+                ManyEvent::Presence { news, .. } => {
+                    format!("{} {}", news.kind.as_str(), news.path)
+                }
+                ManyEvent::Watching { .. } => "watching".to_owned(),
+                ManyEvent::Gap { .. } => "gap".to_owned(),
+                ManyEvent::Interrupted { .. } => "interrupted".to_owned(),
+                other => format!("{other:?}"),
+            }),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// Who fits: the paths, in the order in which they are told, and how the search ended.
+    pub fn select(&mut self, host: HostId, who: &str) -> (Vec<String>, Outcome) {
+        let selector = who.parse().expect("stories name many properly");
+        let op = self.begin(host, |op| Op::Many(ManyOp::Select { op, selector, timeout: TIMEOUT }));
+        let outcome = self.finish(op);
+        let pages = self.history().told(host).filter_map(|event| match event {
+            Event::Many(ManyEvent::Selected { op: of, nodes, .. }) if *of == op => Some(nodes),
+            _ => None,
+        });
+        (pages.flatten().map(|node| node.path.to_string()).collect(), outcome)
     }
 
     /// Where is this node?

@@ -9,5 +9,6 @@ mod model;
 mod mutants;
 mod name;
 mod scenarios;
+mod selector;
 mod text;
 mod value;

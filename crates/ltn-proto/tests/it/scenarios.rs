@@ -1,12 +1,14 @@
 //! Stories of whole networks, each told by one test and named after what it tells. They run in
 //! the simulator: no sockets, no waiting, the same every time.
 
+mod addressing;
 mod claims;
 mod commands;
 mod durable;
 mod moves;
 mod moving;
 mod orders;
+mod outcomes;
 mod people;
 mod returning;
 mod seed;
@@ -15,6 +17,7 @@ mod sleeping;
 mod strangers;
 mod talking;
 mod trouble;
+mod watching;
 
 use std::time::Duration;
 

@@ -1,12 +1,14 @@
 //! What handles of a node ask of its driver. This room knows only the words.
 
 use ltn_proto::{
-    Address, Content, NoRoute, NodeId, Op, OpId, Outcome, Refusal, Snapshot, StreamHop, Target,
+    Address, Content, ManyOp, NoRoute, NodeId, Op, OpId, Outcome, Refusal, Snapshot, StreamHop,
+    Target,
 };
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::error::ConnectError;
 use crate::handlers::Offer;
+use crate::many::Heard;
 use crate::services::Routine;
 use crate::words::{Joined, TaskStatus};
 
@@ -26,6 +28,15 @@ pub(crate) enum Ask {
     Op(Box<Op>),
     /// Something that ends once.
     Wait(Box<Waited>),
+    /// Something about many nodes.
+    Many {
+        /// Its number, the same as in `op`.
+        id: OpId,
+        /// What.
+        op: Box<ManyOp>,
+        /// Who listens.
+        listener: mpsc::UnboundedSender<Heard>,
+    },
     /// What is at work in this node.
     Tasks(oneshot::Sender<Vec<TaskStatus>>),
     /// A picture of what the node knows.
@@ -95,6 +106,7 @@ impl std::fmt::Debug for Ask {
             Self::Cast { to, .. } => write!(f, "Cast({to})"),
             Self::Op(op) => op.fmt(f),
             Self::Wait(waited) => waited.op.fmt(f),
+            Self::Many { op, .. } => op.fmt(f),
             Self::Tasks(_) => f.write_str("Tasks"),
             Self::Snapshot(_) => f.write_str("Snapshot"),
             Self::StreamHop { of, .. } => write!(f, "StreamHop({})", of.destination),

@@ -23,6 +23,7 @@ impl Driver {
     /// Ends whatever still waits, and closes every link behind its last words.
     pub(super) async fn close_everything(&mut self) {
         self.waiting.clear();
+        self.listeners_to_many.clear();
         self.answers.clear();
         self.congested.clear();
         self.handlers.abort_all();

@@ -14,6 +14,8 @@ use ltn_proto::{CloseReason, Frame, Limits};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::holding;
+
 /// A queue that stays congested for longer than this is stalled.
 pub(super) const CONGESTION_PATIENCE: Duration = Duration::from_millis(50);
 /// What a closed link has to send is given up after this time.
@@ -120,7 +122,8 @@ impl Queue {
     }
 
     /// See [`super::LinkHandle::push`].
-    pub(super) fn push(&self, frame: Frame) {
+    pub(super) fn push(&self, mut frame: Frame) {
+        holding::begin(&mut frame);
         let mut waiting = self.waiting();
         if waiting.shut {
             return;

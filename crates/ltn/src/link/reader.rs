@@ -12,6 +12,7 @@ use ltn_proto::limits::{FIRST_FRAME_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX};
 use ltn_proto::{CloseReason, Frame, LinkId};
 
 use super::halves::ReadHalf;
+use super::holding;
 use super::queue::{Queue, Verdict};
 use crate::wake::{Wake, WakeSender};
 
@@ -72,7 +73,8 @@ fn decode_all(
     buffer: &mut BytesMut,
     frames: &mut Vec<Frame>,
 ) -> Result<(), CodecError> {
-    while let Some(frame) = decoder.decode(buffer)? {
+    while let Some(mut frame) = decoder.decode(buffer)? {
+        holding::begin(&mut frame);
         frames.push(frame);
         decoder.set_payload_bytes_max(FRAME_PAYLOAD_BYTES_MAX);
     }

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::halves::WriteHalf;
+use super::holding;
 use super::queue::{CLOSE_PATIENCE, CONGESTION_PATIENCE, Lanes, Load, Queue, Verdict};
 use crate::wake::{Wake, WakeSender};
 
@@ -85,8 +86,9 @@ impl Writer {
                 return at_once.clone();
             }
             while buffer.len() < BATCH_BYTES
-                && let Some(frame) = lanes.pop()
+                && let Some(mut frame) = lanes.pop()
             {
+                holding::end(&mut frame);
                 encoded.add(&frame);
                 codec::encode(&frame, &mut buffer);
             }

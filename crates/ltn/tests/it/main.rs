@@ -1,5 +1,9 @@
 //! Stories of real nodes: TLS over TCP on 127.0.0.1, every port given by the system.
 
+mod alone;
+mod discovery;
+mod finding;
+mod gathering;
 mod joining;
 mod lives;
 mod own;
@@ -13,3 +17,4 @@ mod support;
 mod talking;
 mod transferring;
 mod upkeep;
+mod watching;
