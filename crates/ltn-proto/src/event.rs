@@ -9,7 +9,7 @@ mod words;
 
 use std::time::Duration;
 
-pub use words::{Answer, Content, DialError, Direction, ServiceWish};
+pub use words::{Answer, Content, DialError, Direction, GivenOrder, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
@@ -458,14 +458,8 @@ pub enum Event {
     /// A roll call that is led from this node begins: everybody who is asked, as it stands before
     /// anything was heard. If this node is lost midway, this is what there is to be told.
     RollCallBegun {
-        /// The number of the order.
-        order: u64,
-        /// Is it to restart, or to stop?
-        restart: bool,
-        /// With everything below those who are ordered?
-        subtree: bool,
-        /// Who gave the order.
-        issuer: NodeId,
+        /// What was ordered, and by whom.
+        order: GivenOrder,
         /// Every node once.
         entries: Vec<RollCallEntry>,
     },
@@ -476,12 +470,8 @@ pub enum Event {
     },
     /// A roll call that was led from this node has ended; comes before `Stopped`.
     RollCall {
-        /// The number of the order.
-        order: u64,
-        /// Was it to restart, or to stop?
-        restart: bool,
-        /// With everything below those who were ordered?
-        subtree: bool,
+        /// What was ordered.
+        order: GivenOrder,
         /// Who gave the order.
         issuer: NodeId,
         /// Every node once.

@@ -105,8 +105,8 @@ pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, near
 pub use drawing::draw_tree;
 pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{
-    Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, ManyEvent, ManyOp,
-    Op, Output, Presence, ServiceWish, Whom, Wording,
+    Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input,
+    ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};

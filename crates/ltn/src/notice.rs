@@ -227,7 +227,7 @@ fn roll_call(entries: &[RollCallEntry]) -> (NoticeKind, String) {
 
 #[cfg(test)]
 mod tests {
-    use ltn_proto::Value;
+    use ltn_proto::{GivenOrder, Value};
 
     use super::*;
 
@@ -315,8 +315,9 @@ mod tests {
         let told = |outcome| {
             let entries = vec![entry(outcome)];
             {
-                let (order, restart, subtree, issuer) = (1, false, true, id());
-                of_event(&Event::RollCall { order, restart, subtree, issuer, entries }).unwrap()
+                let issuer = id();
+                let order = GivenOrder { number: 1, restart: false, subtree: true, issuer };
+                of_event(&Event::RollCall { order, issuer, entries }).unwrap()
             }
         };
         assert_eq!(told(RollCallOutcome::Stopped).0, NoticeKind::Status);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::NodeState;
 use crate::body::{self, Entry, OrderCheck, OrderGo, OrderNoted, OrderReport};
-use crate::event::Event;
+use crate::event::{Event, GivenOrder};
 use crate::frame::{Frame, Header, Kind};
 use crate::id::{InboundId, LinkId, NodeId};
 use crate::limits::{ORDER_LIFETIME, ORDER_MARGIN};
@@ -71,10 +71,8 @@ impl NodeState {
             roll.write(self.first_entry(now, id));
         }
         if matches!(roll.giver, Giver::Command(_)) {
-            let Order { number, restart, subtree, issuer, .. } = order;
             let entries = roll.entries();
-            let begun = Event::RollCallBegun { order: number, restart, subtree, issuer, entries };
-            self.event(begun);
+            self.event(Event::RollCallBegun { order: given(order), entries });
         }
         let live: Vec<NodeId> = servers.iter().copied().filter(|id| self.is_live(*id)).collect();
         for server in &live {
@@ -350,11 +348,11 @@ impl NodeState {
     /// The leader's end: the report goes to who gave the order, before anybody on its way goes.
     fn finish_leading(&mut self, now: Moment, inbound: InboundId) {
         let Some(roll) = &self.roll_call else { return };
-        let Order { number, restart, subtree, issuer, .. } = roll.order;
-        let entries = roll.entries();
-        let report = report_value(&entries, restart);
+        let (order, entries) = (roll.order, roll.entries());
+        let report = report_value(&entries, order.restart);
         self.answer_with(now, inbound, Outcome::Reply(report));
-        self.event(Event::RollCall { order: number, restart, subtree, issuer, entries });
+        let issuer = order.issuer;
+        self.event(Event::RollCall { order: given(order), issuer, entries });
         self.let_everybody_go(now);
     }
 
@@ -379,6 +377,11 @@ impl NodeState {
             self.stop(now, roll.order.restart);
         }
     }
+}
+
+const fn given(order: Order) -> GivenOrder {
+    let Order { number, restart, subtree, issuer, .. } = order;
+    GivenOrder { number, restart, subtree, issuer }
 }
 
 /// The report as the one who gave the order gets it.

@@ -32,7 +32,7 @@ fn a_subtree_stops_leaves_first_and_the_others_go_on() {
     assert_eq!(ended(&network), [sub3, sub1]);
     assert!(network.is_up(main) && network.is_up(sub2));
     let begun = |event: &Event| match event {
-        Event::RollCallBegun { entries, subtree: true, .. } => entries.len() == 4,
+        Event::RollCallBegun { entries, order } => entries.len() == 4 && order.subtree,
         _ => false,
     };
     assert!(was_told(&network, main, begun));
