@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
-pub(crate) use nodes::{AnnounceArgs, DoctorArgs, StateArgs};
+pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, RightsArgs, StateArgs};
 
 const LONG_ABOUT: &str = "\
 A layered network of your own machines.
@@ -213,14 +213,6 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
-/// The event log of a server.
-#[derive(Debug, clap::Args)]
-pub(crate) struct EventLogArgs {
-    /// Keep the event log in this file (JSON lines); s.storelog stores beside it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) event_log: Option<PathBuf>,
-}
-
 /// `ltn main`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MainArgs {
@@ -234,6 +226,8 @@ pub(crate) struct MainArgs {
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
 }
 
 /// `ltn sub`.
@@ -256,6 +250,8 @@ pub(crate) struct SubArgs {
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
 }
 
 /// `ltn client`.

@@ -5,20 +5,23 @@
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
 mod many;
+mod output;
 mod words;
 
 use std::time::Duration;
 
-pub use words::{Answer, Content, DialError, Direction, GivenOrder, ServiceWish};
+pub use output::Output;
+pub use words::{Answer, Content, DialError, Direction, GivenOrder, KeyNews, KeyWish, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
-use crate::durable::{Durable, WriteId};
+use crate::durable::WriteId;
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
 use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
+use crate::permissions::Permissions;
 use crate::role::Role;
 use crate::value::Value;
 
@@ -35,6 +38,8 @@ pub enum Input {
         direction: Direction,
         /// The id of the other end, taken from its key.
         peer: NodeId,
+        /// Where the other end speaks from.
+        remote: Address,
     },
     /// A dial came to nothing.
     DialFailed {
@@ -80,42 +85,6 @@ pub enum Input {
     Slept,
     /// The moment that `poll_timeout` named has come.
     Timeout,
-}
-
-/// What the shell has to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Output {
-    /// Send this frame on this link, in order.
-    Transmit {
-        /// On which link.
-        link: LinkId,
-        /// What to send.
-        frame: Frame,
-    },
-    /// Close this link after everything that was transmitted before has left.
-    Close {
-        /// Which link.
-        link: LinkId,
-        /// Why.
-        reason: CloseReason,
-    },
-    /// Try to reach this address and answer with `LinkOpened` or `DialFailed`.
-    Dial {
-        /// The mind's number for it.
-        dial: DialId,
-        /// Where to.
-        to: Address,
-    },
-    /// Write this so that it survives a power cut, in the order of these outputs, and answer with
-    /// `Persisted`.
-    Persist {
-        /// The mind's number for it.
-        write: WriteId,
-        /// What.
-        what: Durable,
-    },
-    /// Tell the program on this node.
-    Event(Event),
 }
 
 /// What the program on this node can ask for.
@@ -240,6 +209,8 @@ pub enum Op {
         /// What it failed with, if it did.
         error: Option<String>,
     },
+    /// What the shell has to say about admin keys.
+    AdminKey(KeyNews),
     /// These are the data sockets of this node beside `Maindata`, by name and port; what is beyond
     /// [`crate::limits::DATA_SOCKETS_MAX`] is not told to others.
     DataSockets(Vec<(String, u16)>),
@@ -393,6 +364,51 @@ pub enum Event {
         old: Option<Name>,
         /// What it is called.
         name: Name,
+    },
+    /// A node may do another thing than before at this server.
+    RightsChanged {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+        /// Who changed it; the same id where a node got its rights by the admin key.
+        by: NodeId,
+        /// What it may do, with what everybody may.
+        rights: Permissions,
+    },
+    /// Nothing that this node says, asks or commands is looked at here any more, or it is again.
+    Muted {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+        /// Muted, or heard again?
+        muted: bool,
+        /// Who wanted it so.
+        by: NodeId,
+    },
+    /// A node is thrown out; `Event::Left` follows.
+    Kicked {
+        /// Who.
+        node: NodeId,
+        /// What it is called.
+        name: Option<Name>,
+        /// Who wanted it so.
+        by: NodeId,
+    },
+    /// Somebody gave an admin key that is not that of this node.
+    WrongKey {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+    },
+    /// A key to be looked at. For the shell alone: programs are not told of it.
+    AdminKey {
+        /// The answer names it.
+        inbound: InboundId,
+        /// What to do with it.
+        wish: KeyWish,
     },
     /// A directly registered node is gone.
     Left {

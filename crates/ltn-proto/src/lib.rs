@@ -70,6 +70,7 @@ mod goals;
 mod id;
 mod inbound;
 mod invite;
+mod keydesk;
 mod known;
 pub mod limits;
 mod line;
@@ -80,12 +81,14 @@ mod node;
 mod offers;
 mod outcome;
 mod path;
+mod people;
 mod permissions;
 mod random;
 mod requests;
 mod reservations;
 mod role;
 mod rollcall;
+mod secret;
 mod selector;
 mod services;
 pub mod signature;
@@ -105,8 +108,8 @@ pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, near
 pub use drawing::draw_tree;
 pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{
-    Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input,
-    ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
+    Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input, KeyNews,
+    KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
@@ -124,6 +127,7 @@ pub use outcome::{
 pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
+pub use secret::Secret;
 pub use selector::{Pattern, RoleWord, Segment, Selector};
 pub use snapshot::{Counters, PresenceKind, ServiceStatus, Snapshot, TreeNode};
 pub use text::{sanitise, sanitise_line, shorten};

@@ -1,16 +1,17 @@
 //! How a node is made: a role, a name, ports, and the mode of its network.
 
+mod announcing;
 mod keeping;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, limits};
+use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, Secret, limits};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
+use crate::admin_key::{self, AdminKey, KeyHash};
 use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
-use crate::discovery::Announcement;
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -60,6 +61,7 @@ pub struct NodeBuilder {
     state: Option<PathBuf>,
     backup_parents: Vec<Address>,
     beside: Option<PathBuf>,
+    admin_key: Option<Secret>,
 }
 
 /// Where a node writes what it has to say, if it does.
@@ -154,6 +156,7 @@ impl NodeBuilder {
             state: None,
             backup_parents: Vec::new(),
             beside: None,
+            admin_key: None,
         }
     }
 
@@ -211,6 +214,16 @@ impl NodeBuilder {
     #[must_use]
     pub fn newcomers(mut self, permissions: Permissions) -> Self {
         self.newcomers = permissions;
+        self
+    }
+
+    /// Who is joined to this server and gives this key (`s.getadmin`, [`Node::get_admin`]) is admin
+    /// of it as long as it stays joined. 8 to 1,024 bytes; nothing but its hash is kept. Without a
+    /// key, which is how a server starts unless said, nobody becomes admin so. Where everybody is
+    /// admin anyway it opens nothing: see [`Self::newcomers`].
+    #[must_use]
+    pub fn admin_key(mut self, key: impl Into<String>) -> Self {
+        self.admin_key = Some(Secret::new(key));
         self
     }
 
@@ -306,6 +319,10 @@ impl NodeBuilder {
         }
         let name = self.checked_name()?;
         let logs = self.open_logs()?;
+        let key = match self.admin_key.clone() {
+            Some(key) => Some(admin_key::hash_of(key).await.map_err(StartError::BadAdminKey)?),
+            None => None,
+        };
         let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
         let (id, tls) = match &state {
             Some(state) => keys(state.identity())?,
@@ -340,7 +357,8 @@ impl NodeBuilder {
         if self_accepts && let Some(door) = door.take() {
             listeners.push(Listener::start(door, Serves::LinksAndData, context.clone()));
         }
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, door, announced }))
+        let surroundings = Surroundings { context, listeners, wakes, logs, door, key, announced };
+        Ok(spawn(facts, config, surroundings))
     }
 
     fn carriers(&self) -> Carriers {
@@ -418,6 +436,7 @@ struct Surroundings {
     logs: log::Place,
     /// The local door of a node that takes nobody below it.
     door: Option<Box<dyn Acceptor>>,
+    key: Option<KeyHash>,
     /// What is announced, if it is.
     announced: Option<Address>,
 }
@@ -427,7 +446,7 @@ fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs, door, announced } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, door, key, announced } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -443,7 +462,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
-    announce(announced.as_ref(), &log, life.clone());
+    announcing::announce(announced.as_ref(), &log, life.clone());
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -458,6 +477,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
+    let admin_key = AdminKey::new(key, asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     socket_commands::offer(&mut handlers, &node);
@@ -475,25 +495,11 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         services,
         log,
         keeper,
+        admin_key,
         servers,
     });
     tokio::spawn(driver.run());
     node
-}
-
-/// Announces a server until it has ended.
-fn announce(address: Option<&Address>, log: &Log, mut life: watch::Receiver<Life>) {
-    let Some(at) = address.and_then(Address::socket_addr) else { return };
-    match Announcement::start(at) {
-        Ok(announcement) => drop(tokio::spawn(async move {
-            // An error means that the driver is gone, and with it the node.
-            let _ = life.wait_for(|life| life.ended).await;
-            announcement.end().await;
-        })),
-        Err(error) => {
-            log.say(NoticeKind::Warning, &format!("this server is not announced: {error}"));
-        }
-    }
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

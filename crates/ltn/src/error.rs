@@ -45,6 +45,9 @@ pub enum StartError {
     /// The state directory cannot be used.
     #[error("{0}")]
     State(StateError),
+    /// The admin key cannot be used; it is not shown.
+    #[error("{0}")]
+    BadAdminKey(String),
     /// A throw-away identity could not be made.
     #[error("no identity could be made: {0}")]
     Identity(String),

@@ -25,3 +25,22 @@ pub(crate) struct AnnounceArgs {
     #[arg(long)]
     pub(crate) announce: bool,
 }
+
+/// The event log of a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EventLogArgs {
+    /// Keep the event log in this file (JSON lines); s.storelog stores beside it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event_log: Option<PathBuf>,
+}
+
+/// What people may do at a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RightsArgs {
+    /// What everybody may do here: `admin`, as it is unless said, or `user`.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) newcomers: Option<String>,
+    /// Who gives the key in this file (s.getadmin) is admin here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_key_file: Option<PathBuf>,
+}

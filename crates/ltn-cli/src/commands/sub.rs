@@ -7,6 +7,7 @@ use crate::commands::main_server::{
     whereabouts, with_announcement, with_event_log, with_ports, with_state,
 };
 use crate::commands::memory;
+use crate::commands::rights::with_rights;
 use crate::commands::watch::{News, Signals, Watch, show, stay, stop};
 use crate::commands::whereto;
 use crate::output::Output;
@@ -26,6 +27,7 @@ pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
     let builder = with_event_log(builder, &args.event_log);
     let builder = with_state(builder, &args.state);
     let builder = builder.backup_parents(settings::backups(&args.backup)?);
+    let builder = with_rights(builder, &args.rights)?;
     let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let watch = Watch::new(&node);

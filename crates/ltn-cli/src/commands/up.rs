@@ -10,9 +10,9 @@ use crate::args::UpArgs;
 use crate::commands::fleet::{Fleet, Member};
 use crate::commands::main_server::{whereabouts, with_ports};
 use crate::commands::offering::Offering;
-use crate::commands::roll_call;
 use crate::commands::sub::{home, join_and_stay};
 use crate::commands::watch::{News, Signals, Watch, show, stay};
+use crate::commands::{rights, roll_call};
 use crate::network_file::{ClientEntry, Entry, KnownPort, NetworkFile, ParentName, ServerEntry};
 use crate::output::Output;
 use crate::settings::Ports;
@@ -62,7 +62,7 @@ async fn start_all(
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for entry in &file.servers {
         let name = entry.name.as_str();
-        let started = kept(builder(entry), state, name).start().await;
+        let started = kept(builder(entry, offering.folder())?, state, name).start().await;
         let node = started.map_err(|error| Trouble::start(name, &error))?;
         fleet.add(name, node.clone());
         offering.put_up(&node, &entry.offers).await?;
@@ -97,13 +97,15 @@ async fn back_up(file: &NetworkFile, fleet: &Fleet) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn builder(entry: &ServerEntry) -> NodeBuilder {
+fn builder(entry: &ServerEntry, folder: &Path) -> Result<NodeBuilder, Trouble> {
     let builder = match entry.parent {
         None => MainServer::builder(),
         Some(_) => SubServer::builder(entry.name.as_str()),
     };
     let ports = Ports { main: entry.port.clone(), data: entry.data_port.clone() };
-    with_ports(builder.open().description(&entry.description), ports)
+    let builder = with_ports(builder.open().description(&entry.description), ports);
+    let key_file = entry.admin_key_file.as_ref().map(|file| folder.join(file));
+    rights::given(builder.services(entry.services), entry.newcomers.clone(), key_file.as_deref())
 }
 
 /// The builder with the directory of this node's own below that of the network.
@@ -251,7 +253,8 @@ async fn only(
     let output = Output::words();
     let (builder, parent, offers, backups) = match file.entry(name)? {
         Entry::Server(entry) => {
-            (builder(entry), entry.parent.as_ref(), &entry.offers, &entry.backups)
+            let builder = builder(entry, offering.folder())?;
+            (builder, entry.parent.as_ref(), &entry.offers, &entry.backups)
         }
         Entry::Client(ClientEntry { name, parent, description, offers, backups, .. }) => {
             let builder = Client::builder(name.as_str()).open().description(description);

@@ -11,6 +11,7 @@ mod orders;
 mod outcomes;
 mod people;
 mod returning;
+mod rights;
 mod seed;
 mod services;
 mod sleeping;
