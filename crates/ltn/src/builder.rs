@@ -6,7 +6,7 @@ mod keeping;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, Secret, limits};
+use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, Secret};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
@@ -200,13 +200,6 @@ impl NodeBuilder {
     #[must_use]
     pub const fn listen(mut self, ip: IpAddr) -> Self {
         self.ip = ip;
-        self
-    }
-
-    /// Parents for bad times, 16 at most; see [`Node::set_backup_parents`].
-    #[must_use]
-    pub fn backup_parents(mut self, parents: impl IntoIterator<Item = Address>) -> Self {
-        self.backup_parents = parents.into_iter().take(limits::BACKUP_PARENTS_MAX).collect();
         self
     }
 
