@@ -318,6 +318,10 @@ impl NodeState {
         while let Some(id) = self.requests.pop_due(now) {
             self.on_request_due(now, id);
         }
+        #[cfg(feature = "sim")]
+        if self.mutant == Some(crate::sim::Mutant::KeepsPlaces) {
+            self.inbound.forget_deadlines(now);
+        }
         while let Some(node) = self.requests.vigil.pop_due(now) {
             self.mind_node(now, node);
         }
@@ -440,6 +444,25 @@ impl NodeState {
         true
     }
 
+    /// Does the root of this build look into its book? Only a deliberately broken one does not.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    const fn asks_the_book(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::PathCheckOnly)) {
+            return false;
+        }
+        self.looks_for_cycles()
+    }
+
+    /// The children that are registered here now.
+    #[cfg(feature = "sim")]
+    pub fn claimed_children(&self) -> impl Iterator<Item = NodeId> {
+        self.links.children().map(|(id, _)| id)
+    }
+
     /// Does this build leave its old parent before the new one is written down? Only a broken one.
     #[cfg_attr(
         not(feature = "sim"),
@@ -457,5 +480,8 @@ impl NodeState {
     #[cfg(feature = "sim")]
     pub const fn set_mutant(&mut self, mutant: crate::sim::Mutant) {
         self.mutant = Some(mutant);
+        if let (Some(edges), Some(broken)) = (&mut self.edges, mutant.of_the_book()) {
+            edges.break_it(broken);
+        }
     }
 }

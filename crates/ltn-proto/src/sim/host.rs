@@ -1,10 +1,12 @@
 //! One host: a node's process, what it keeps while the process is away, and what waits for it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::address::Address;
 use crate::durable::KeptParent;
 use crate::event::Op;
+use crate::frame::Frame;
 use crate::id::{DialId, LinkId, NodeId, OpId};
 use crate::limits::Limits;
 use crate::moment::Moment;
@@ -62,6 +64,10 @@ pub(super) struct Host {
     pub(super) offers: BTreeMap<String, Op>,
     /// Steps in the simulated second that runs: a mind that never rests is found out.
     pub(super) steps: (u64, u32),
+    /// How far its clock is ahead of the others'.
+    pub(super) skew: Duration,
+    /// A frame that a broken mind keeps back.
+    pub(super) held: Option<(LinkId, Frame)>,
 }
 
 impl Host {
@@ -102,6 +108,8 @@ impl Host {
             goes_away: false,
             offers: BTreeMap::new(),
             steps: (0, 0),
+            skew: Duration::ZERO,
+            held: None,
         }
     }
 
@@ -114,6 +122,7 @@ impl Host {
         self.wake = None;
         self.paused = None;
         self.asleep = false;
+        self.held = None;
         self.home.parent = None;
     }
 }

@@ -1,6 +1,6 @@
 //! The queue of all that will happen, and the one loop that lets it happen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -56,6 +56,10 @@ pub(super) enum Happening {
     Resume { host: HostId },
     /// A lane between two hosts is whole again.
     Heal { from: HostId, to: HostId },
+    /// A host reads again what this neighbour sends it.
+    Read { host: HostId, from: HostId },
+    /// A host has not read for too long: its neighbour gives it up.
+    GiveUpOn { host: HostId, from: HostId },
     /// Lines have their usual speed again.
     Calm,
 }
@@ -100,7 +104,8 @@ pub struct Network {
     pub(super) slow_until: Moment,
     pub(super) hosts: Vec<Host>,
     pub(super) wires: BTreeMap<WireId, Wire>,
-    pub(super) cuts: BTreeSet<(HostId, HostId)>,
+    /// Which ways are cut, and until when.
+    pub(super) cuts: BTreeMap<(HostId, HostId), Moment>,
     pub(super) history: History,
     pub(super) ops: BTreeMap<OpId, OpRecord>,
     pub(super) manners: Manners,
@@ -109,7 +114,7 @@ pub struct Network {
     numbers: u64,
     observers: Vec<Box<dyn Observer>>,
     trace: Option<TraceSink>,
-    mutant: Option<Mutant>,
+    pub(super) mutant: Option<Mutant>,
     network_seed: u64,
 }
 
@@ -131,7 +136,7 @@ impl Network {
             slow_until: Moment::ZERO,
             hosts: Vec::new(),
             wires: BTreeMap::new(),
-            cuts: BTreeSet::new(),
+            cuts: BTreeMap::new(),
             history: History::default(),
             ops: BTreeMap::new(),
             manners: Manners::default(),
@@ -264,7 +269,9 @@ impl Network {
             }
             Happening::Start { host } => self.start_again(host),
             Happening::Resume { host } => self.resume(host),
-            Happening::Heal { from, to } => self.heal(from, to),
+            Happening::Heal { from, to } => self.heal_if_due(from, to),
+            Happening::Read { host, from } => self.read_again(host, from),
+            Happening::GiveUpOn { host, from } => self.give_up_on(host, from),
             Happening::Calm => self.calm(),
         }
     }
@@ -286,6 +293,8 @@ impl Network {
             | Happening::Start { .. }
             | Happening::Resume { .. }
             | Happening::Heal { .. }
+            | Happening::Read { .. }
+            | Happening::GiveUpOn { .. }
             | Happening::Calm => return Some(happening),
         };
         match &mut self.hosts[host.0].paused {
@@ -317,14 +326,17 @@ impl Network {
     /// Starts a host's process for the first time or anew.
     pub(super) fn start(&mut self, host: HostId) {
         let seed = self.random.bytes();
-        let (now, mutant) = (self.now, self.mutant);
+        let (clock, mutant) = (self.clock(host), self.mutant);
         let machine = &mut self.hosts[host.0];
         machine.run += 1;
         machine.config.seed = seed;
         machine.config.incarnation = u64::from(machine.run);
         machine.config.starts = machine.run;
         machine.config.parent = machine.disk.clone();
-        let mut mind = NodeState::new(machine.config.clone(), now);
+        if let Some(mutant) = mutant {
+            mutant.spoil(&mut machine.config);
+        }
+        let mut mind = NodeState::new(machine.config.clone(), clock);
         if let Some(mutant) = mutant {
             mind.set_mutant(mutant);
         }
@@ -337,9 +349,9 @@ impl Network {
     /// One mutation, one full drain: the drive contract.
     pub(super) fn handle(&mut self, host: HostId, input: Input) {
         self.count_step(host);
-        let now = self.now;
+        let clock = self.clock(host);
         let Some(mind) = &mut self.hosts[host.0].mind else { return };
-        mind.handle(now, input);
+        mind.handle(clock, input);
         self.drain(host);
     }
 
@@ -348,8 +360,9 @@ impl Network {
             let Some(output) = mind.poll_output() else { break };
             self.count_step(host);
             match output {
-                Output::Transmit { link, frame } => self.transmit(host, link, frame, false),
+                Output::Transmit { link, frame } => self.utter(host, link, frame),
                 Output::Close { link, reason } => self.close(host, link, reason),
+                Output::Dial { dial, .. } if self.leaves_dial(host, dial) => {}
                 Output::Dial { dial, to } => self.dial(host, dial, to),
                 Output::Persist { write, what } => self.persist(host, write, what),
                 Output::Event(event) => self.tell_program(host, event),
@@ -362,7 +375,7 @@ impl Network {
     fn set_alarm(&mut self, host: HostId) {
         let machine = &mut self.hosts[host.0];
         let Some(due) = machine.mind.as_ref().and_then(NodeState::poll_timeout) else { return };
-        let due = due.max(self.now);
+        let due = (due - machine.skew).max(self.now);
         if machine.wake.is_none_or(|wake| due < wake) {
             machine.wake = Some(due);
             let run = machine.run;
@@ -371,7 +384,7 @@ impl Network {
     }
 
     fn wake(&mut self, host: HostId, run: u32) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.clock(host));
         let machine = &mut self.hosts[host.0];
         // An earlier alarm has replaced this one, or the process is another one.
         if machine.run != run || machine.wake.is_none_or(|wake| now < wake) {
@@ -379,7 +392,7 @@ impl Network {
         }
         machine.wake = None;
         let due = machine.mind.as_ref().and_then(NodeState::poll_timeout);
-        if due.is_some_and(|due| due <= now) {
+        if due.is_some_and(|due| due <= clock) {
             self.handle(host, Input::Timeout);
         } else {
             self.set_alarm(host);

@@ -12,6 +12,7 @@ use crate::value::Value;
 use super::HostId;
 use super::history::{OpRecord, What, numbered, word};
 use super::host::Home;
+use super::mutant::Mutant;
 use super::network::{Happening, Network};
 
 /// A process that restarts itself is away this long.
@@ -104,6 +105,7 @@ impl Network {
             self.note(host, What::Asked(op.clone()));
         }
         self.lively = self.now;
+        let op = self.wanting(op);
         self.handle(host, Input::Op(op));
     }
 
@@ -147,10 +149,20 @@ impl Network {
     }
 
     pub(super) fn tell_program(&mut self, host: HostId, event: Event) {
+        let Some(event) = self.telling(event) else { return };
         self.note(host, What::Told(event.clone()));
         match event {
-            Event::Ended { op, outcome } => self.op_ended(host, op, outcome),
+            Event::Ended { op, outcome } => {
+                if self.mutant == Some(Mutant::EndsTwice) && outcome == Outcome::Delivered {
+                    self.op_ended(host, op, outcome.clone());
+                }
+                self.op_ended(host, op, outcome);
+            }
             Event::Message { inbound: Some(inbound), from, content, .. } => {
+                if self.mutant == Some(Mutant::TakesUnread) {
+                    let (run, answer) = (self.hosts[host.0].run, Answer::Taken);
+                    self.at(self.now, Happening::Answer { host, run, inbound, answer });
+                }
                 self.answer(host, from, inbound, &Asked::Message(content));
             }
             Event::Requested { inbound, from, name, argument, .. } => {
