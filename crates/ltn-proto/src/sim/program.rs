@@ -237,8 +237,12 @@ impl Network {
         for offer in offers {
             self.tell(host, offer);
         }
-        let home = &self.hosts[host.0].home;
-        if let Some(to) = home.address.clone().filter(|_| home.wanted) {
+        let machine = &self.hosts[host.0];
+        let kept = machine.disk.as_ref().and_then(|kept| kept.addresses.first());
+        // Who was told to look elsewhere, and has not got there, goes on with that.
+        let to = if machine.seeking.is_some() { None } else { kept };
+        let to = to.or(machine.home.address.as_ref());
+        if let Some(to) = to.cloned().filter(|_| machine.home.wanted) {
             let op = self.op_id();
             self.tell(host, Op::Connect { op, to, persist: true });
         }
