@@ -59,6 +59,7 @@ pub struct NodeBuilder {
     discoverable: bool,
     logs: Logs,
     state: Option<PathBuf>,
+    backup_parents: Vec<Address>,
     beside: Option<PathBuf>,
     admin_key: Option<Secret>,
 }
@@ -153,6 +154,7 @@ impl NodeBuilder {
             discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
             state: None,
+            backup_parents: Vec::new(),
             beside: None,
             admin_key: None,
         }
@@ -316,7 +318,7 @@ impl NodeBuilder {
         };
         let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
         let keys = open_keys(state.as_ref().map(State::identity));
-        let (signer, tls) = keys.map_err(no_identity)?;
+        let (signer, tls) = keys.map_err(keeping::no_identity)?;
         let id = NodeId::of_public_key(signer.public_key());
         let carriers = self.carriers();
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
@@ -339,8 +341,8 @@ impl NodeBuilder {
         facts.kept = keeping::keep(state, &facts, wake_sender).await?;
         let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let self_accepts = self.role.accepts_children();
-        let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
-        config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
+        let mut config = self.config(&facts, name, random_bytes().map_err(keeping::no_identity)?);
+        config.incarnation = u64::from_be_bytes(random_bytes().map_err(keeping::no_identity)?);
         config.starts = starts;
         config.public_key = signer.public_key().to_vec();
         let mut listeners: Vec<Listener> = main.into_iter().chain(data).collect();
@@ -415,6 +417,8 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            backup_parents: self.backup_parents,
+            keeps_key: facts.kept.is_some(),
             parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }
@@ -491,8 +495,4 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     });
     tokio::spawn(driver.run());
     node
-}
-
-fn no_identity(error: impl std::fmt::Display) -> StartError {
-    StartError::Identity(error.to_string())
 }

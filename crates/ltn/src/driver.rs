@@ -11,6 +11,7 @@
 mod ask;
 mod joins;
 mod keeping;
+mod offers;
 mod restart;
 mod signing;
 mod tasks;
@@ -21,7 +22,7 @@ use std::pin::Pin;
 
 use ltn_proto::{
     Address, Answer, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig, NodeState, Op,
-    OpId, Output, Refusal, RefusalKind, StreamHop,
+    OpId, Output, StreamHop,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
@@ -32,7 +33,7 @@ use joins::Joins;
 use crate::admin_key::AdminKey;
 use crate::clock::Clock;
 use crate::dial::dial_link;
-use crate::handlers::{Handlers, Offer};
+use crate::handlers::Handlers;
 use crate::inbox::Inbox;
 use crate::link::{LinkContext, LinkHandle, holding};
 use crate::listen::Listener;
@@ -264,7 +265,13 @@ impl Driver {
             Ask::Cast { to, content, room: _room } => {
                 self.feed(Input::Op(Op::Cast { to, content })).await;
             }
-            Ask::Op(op) => self.feed(Input::Op(*op)).await,
+            Ask::Op(op) => {
+                if let Op::BackUp { parents } = &*op {
+                    // A later life of this node has them, too.
+                    self.config.backup_parents.clone_from(parents);
+                }
+                self.feed(Input::Op(*op)).await;
+            }
             Ask::Wait(waited) => {
                 let Waited { id, op, end, room: _room } = *waited;
                 match end {
@@ -330,33 +337,6 @@ impl Driver {
             from: of.from.map(describe).unwrap_or_default(),
             next: next.map(describe).unwrap_or_default(),
         })
-    }
-
-    async fn on_offer(&mut self, name: String, offer: Offer, reply: ask::OfferReply) {
-        let checked = self.check_offer(&name, &offer);
-        let offered = match checked.and_then(|()| self.handlers.offer(name, offer)) {
-            Ok(op) => {
-                self.feed(Input::Op(op)).await;
-                Ok(())
-            }
-            Err(refusal) => Err(refusal),
-        };
-        // Whoever does not wait any more does not need to know.
-        let _ = reply.send(offered);
-    }
-
-    /// Can others be shown this, and is its name free?
-    fn check_offer(&self, name: &str, offer: &Offer) -> Result<(), Refusal> {
-        if self.mind.has_built_in(name) {
-            let text = format!("`{name}` comes with this node; offer yours by another name");
-            return Err(Refusal::new(RefusalKind::NotPossible, text));
-        }
-        match offer {
-            Offer::Command(spec, _) => {
-                spec.validate().map_err(|why| Refusal::new(RefusalKind::BadArguments, why))
-            }
-            Offer::Value(_) | Offer::Function(_) => Ok(()),
-        }
     }
 
     /// One mutation, then a full drain; the same for what the node itself had to answer in it.

@@ -44,6 +44,8 @@ impl Host {
             limits: Limits::default(),
             services: false,
             parent: None,
+            backup_parents: Vec::new(),
+            keeps_key: false,
         };
         Self { mind: NodeState::new(config, Moment::ZERO), id, pair }
     }
