@@ -3,9 +3,15 @@
 //! This room knows spellings only. What they mean, and whether they make sense together, is decided
 //! in `settings.rs`.
 
+mod moving;
+mod nodes;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
+
+pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
+pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, RightsArgs, StateArgs};
 
 const LONG_ABOUT: &str = "\
 A layered network of your own machines.
@@ -103,6 +109,9 @@ Examples:
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
     Ping(PingArgs),
+    /// Look whether a state directory is whole, and what is in it.
+    #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
+    Doctor(DoctorArgs),
     /// Join standard input and output to a data socket of a node.
     #[command(after_help = "Example:\n  ltn pipe /sub1 thermometer --open --to 4000")]
     Pipe(PipeArgs),
@@ -112,9 +121,16 @@ Examples:
   ltn move /sub1/hall --under /sub2 --dry-run --open --to 4000
   ltn move /sub1/hall --under /sub2 --return-after 60s --open --to 4000")]
     Move(MoveArgs),
-    /// Stop the whole network, the lowest layers first, and say how each node ended.
-    #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
-    Shutdown(ShutdownArgs),
+    /// Stop the whole network or a part of it, the lowest layers first, and say how each ended.
+    #[command(after_help = "\
+Examples:
+  ltn shutdown --open --to 4000
+  ltn shutdown /sub1 --open --to 4000            with everything below it
+  ltn shutdown /sub1 --alone --open --to 4000    what is below it goes on")]
+    Shutdown(OrderArgs),
+    /// Restart all servers or a part of them, the lowest layers first, and say how each ended.
+    #[command(after_help = "Example:\n  ltn restart /sub1 --open --to 4000")]
+    Restart(OrderArgs),
     /// Print the completions of this program for a shell.
     #[command(after_help = "Example:\n  ltn completions bash > \
                             ~/.local/share/bash-completion/completions/ltn")]
@@ -129,7 +145,7 @@ impl Verb {
     pub(crate) const fn wants_json(&self) -> bool {
         match self {
             Self::Demo(args) => args.json,
-            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) => false,
+            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
             Self::Find(args) => args.json,
             Self::Pipe(args) => args.visit.json,
             Self::Completions(_) | Self::Man(_) => false,
@@ -140,7 +156,7 @@ impl Verb {
             Self::Run(args) => args.visit.json,
             Self::Ping(args) => args.visit.json,
             Self::Move(args) => args.visit.json,
-            Self::Shutdown(args) => args.visit.json,
+            Self::Shutdown(args) | Self::Restart(args) => args.visit.json,
         }
     }
 
@@ -172,6 +188,9 @@ pub(crate) struct UpArgs {
     /// Let the file's own requestables and commands run programs when others ask.
     #[arg(long)]
     pub(crate) allow_programs: bool,
+    /// Keep the state of each node in a directory of its name below this one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// The mode, for the verbs that start or join something.
@@ -193,33 +212,6 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
-/// Whether a server announces itself.
-#[derive(Debug, clap::Args)]
-pub(crate) struct AnnounceArgs {
-    /// Announce this server by mDNS, so that `ltn find --mdns` finds it at any port.
-    #[arg(long)]
-    pub(crate) announce: bool,
-}
-
-/// The event log of a server.
-#[derive(Debug, clap::Args)]
-pub(crate) struct EventLogArgs {
-    /// Keep the event log in this file (JSON lines); s.storelog stores beside it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) event_log: Option<PathBuf>,
-}
-
-/// What people may do at a server.
-#[derive(Debug, clap::Args)]
-pub(crate) struct RightsArgs {
-    /// What everybody may do here: `admin`, as it is unless said, or `user`.
-    #[arg(long, value_name = "WHAT")]
-    pub(crate) newcomers: Option<String>,
-    /// Who gives the key in this file (s.getadmin) is admin here.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) admin_key_file: Option<PathBuf>,
-}
-
 /// `ltn main`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MainArgs {
@@ -227,6 +219,8 @@ pub(crate) struct MainArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
@@ -247,6 +241,10 @@ pub(crate) struct SubArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
     #[command(flatten)]
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
@@ -271,6 +269,10 @@ pub(crate) struct ClientArgs {
     pub(crate) receive_max: String,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
 }
 
 /// What all short visits share.
@@ -279,6 +281,9 @@ pub(crate) struct VisitArgs {
     /// Any server of the network: 4000, 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
+    /// In place of an address: through the node that runs with this state directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// JSON instead of text.
@@ -415,37 +420,6 @@ pub(crate) struct PipeArgs {
     pub(crate) target: String,
     /// The name of the data socket; `s.listsocks()` lists them.
     pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn move`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct MoveArgs {
-    /// Whom: a path (/sub1/hall), a name or an id.
-    pub(crate) target: String,
-    /// Below which server: a path, a name or an id.
-    #[arg(long, value_name = "SERVER")]
-    pub(crate) under: String,
-    /// Only say what would change, or why it cannot be.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Move back by itself if the new server is lost within this time: 60s, 5m, 2h.
-    #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
-    pub(crate) return_after: Option<String>,
-    /// Do not ask first; say with --to which network that is.
-    #[arg(long, requires = "to")]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn shutdown`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ShutdownArgs {
-    /// Do not ask first; say with --to which network that is.
-    #[arg(long, requires = "to")]
-    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
 }

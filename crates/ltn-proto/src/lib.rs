@@ -33,6 +33,9 @@
 //!     newcomers: Permissions::admin(),
 //!     limits: Limits::default(),
 //!     services: true,
+//!     parent: None,
+//!     backup_parents: Vec::new(),
+//!     keeps_key: false,
 //! };
 //! let mut main = NodeState::new(config, Moment::ZERO);
 //! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
@@ -55,6 +58,7 @@ pub mod codec;
 mod commands;
 mod confirmations;
 mod drawing;
+mod durable;
 mod edges;
 mod event;
 mod expiring;
@@ -62,6 +66,7 @@ mod followings;
 mod fragments;
 pub mod frame;
 mod gatherings;
+mod goals;
 mod id;
 mod inbound;
 mod invite;
@@ -80,6 +85,7 @@ mod people;
 mod permissions;
 mod random;
 mod requests;
+mod reservations;
 mod role;
 mod rollcall;
 mod secret;
@@ -100,9 +106,10 @@ pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
+pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{
-    Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, KeyNews, KeyWish,
-    ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
+    Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input, KeyNews,
+    KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};

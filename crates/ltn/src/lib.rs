@@ -45,6 +45,7 @@ mod admin_commands;
 mod admin_key;
 mod builder;
 mod carrier;
+mod clock;
 mod dial;
 mod discovery;
 mod driver;
@@ -62,10 +63,13 @@ mod node;
 mod notice;
 mod offering;
 mod port;
+mod relay;
 mod remembered;
 mod services;
 mod socket_commands;
 mod sockets;
+mod state;
+mod store;
 mod streams;
 mod tls;
 mod transfer;
@@ -78,17 +82,18 @@ pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError}
 pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
 pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
-    Content, Counters, Event, Gathered, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome,
-    Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind, Refusal,
-    RefusalKind, Role, RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector, ServiceStatus,
-    Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise,
-    sanitise_line,
+    Content, Counters, Event, Gathered, GivenOrder, Limits, Line, Name, NoRoute, NodeId, NodePath,
+    Outcome, Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind,
+    Refusal, RefusalKind, Role, RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector,
+    ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line,
+    sanitise, sanitise_line,
 };
 pub use node::{Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};
 pub use sockets::{DataSocket, DataSocketStatus};
+pub use state::{StateError, StateView, inspect_state};
 pub use streams::DataStream;
 pub use transfer::{
     Data, DataKind, IncomingTransfer, IncomingTransfers, Progress, Receipt, Sending,

@@ -2,18 +2,21 @@
 //!
 //! A move is make-before-break: the old parent is left only when the new one has taken us.
 
+use std::time::Duration;
+
 use super::NodeState;
 use crate::address::Address;
-use crate::body::{self, Hello, Place, Register, Welcome};
+use crate::body::{self, Hello, KEEPS_KEY, Place, Welcome};
+use crate::durable::{Durable, KeptParent};
 use crate::event::{Event, Output};
 use crate::frame::{Kind, PROTOCOL_VERSION};
 use crate::id::{DialId, LinkId, NodeId, OpId};
 use crate::limits::DEPTH_MAX;
-use crate::links::{Answer, ExpectWelcome, Misbehaved};
+use crate::links::{Answer, ExpectWelcome, Misbehaved, Phase};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
 use crate::text::sanitise_line;
-use crate::uplink::{Attempt, Parent, Retry, Trial, Wish};
+use crate::uplink::{Attempt, Committing, Parent, Retry, Trial, Wish};
 use crate::value::Value;
 
 impl NodeState {
@@ -21,6 +24,9 @@ impl NodeState {
         if let Err(refusal) = self.check_connect(&to) {
             self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
             return;
+        }
+        if persist && self.uplink.parent.is_none() {
+            self.goals.seek(to.clone(), now);
         }
         self.connect(now, to, Wish::Op { op, persist });
     }
@@ -50,7 +56,7 @@ impl NodeState {
             return Err(self.below_me(below.id));
         }
         if let Some(attempt) = &self.uplink.attempt
-            && attempt.wish != Wish::Return
+            && !attempt.wish.is_background()
         {
             let text = format!("{me} is already connecting to {}", attempt.to);
             return Err(Refusal::new(RefusalKind::AlreadyConnecting, text));
@@ -73,7 +79,8 @@ impl NodeState {
         let refusal = Refusal::new(RefusalKind::NotPossible, "another server was asked for");
         self.give_up_search(now, &refusal);
         let dial = self.next_dial();
-        self.uplink.attempt = Some(Attempt { dial, to: to.clone(), wish, link: None });
+        self.uplink.attempt =
+            Some(Attempt { dial, to: to.clone(), wish, link: None, committing: None });
         self.outputs.push_back(Output::Dial { dial, to });
     }
 
@@ -81,8 +88,8 @@ impl NodeState {
     pub(super) fn give_up_search(&mut self, now: Moment, refusal: &Refusal) {
         let retry = self.uplink.retry.take().map(|retry| retry.wish);
         let attempt = self.uplink.attempt.take();
-        if let Some(link) = attempt.as_ref().and_then(|attempt| attempt.link) {
-            self.close_link(now, link, CloseReason::Leaving, "not joining");
+        if let Some(attempt) = &attempt {
+            self.drop_attempt(now, attempt);
         }
         for wish in retry.into_iter().chain(attempt.map(|attempt| attempt.wish)) {
             let refused = Outcome::Refused(refusal.clone());
@@ -91,7 +98,7 @@ impl NodeState {
                 Wish::Command(inbound) | Wish::Move { inbound, .. } => {
                     self.answer_with(now, inbound, refused);
                 }
-                Wish::Return => {}
+                Wish::Return | Wish::Home => {}
             }
         }
     }
@@ -136,7 +143,7 @@ impl NodeState {
             current_parent: self.uplink.parent.as_ref().map(|parent| parent.id),
             root_incarnation: self.place.root_incarnation,
             height: u8::try_from(self.tree.height()).unwrap_or(u8::MAX),
-            features: 0,
+            features: if self.config.keeps_key { KEEPS_KEY } else { 0 },
         }
     }
 
@@ -159,6 +166,12 @@ impl NodeState {
                     known.said = Some((close.reason, text.clone()));
                 }
                 if self.uplink.is_attempt_link(link) {
+                    if kind == RefusalKind::DuplicateKey
+                        && let Some(attempt) = &self.uplink.attempt
+                    {
+                        let at = attempt.to.to_string();
+                        self.event(Event::ClonedKey { id: self.config.id, at });
+                    }
                     self.attempt_failed(now, kind, &text);
                 }
                 self.outputs.push_back(Output::Close { link, reason: close.reason });
@@ -181,6 +194,9 @@ impl NodeState {
         let Some(attempt) = self.uplink.attempt.clone().filter(|a| a.dial == state.dial) else {
             return Ok(());
         };
+        if attempt.committing.is_some() {
+            return Err(Misbehaved("a second welcome".to_owned()));
+        }
         if welcome.place.ancestors.len() > DEPTH_MAX {
             return Err(Misbehaved("a welcome to a place that cannot be".to_owned()));
         }
@@ -192,38 +208,29 @@ impl NodeState {
         }
         let parent =
             Parent { link, id: above.id, name: above.name.clone(), address: attempt.to.clone() };
-        self.edition += 1;
-        self.links.register_parent(link);
-        self.watch_link(now, link);
-        let old = self.uplink.succeed(parent.clone());
-        let register = Register { edition: self.edition, metadata: self.metadata_that_fits() };
-        self.say(link, Kind::REGISTER, body::write(&register));
-        self.changes.clear();
-        self.tell_everything(now);
-        if let Some(old) = &old {
-            self.requests.relink(old.link, link);
-            self.drain_link(now, old.link);
+        let goals = &self.goals;
+        let addresses = [attempt.to].into_iter().chain(above.address.clone());
+        let kept = match &self.uplink.kept {
+            // Who found another parent by itself still belongs where it belonged.
+            Some(kept) if attempt.wish == Wish::Return && goals.is_elsewhere(&parent.address) => {
+                kept.clone()
+            }
+            _ => KeptParent::new(above.id, above.name.clone(), addresses),
+        };
+        // The link waits as it did before; a parent that closes it meanwhile is understood.
+        self.links.set_phase(link, Phase::ExpectWelcome(state));
+        let write = self.persist(Durable::Parent(Some(kept.clone())));
+        let committing = Committing { write, parent, kept, welcome };
+        if let Some(attempt) = &mut self.uplink.attempt {
+            attempt.committing = Some(Box::new(committing));
         }
-        self.recall_edges();
-        let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
-        if let Some(name) = &name {
-            self.name = name.clone();
+        if self.leaves_before_it_is_written() {
+            self.on_persisted(now, write, Ok(()));
         }
-        self.event(Event::Connected {
-            parent: parent.id,
-            parent_name: parent.name.clone(),
-            address: parent.address.clone(),
-            name,
-            name_reason: name_reason.map(|reason| sanitise_line(&reason)),
-            metadata,
-            admin,
-        });
-        self.set_place(now, place);
-        self.wish_came_true(now, attempt.wish, (&parent, old));
         Ok(())
     }
 
-    fn wish_came_true(
+    pub(super) fn wish_came_true(
         &mut self,
         now: Moment,
         wish: Wish,
@@ -246,7 +253,7 @@ impl NodeState {
                 let moved = Value::map(moved.map(|(key, text)| (key, Value::from(text))));
                 self.answer_with(now, inbound, Outcome::Reply(moved));
             }
-            Wish::Return => {}
+            Wish::Return | Wish::Home => {}
         }
     }
 
@@ -259,9 +266,7 @@ impl NodeState {
     /// The attempt came to nothing; everything is as it was.
     pub(super) fn attempt_failed(&mut self, now: Moment, kind: RefusalKind, why: &str) {
         let Some(attempt) = self.uplink.attempt.take() else { return };
-        if let Some(link) = attempt.link {
-            self.close_link(now, link, CloseReason::Leaving, "not joining");
-        }
+        self.drop_attempt(now, &attempt);
         let refusal = Refusal::new(kind, why);
         match attempt.wish {
             Wish::Op { op, persist: false } => {
@@ -277,28 +282,47 @@ impl NodeState {
                 let refusal = Refusal::new(kind, format!("{why}{kept}"));
                 self.answer_with(now, inbound, Outcome::Refused(refusal));
             }
+            // It lives elsewhere, and home will be tried again.
+            Wish::Home => {}
+            wish @ Wish::Op { persist: true, .. } if self.uplink.parent.is_some() => {
+                let pause = self.goals.next_pause();
+                return self.try_later(now, (attempt.to, pause), wish, why);
+            }
             wish @ (Wish::Return | Wish::Op { persist: true, .. }) => {
-                self.schedule_retry(now, attempt.to, wish, why);
-                return;
+                return self.search_on(now, wish, why);
             }
         }
         // A wish by hand failed while the node had no parent: the search for one goes on.
-        if self.uplink.parent.is_none()
-            && self.uplink.retry.is_none()
-            && let Some(home) = self.uplink.home.clone()
-        {
-            self.schedule_retry(now, home, Wish::Return, why);
+        if self.uplink.parent.is_none() && self.uplink.retry.is_none() {
+            self.search_on(now, Wish::Return, why);
         }
     }
 
-    fn schedule_retry(&mut self, now: Moment, to: Address, wish: Wish, why: &str) {
+    /// Tries whoever is next among those that may be this node's parent, after a pause.
+    fn search_on(&mut self, now: Moment, wish: Wish, why: &str) {
+        if let Some(goal) = self.goals.next(now) {
+            self.try_later(now, goal, wish, why);
+        }
+    }
+
+    fn try_later(&mut self, now: Moment, (to, pause): (Address, Duration), wish: Wish, why: &str) {
         if self.stopping.is_some() {
             return;
         }
-        let pause = self.uplink.next_pause();
         let pause = self.random.jitter(pause);
         self.uplink.retry = Some(Retry { at: now + pause, to: to.clone(), wish });
         self.event(Event::Retrying { address: to, why: why.to_owned(), pause });
+    }
+
+    /// It lives elsewhere than where it belongs: is home there again? Nothing is left for it before
+    /// home has taken it.
+    pub(super) fn on_homing_due(&mut self, now: Moment) {
+        let Some(home) = self.goals.try_home(now) else { return };
+        let uplink = &self.uplink;
+        let is_busy = uplink.attempt.is_some() || uplink.retry.is_some();
+        if uplink.parent.is_some() && !is_busy && self.stopping.is_none() {
+            self.connect(now, home, Wish::Home);
+        }
     }
 
     pub(super) fn on_retry_due(&mut self, now: Moment) {
@@ -315,11 +339,21 @@ impl NodeState {
         let Some(parent) = self.uplink.parent.take() else { return };
         let trial = self.uplink.trial.take().filter(|trial| now < trial.until);
         let trial = trial.filter(|_| self.stopping.is_none());
-        self.uplink.home = match &trial {
-            Some(trial) => Some(trial.former.address.clone()),
-            None => reason.invites_return().then(|| parent.address.clone()),
-        };
-        let returning = self.uplink.home.is_some() && self.stopping.is_none();
+        let above = self.place.ancestors.iter().rev().skip(1);
+        let above = above.filter_map(|ancestor| ancestor.address.clone()).collect();
+        match &trial {
+            // The one who moved it wished it back, for whatever reason the new one is lost.
+            Some(trial) => {
+                self.goals.lose(now, &parent.address, CloseReason::Lost, above);
+                self.goals.take_back(trial.former.address.clone());
+            }
+            None => self.goals.lose(now, &parent.address, reason, above),
+        }
+        if let Some(sought) = self.uplink.sought() {
+            // Somebody wants it elsewhere, and that search goes on.
+            self.goals.seek(sought, now);
+        }
+        let returning = self.goals.is_searching() && self.stopping.is_none();
         self.changes.clear();
         self.known.forget_all();
         self.end_requests_by(now, parent.link, &format!("{} {reason}", parent.name));
@@ -343,7 +377,7 @@ impl NodeState {
         // A search by hand that is under way goes on; it ends with a parent, too.
         let searching = self.uplink.attempt.is_some() || self.uplink.retry.is_some();
         if returning && !searching {
-            self.schedule_retry(now, parent.address, Wish::Return, &reason.to_string());
+            self.search_on(now, Wish::Return, &reason.to_string());
         }
     }
 
@@ -352,7 +386,7 @@ impl NodeState {
         let (lost, to) = (lost.name.clone(), former.name);
         let address = former.address;
         self.event(Event::MovingBack { lost, to, address: address.clone() });
-        let by_hand = self.uplink.attempt.as_ref().is_some_and(|a| a.wish != Wish::Return);
+        let by_hand = self.uplink.attempt.as_ref().is_some_and(|a| !a.wish.is_background());
         if !by_hand {
             self.connect(now, address, Wish::Return);
         }
@@ -370,6 +404,9 @@ impl NodeState {
         if let Some(parent) = &self.uplink.parent {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }
-        self.uplink.home = None;
+        self.goals.leave();
+        if self.uplink.kept.take().is_some() {
+            self.persist(Durable::Parent(None));
+        }
     }
 }

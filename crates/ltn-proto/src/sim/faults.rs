@@ -176,9 +176,22 @@ impl Network {
         }
     }
 
+    /// The machine sleeps for so long: as a pause, but the process is told when it wakes.
+    pub fn put_to_sleep(&mut self, host: HostId, time: Duration) {
+        if self.is_up(host) && !self.is_paused(host) {
+            self.note(host, What::Fault("asleep"));
+            self.hosts[host.0].paused = Some(VecDeque::new());
+            self.hosts[host.0].asleep = true;
+            self.after(time, Happening::Resume { host });
+        }
+    }
+
     /// A paused process goes on with what waited for it.
     pub fn resume(&mut self, host: HostId) {
         let Some(waiting) = self.hosts[host.0].paused.take() else { return };
+        if std::mem::take(&mut self.hosts[host.0].asleep) {
+            self.handle(host, Input::Slept);
+        }
         for happening in waiting {
             self.happen(happening);
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::durable::KeptParent;
 use crate::event::Op;
 use crate::frame::Frame;
 use crate::id::{DialId, LinkId, NodeId, OpId};
@@ -48,9 +49,17 @@ pub(super) struct Host {
     pub(super) wake: Option<Moment>,
     /// What waits while the process is paused; `None` while it runs.
     pub(super) paused: Option<VecDeque<Happening>>,
+    /// Does its machine sleep, rather than its process stand still?
+    pub(super) asleep: bool,
     pub(super) home: Home,
+    /// The higher server that its disk remembers.
+    pub(super) disk: Option<KeptParent>,
+    /// When its disk has taken what it was given so far.
+    pub(super) disk_busy_until: Moment,
     /// What its program asked for to find a first server, until it has one.
     pub(super) seeking: Option<OpId>,
+    /// Its process ends and may be started again: it keeps its place in mind.
+    pub(super) goes_away: bool,
     /// What its program offers, told again after each start.
     pub(super) offers: BTreeMap<String, Op>,
     /// Steps in the simulated second that runs: a mind that never rests is found out.
@@ -78,6 +87,9 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: true,
+            backup_parents: Vec::new(),
+            keeps_key: false,
+            parent: None,
         };
         Self {
             config,
@@ -88,8 +100,12 @@ impl Host {
             dials: BTreeMap::new(),
             wake: None,
             paused: None,
+            asleep: false,
             home: Home::default(),
+            disk: None,
+            disk_busy_until: Moment::ZERO,
             seeking: None,
+            goes_away: false,
             offers: BTreeMap::new(),
             steps: (0, 0),
             skew: Duration::ZERO,
@@ -105,6 +121,7 @@ impl Host {
         self.dials.clear();
         self.wake = None;
         self.paused = None;
+        self.asleep = false;
         self.held = None;
         self.home.parent = None;
     }

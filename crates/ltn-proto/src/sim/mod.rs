@@ -30,6 +30,7 @@
 
 mod book;
 mod carry;
+mod disk;
 mod draw;
 mod faults;
 mod history;

@@ -18,6 +18,8 @@ pub enum Mutant {
     NoQuietTime,
     /// It sometimes forgets to pass a reply on.
     LostReply,
+    /// It leaves its old parent before the new one is written down.
+    HastyMove,
     /// It does not free the places of callers who gave up.
     KeepsPlaces,
     /// It gives a name that another child has.
@@ -50,6 +52,8 @@ pub enum Mutant {
     HidesPlaces,
     /// It does not tell its parent of losses.
     HidesLosses,
+    /// Its gatherings leave somebody out.
+    LeavesOut,
     /// Its roll calls count everybody as stopped.
     CountsAllAsStopped,
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::durable::{Durable, WriteId};
 use crate::event::{Answer, DialError, Input, Op, Output};
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
@@ -45,6 +46,8 @@ pub(super) enum Happening {
     Wake { host: HostId, run: u32 },
     /// A program answers.
     Answer { host: HostId, run: u32, inbound: InboundId, answer: Answer },
+    /// A disk has taken something.
+    Written { host: HostId, run: u32, write: WriteId, what: Durable },
     /// A program goes on.
     Goes { host: HostId, run: u32, op: Op },
     /// A process starts.
@@ -258,6 +261,7 @@ impl Network {
                     self.tell(host, Op::Answer { inbound, answer });
                 }
             }
+            Happening::Written { host, run, write, what } => self.written(host, run, write, what),
             Happening::Goes { host, run, op } => {
                 if self.hosts[host.0].run == run && self.is_up(host) {
                     self.tell(host, op);
@@ -282,6 +286,7 @@ impl Network {
             | Happening::Closed { host, .. }
             | Happening::Lost { host, .. }
             | Happening::Wake { host, .. }
+            | Happening::Written { host, .. }
             | Happening::Goes { host, .. }
             | Happening::Answer { host, .. } => *host,
             Happening::Knock { .. }
@@ -327,6 +332,7 @@ impl Network {
         machine.config.seed = seed;
         machine.config.incarnation = u64::from(machine.run);
         machine.config.starts = machine.run;
+        machine.config.parent = machine.disk.clone();
         if let Some(mutant) = mutant {
             mutant.spoil(&mut machine.config);
         }
@@ -358,6 +364,7 @@ impl Network {
                 Output::Close { link, reason } => self.close(host, link, reason),
                 Output::Dial { dial, .. } if self.leaves_dial(host, dial) => {}
                 Output::Dial { dial, to } => self.dial(host, dial, to),
+                Output::Persist { write, what } => self.persist(host, write, what),
                 Output::Event(event) => self.tell_program(host, event),
             }
         }

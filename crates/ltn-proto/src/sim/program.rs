@@ -126,6 +126,7 @@ impl Network {
                 machine.home.wanted = true;
                 machine.seeking = Some(*op);
             }
+            Op::GoAway => machine.goes_away = true,
             Op::Disconnect { .. } => {
                 machine.home.wanted = false;
             }
@@ -185,6 +186,9 @@ impl Network {
                 let (run, op) = (self.hosts[host.0].run, Op::Many(ManyOp::Taken { op, count: 1 }));
                 self.after(Duration::ZERO, Happening::Goes { host, run, op });
             }
+            Event::Renamed { node, name, .. } if node == self.id(host) => {
+                self.hosts[host.0].home.name = Some(name);
+            }
             Event::Stopped { restart } => self.process_ended(host, restart),
             _ => {}
         }
@@ -219,7 +223,7 @@ impl Network {
         self.end_process(host, true);
         if restart {
             self.restart(host, RESTART_PAUSE);
-        } else {
+        } else if !std::mem::take(&mut self.hosts[host.0].goes_away) {
             self.hosts[host.0].home = Home::default();
         }
     }
@@ -234,8 +238,12 @@ impl Network {
         for offer in offers {
             self.tell(host, offer);
         }
-        let home = &self.hosts[host.0].home;
-        if let Some(to) = home.address.clone().filter(|_| home.wanted) {
+        let machine = &self.hosts[host.0];
+        let kept = machine.disk.as_ref().and_then(|kept| kept.addresses.first());
+        // Who was told to look elsewhere, and has not got there, goes on with that.
+        let to = if machine.seeking.is_some() { None } else { kept };
+        let to = to.or(machine.home.address.as_ref());
+        if let Some(to) = to.cloned().filter(|_| machine.home.wanted) {
             let op = self.op_id();
             self.tell(host, Op::Connect { op, to, persist: true });
         }
