@@ -244,7 +244,7 @@ impl NodeState {
         self.check_hello(child, &ask.hello)?;
         // The mover tells who wants it: it could come here without telling, so it gains nothing by
         // a lie.
-        if !self.config.newcomers.allow(&Permission::admin()) && ask.actor != self.config.id {
+        if !self.holds(ask.actor, &Permission::admin()) {
             let text = format!("to move a node below {me} one must be admin there");
             return refuse(RefusalKind::NoPermission, text);
         }
