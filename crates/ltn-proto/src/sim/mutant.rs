@@ -52,6 +52,8 @@ pub enum Mutant {
     HidesPlaces,
     /// It does not tell its parent of losses.
     HidesLosses,
+    /// Its gatherings leave somebody out.
+    LeavesOut,
     /// Its roll calls count everybody as stopped.
     CountsAllAsStopped,
 }

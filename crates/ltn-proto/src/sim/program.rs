@@ -186,6 +186,9 @@ impl Network {
                 let (run, op) = (self.hosts[host.0].run, Op::Many(ManyOp::Taken { op, count: 1 }));
                 self.after(Duration::ZERO, Happening::Goes { host, run, op });
             }
+            Event::Renamed { node, name, .. } if node == self.id(host) => {
+                self.hosts[host.0].home.name = Some(name);
+            }
             Event::Stopped { restart } => self.process_ended(host, restart),
             _ => {}
         }
