@@ -68,6 +68,14 @@ Example:
   ltn client lamp --to 4000 --open"
     )]
     Client(ClientArgs),
+    /// Look for servers on this machine.
+    #[command(after_help = "\
+Examples:
+  ltn find --open                               at the usual ports, and where one was joined before
+  ltn find --open --ports 4000-4999 --first
+  ltn find --open --mdns                        also those that announce themselves
+  ltn find --open --ports '>4000' --subnet      at all of 127.0.0.1 to 127.0.0.254")]
+    Find(FindArgs),
     /// Draw the network: every server and client.
     #[command(after_help = "Examples:\n  ltn tree --open --to 4000\n  \
                             ltn tree --watch --open --to 4000")]
@@ -123,6 +131,7 @@ impl Verb {
         match self {
             Self::Demo(args) => args.json,
             Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) => false,
+            Self::Find(args) => args.json,
             Self::Pipe(args) => args.visit.json,
             Self::Completions(_) | Self::Man(_) => false,
             Self::Tree(args) => args.visit.json,
@@ -185,6 +194,14 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
+/// Whether a server announces itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnnounceArgs {
+    /// Announce this server by mDNS, so that `ltn find --mdns` finds it at any port.
+    #[arg(long)]
+    pub(crate) announce: bool,
+}
+
 /// The event log of a server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EventLogArgs {
@@ -201,6 +218,8 @@ pub(crate) struct MainArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,
     #[command(flatten)]
+    pub(crate) announce: AnnounceArgs,
+    #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
 }
 
@@ -209,13 +228,15 @@ pub(crate) struct MainArgs {
 pub(crate) struct SubArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The higher server: 4000 or 127.0.0.1:4000.
+    /// The higher server: 4000 or 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
-    pub(crate) to: String,
+    pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
 }
@@ -225,9 +246,9 @@ pub(crate) struct SubArgs {
 pub(crate) struct ClientArgs {
     /// What it shall be called.
     pub(crate) name: String,
-    /// The server to join: 4000 or 127.0.0.1:4000.
+    /// The server to join: 4000 or 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
-    pub(crate) to: String,
+    pub(crate) to: Option<String>,
     /// Take files that others send, into this folder; nothing in it is replaced.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) receive: Option<PathBuf>,
@@ -241,9 +262,9 @@ pub(crate) struct ClientArgs {
 /// What all short visits share.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VisitArgs {
-    /// Any server of the network: 4000 or 127.0.0.1:4000.
+    /// Any server of the network: 4000, 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
-    pub(crate) to: String,
+    pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// JSON instead of text.
@@ -251,6 +272,34 @@ pub(crate) struct VisitArgs {
     pub(crate) json: bool,
     /// How long to wait for an answer (seconds).
     #[arg(long, value_name = "SECS", default_value = "30")]
+    pub(crate) timeout: String,
+}
+
+/// `ltn find`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FindArgs {
+    /// The ports to look at: 4000, 4000-4010, '4000,4010', '>4000' (4000 to 4255, as without it).
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) ports: Option<String>,
+    /// The addresses to look at; without it 127.0.0.1 and ::1.
+    #[arg(long, value_name = "ADDR", num_args = 1..)]
+    pub(crate) on: Vec<String>,
+    /// Look at all addresses around those of this machine.
+    #[arg(long)]
+    pub(crate) subnet: bool,
+    /// Listen for servers that announce themselves by mDNS, too.
+    #[arg(long)]
+    pub(crate) mdns: bool,
+    /// End with the first that answers.
+    #[arg(long)]
+    pub(crate) first: bool,
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// When to end at the latest (seconds).
+    #[arg(long, value_name = "SECS", default_value = "10")]
     pub(crate) timeout: String,
 }
 
@@ -325,8 +374,8 @@ pub(crate) struct RunArgs {
     /// The arguments, where the command stands without brackets.
     #[arg(value_name = "ARG")]
     pub(crate) arguments: Vec<String>,
-    /// Do not ask before a dangerous command.
-    #[arg(long)]
+    /// Do not ask before a dangerous command; say with --to where that is.
+    #[arg(long, requires = "to")]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
@@ -370,8 +419,8 @@ pub(crate) struct MoveArgs {
     /// Move back by itself if the new server is lost within this time: 60s, 5m, 2h.
     #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
     pub(crate) return_after: Option<String>,
-    /// Do not ask first.
-    #[arg(long)]
+    /// Do not ask first; say with --to which network that is.
+    #[arg(long, requires = "to")]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
@@ -380,8 +429,8 @@ pub(crate) struct MoveArgs {
 /// `ltn shutdown`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShutdownArgs {
-    /// Do not ask first.
-    #[arg(long)]
+    /// Do not ask first; say with --to which network that is.
+    #[arg(long, requires = "to")]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
@@ -411,6 +460,19 @@ mod tests {
         let Verb::Run(run) = Args::try_parse_from(words).unwrap().verb else { panic!("run") };
         assert_eq!((run.command.as_str(), run.arguments.len()), ("s.shutdownserver", 2));
         assert!(run.yes);
+    }
+
+    #[test]
+    fn what_nobody_confirms_is_not_done_to_a_network_that_nobody_named() {
+        let run = ["ltn", "run", "/", "s.shutdownnetwork"];
+        let moving = ["ltn", "move", "hall", "--under", "/"];
+        for words in [&["ltn", "shutdown"][..], &run, &moving] {
+            assert!(Args::try_parse_from(words).is_ok(), "{words:?}");
+            let unasked = [words, &["--yes"]].concat();
+            assert!(Args::try_parse_from(&unasked).is_err(), "{words:?}");
+            let named = [words, &["--yes", "--to", "4000"]].concat();
+            assert!(Args::try_parse_from(&named).is_ok(), "{words:?}");
+        }
     }
 
     #[test]

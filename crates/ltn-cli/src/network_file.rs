@@ -112,9 +112,11 @@ impl ServerEntry {
         let known = match &self.port {
             Some(PortExpr::Exactly(port)) => KnownPort::Exactly(*port),
             Some(PortExpr::FirstOf(ports)) => KnownPort::Probably(*ports.first()?),
-            Some(PortExpr::FromUpwards(port) | PortExpr::FromDownwards(port)) => {
-                KnownPort::Probably(*port)
-            }
+            Some(
+                PortExpr::FromUpwards(port)
+                | PortExpr::FromDownwards(port)
+                | PortExpr::Between(port, _),
+            ) => KnownPort::Probably(*port),
             None if self.parent.is_none() => KnownPort::Probably(MAIN_PORT),
             None => return None,
         };

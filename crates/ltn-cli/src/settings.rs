@@ -3,11 +3,12 @@
 //!
 //! This room knows modes, addresses, ports and times. It starts nothing and prints nothing.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use ltn::{Address, Name, PortExpr};
+use ltn::{Address, Finder, Name, PortExpr};
 
-use crate::args::{ModeArgs, PortArgs, VisitArgs};
+use crate::args::{FindArgs, ModeArgs, PortArgs, VisitArgs};
 use crate::trouble::Trouble;
 
 /// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
@@ -24,10 +25,13 @@ pub(crate) struct Ports {
 /// How a short visit is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Visit {
-    pub(crate) to: Address,
+    /// Nothing where none was said.
+    pub(crate) to: Option<Address>,
     pub(crate) timeout: Duration,
 }
 
+/// How long announcements are listened for: those who are there say so within a second or two.
+const ANNOUNCEMENTS_TIME: Duration = Duration::from_secs(3);
 /// The longest time that somebody can sensibly wait for an answer.
 const TIMEOUT_SECONDS_MAX: f64 = 86_400.0;
 
@@ -57,9 +61,56 @@ impl Ports {
 impl Visit {
     /// `retry` is the command line that failed, without flags.
     pub(crate) fn new(args: &VisitArgs, retry: &str) -> Result<Self, Trouble> {
-        OpenMode::asked_for(&args.mode, &format!("{retry} --to {}", args.to))?;
-        Ok(Self { to: address(&args.to)?, timeout: timeout(&args.timeout)? })
+        OpenMode::asked_for(&args.mode, &with_to(retry, args.to.as_deref()))?;
+        Ok(Self { to: server(args.to.as_deref())?, timeout: timeout(&args.timeout)? })
     }
+}
+
+/// A command line with the server that was said in it, if one was.
+pub(crate) fn with_to(words: &str, to: Option<&str>) -> String {
+    to.map_or_else(|| words.to_owned(), |to| format!("{words} --to {to}"))
+}
+
+/// The server that was said, if one was.
+pub(crate) fn server(to: Option<&str>) -> Result<Option<Address>, Trouble> {
+    to.map(address).transpose()
+}
+
+/// What `ltn find` looks at.
+pub(crate) fn search(args: &FindArgs) -> Result<Finder, Trouble> {
+    OpenMode::asked_for(&args.mode, "ltn find")?;
+    let time = timeout(&args.timeout)?;
+    let mut finder = Finder::open().time_limit(time);
+    if let Some(ports) = &args.ports {
+        finder = finder.ports(port(ports).map_err(|why| usage_of("--ports", why))?);
+    }
+    let on: Vec<IpAddr> = args.on.iter().map(|text| ip(text)).collect::<Result<_, _>>()?;
+    finder = finder.addresses(on);
+    if args.subnet {
+        finder = finder.own_subnet();
+    }
+    if args.first {
+        finder = finder.first();
+    }
+    if args.mdns {
+        // Who waits for the first waits for it as long as he said.
+        let window = if args.first { time } else { time.min(ANNOUNCEMENTS_TIME) };
+        finder = finder.discovery(window);
+    }
+    Ok(finder)
+}
+
+fn ip(text: &str) -> Result<IpAddr, Trouble> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().map_err(|_| {
+        Trouble::usage(format!(
+            "--on: `{text}` is no address of a machine: write 127.0.0.1, localhost or ::1"
+        ))
+        .hint("ports have a flag of their own: --ports 4000-4010")
+    })
 }
 
 fn usage_of(flag: &str, why: String) -> Trouble {

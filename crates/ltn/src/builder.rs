@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
 use crate::carrier::{Acceptor, Carriers, MemoryNet};
+use crate::discovery::Announcement;
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -19,6 +20,7 @@ use crate::log_file::FILE_BYTES_MAX;
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
+use crate::remembered::KnownServers;
 use crate::services::Services;
 use crate::socket_commands;
 use crate::streams::{Parks, Streams};
@@ -49,6 +51,7 @@ pub struct NodeBuilder {
     limits: Limits,
     memory: Option<MemoryNet>,
     services: bool,
+    discoverable: bool,
     logs: Logs,
 }
 
@@ -139,6 +142,7 @@ impl NodeBuilder {
             limits: Limits::default(),
             memory: None,
             services: true,
+            discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
         }
     }
@@ -205,6 +209,17 @@ impl NodeBuilder {
     #[must_use]
     pub const fn services(mut self, services: bool) -> Self {
         self.services = services;
+        self
+    }
+
+    /// Announces by mDNS that a server is here, so that [`crate::Finder::discovery`] finds it
+    /// whatever its port is. It tells the port, the mode and the version of the wire, and no name
+    /// of anybody or anything; in the open mode on the loopback interface alone. Servers do not do
+    /// it unless said: the system tells the neighbours on every interface that this machine begins
+    /// to take part in mDNS. Where it is not possible a warning says so, and the server runs.
+    #[must_use]
+    pub const fn discoverable(mut self) -> Self {
+        self.discoverable = true;
         self
     }
 
@@ -275,10 +290,11 @@ impl NodeBuilder {
             address: main.as_ref().map(|listener| listener.address().clone()),
             data_address: data.as_ref().map(|listener| listener.address().clone()),
         };
+        let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         let listeners = main.into_iter().chain(data).collect();
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs }))
+        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, announced }))
     }
 
     fn open_logs(&self) -> Result<log::Place, StartError> {
@@ -340,10 +356,12 @@ struct Surroundings {
     listeners: Vec<Listener>,
     wakes: mpsc::Receiver<Wake>,
     logs: log::Place,
+    /// What is announced, if it is.
+    announced: Option<Address>,
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, announced } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -353,8 +371,10 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         Streams::new(facts.id, context.clone(), asks_sender.clone(), parks);
     let events = event_channel();
     let (log, log_book) = Log::new(logs);
+    let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
+    announce(announced.as_ref(), &log, life.clone());
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -363,6 +383,8 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams: streams.clone(),
         stream_ends,
         log: log_book,
+        servers: servers.clone(),
+        carriers: context.carriers().clone(),
     };
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
@@ -382,9 +404,25 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams,
         services,
         log,
+        servers,
     });
     tokio::spawn(driver.run());
     node
+}
+
+/// Announces a server until it has ended.
+fn announce(address: Option<&Address>, log: &Log, mut life: watch::Receiver<Life>) {
+    let Some(at) = address.and_then(Address::socket_addr) else { return };
+    match Announcement::start(at) {
+        Ok(announcement) => drop(tokio::spawn(async move {
+            // An error means that the driver is gone, and with it the node.
+            let _ = life.wait_for(|life| life.ended).await;
+            announcement.end().await;
+        })),
+        Err(error) => {
+            log.say(NoticeKind::Warning, &format!("this server is not announced: {error}"));
+        }
+    }
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

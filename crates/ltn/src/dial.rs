@@ -1,16 +1,18 @@
-//! Reaching others: one attempt at one address, with a time limit and an answer in every case.
+//! Reaching others: one attempt at one address, with a time limit and an answer in every case; for
+//! links, for data connections, and only to see who is there.
 //!
-//! When to try again, and where, is for the mind.
+//! When to try again, and where, is for the mind; whom to look for is for `find.rs`.
 
 use std::time::Duration;
 
-use ltn_proto::{Address, DialError, DialId, Direction, NodeId};
+use ltn_proto::{Address, DialError, DialId, Direction, Limits, NodeId};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::carrier::DialFailure;
+use crate::carrier::{Carriers, DialFailure};
 use crate::link::LinkContext;
-use crate::tls::{ConnectionKind, DataConnection, SecureStream, TlsError};
+use crate::tls::{ConnectionKind, DataConnection, Identity, IdentityError, SecureStream};
+use crate::tls::{Tls, TlsError};
 use crate::wake::Wake;
 
 /// An attempt ends after this time: connecting and the TLS handshake together. On any network of
@@ -22,7 +24,7 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn dial_link(context: &LinkContext, dial: DialId, to: Address) {
     let context = context.clone();
     tokio::spawn(async move {
-        match within(DIAL_TIMEOUT, &to, reach(&context, &to, ConnectionKind::Link)).await {
+        match within(DIAL_TIMEOUT, &to, reach_from(&context, &to, ConnectionKind::Link)).await {
             Ok(stream) => context.open_link(stream, Direction::Up(dial)).await,
             Err(DialFailure { why, text }) => {
                 tracing::debug!(%to, text, "not reached");
@@ -41,7 +43,7 @@ pub(crate) async fn dial_data(
     ticket: [u8; 16],
 ) -> Result<DataConnection, DialFailure> {
     within(DIAL_TIMEOUT, to, async {
-        let mut stream = reach(context, to, ConnectionKind::Data).await?;
+        let mut stream = reach_from(context, to, ConnectionKind::Data).await?;
         if stream.peer() != peer {
             // The ticket stays ours: it is worth something to `peer` alone.
             let text = format!("at {to} there is another node than {peer}");
@@ -59,13 +61,55 @@ pub(crate) async fn dial_data(
     .await
 }
 
-async fn reach(
+/// Who looks whether somebody is there, and says nothing else: it has a key of its own that is
+/// thrown away with it, so a server learns no more of it than that somebody knocked.
+#[derive(Debug, Clone)]
+pub(crate) struct Knocker {
+    carriers: Carriers,
+    tls: Tls,
+}
+
+impl Knocker {
+    /// Looks for servers of the open mode, over these carriers.
+    pub(crate) fn open(carriers: Carriers) -> Result<Self, IdentityError> {
+        let tls = Tls::open(&Identity::throw_away()?)?;
+        Ok(Self { carriers, tls })
+    }
+
+    /// The same over TCP alone.
+    pub(crate) fn open_tcp() -> Result<Self, IdentityError> {
+        Self::open(Carriers::tcp(&Limits::default()))
+    }
+
+    /// Who is the server at this address? All of the TLS handshake happens, and nothing after it.
+    pub(crate) async fn knock(&self, to: &Address, limit: Duration) -> Result<NodeId, DialFailure> {
+        within(limit, to, async {
+            let mut stream = reach(&self.carriers, &self.tls, to, ConnectionKind::Link).await?;
+            // The handshake has told all that there is to know: a server that hears no farewell
+            // sees the end of the connection.
+            let _ = stream.shutdown().await;
+            Ok(stream.peer())
+        })
+        .await
+    }
+}
+
+async fn reach_from(
     context: &LinkContext,
     to: &Address,
     kind: ConnectionKind,
 ) -> Result<SecureStream, DialFailure> {
-    let carried = context.carriers().dial(to).await?;
-    context.tls().connect(carried, kind).await.map_err(|error| {
+    reach(context.carriers(), context.tls(), to, kind).await
+}
+
+async fn reach(
+    carriers: &Carriers,
+    tls: &Tls,
+    to: &Address,
+    kind: ConnectionKind,
+) -> Result<SecureStream, DialFailure> {
+    let carried = carriers.dial(to).await?;
+    tls.connect(carried, kind).await.map_err(|error| {
         let why = match error {
             // A server that goes down hangs up in the middle; that says nothing about its kind.
             TlsError::Broken(_) => DialError::NoServer,

@@ -34,6 +34,7 @@ use crate::listen::Listener;
 use crate::log::Log;
 use crate::many::Listeners;
 use crate::notice::NoticeKind;
+use crate::remembered::KnownServers;
 use crate::services::{DueRun, Services};
 use crate::streams::Streams;
 use crate::tls::random_bytes;
@@ -62,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) services: Services,
     pub(crate) log: Log,
+    pub(crate) servers: KnownServers,
 }
 
 /// The owner of one node's mind.
@@ -92,6 +94,7 @@ pub(crate) struct Driver {
     streams: Streams,
     services: Services,
     log: Log,
+    servers: KnownServers,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
     /// The mind has said its last word: is it to come back?
@@ -133,6 +136,7 @@ impl Driver {
             streams: parts.streams,
             services: parts.services,
             log: parts.log,
+            servers: parts.servers,
             early: Vec::new(),
             stopped: None,
         }
@@ -459,6 +463,9 @@ impl Driver {
         self.log.event(&event);
         self.joins.notice(&event);
         self.streams.notice(&event);
+        if let Event::Connected { address, .. } = &event {
+            self.servers.remember(address);
+        }
         if let Event::Stopped { restart } = event {
             self.stopped = Some(if restart { Restart::Yes } else { Restart::No });
         }

@@ -52,6 +52,9 @@ pub enum ConnectError {
     /// An attempt is already under way.
     #[error("already connecting")]
     AlreadyConnecting,
+    /// `autoconnect` has no address to try: none is remembered.
+    #[error("no addresses for autoconnect are listed: connect to a server once, or search for one")]
+    NothingListed,
     /// Nobody listens there.
     #[error("no server at {0}")]
     NoServer(String),

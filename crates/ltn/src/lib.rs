@@ -45,8 +45,10 @@ mod admin_commands;
 mod builder;
 mod carrier;
 mod dial;
+mod discovery;
 mod driver;
 mod error;
+mod find;
 mod handlers;
 mod inbox;
 mod link;
@@ -59,6 +61,7 @@ mod node;
 mod notice;
 mod offering;
 mod port;
+mod remembered;
 mod services;
 mod socket_commands;
 mod sockets;
@@ -71,6 +74,7 @@ mod words;
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
 pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
+pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
 pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
     Content, Counters, Event, Gathered, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome,
@@ -82,6 +86,7 @@ pub use ltn_proto::{
 pub use node::{Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
+pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};
 pub use sockets::{DataSocket, DataSocketStatus};
 pub use streams::DataStream;
 pub use transfer::{

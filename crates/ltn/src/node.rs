@@ -4,6 +4,7 @@
 //! nothing of links. What is said and heard is in `words.rs`.
 
 mod data;
+mod finding;
 mod gathering;
 mod moving;
 mod offered;
@@ -29,11 +30,13 @@ use ltn_proto::{
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
+use crate::carrier::Carriers;
 use crate::driver::{Ask, End, Life, Waited};
 use crate::error::{ConnectError, TalkError};
 use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
+use crate::remembered::KnownServers;
 use crate::streams::{Arrival, DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
 
@@ -84,6 +87,8 @@ struct Shared {
     streams: Streams,
     data: watch::Receiver<Option<NodeId>>,
     log: LogBook,
+    servers: KnownServers,
+    carriers: Carriers,
 }
 
 /// What never changes while a node runs.
@@ -115,6 +120,10 @@ pub(crate) struct Ends {
     pub(crate) stream_ends: StreamEnds,
     /// What the node had to say.
     pub(crate) log: LogBook,
+    /// Where it joined servers.
+    pub(crate) servers: KnownServers,
+    /// How it reaches others.
+    pub(crate) carriers: Carriers,
 }
 
 impl Node {
@@ -129,6 +138,8 @@ impl Node {
             streams: ends.streams,
             data: ends.stream_ends.joined,
             log: ends.log,
+            servers: ends.servers,
+            carriers: ends.carriers,
         };
         let queues = Queues {
             messages: Mutex::new(Some(ends.messages)),

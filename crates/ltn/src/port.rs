@@ -21,8 +21,11 @@ const LIST_PORTS_MAX: usize = 64;
 /// A port expression.
 ///
 /// `4000` or `=4000` is exactly that port, `>4000` is 4000 or the next free one above, `<3999` is
-/// 3999 or the next free one below, `4000,4010,4020` the first free one of these, and `0` whatever
-/// the system gives.
+/// 3999 or the next free one below, `4000,4010,4020` the first free one of these, `4000-4010` the
+/// first free one from 4000 to 4010, and `0` whatever the system gives.
+///
+/// Where servers are looked for, the same expressions say where: all ports at which a server that
+/// was started with this expression could be.
 ///
 /// ```
 /// use ltn::PortExpr;
@@ -40,11 +43,13 @@ pub enum PortExpr {
     FromUpwards(u16),
     /// This one or the next free one below.
     FromDownwards(u16),
+    /// The first free one from the first to the second, both included.
+    Between(u16, u16),
 }
 
 impl PortExpr {
     /// The ports to try, in this order. Port 0 means "any" and is only ever tried when it is named.
-    fn candidates(&self) -> Vec<u16> {
+    pub(crate) fn candidates(&self) -> Vec<u16> {
         match self {
             Self::Exactly(port) => vec![*port],
             Self::FirstOf(ports) => ports.clone(),
@@ -55,6 +60,7 @@ impl PortExpr {
                 let lowest = port.saturating_sub(SEARCH_PORTS_MAX - 1).max(1);
                 (lowest..=*port).rev().collect()
             }
+            Self::Between(first, last) => (*first..=*last).collect(),
         }
     }
 }
@@ -69,13 +75,14 @@ impl fmt::Display for PortExpr {
             }
             Self::FromUpwards(port) => write!(f, ">{port}"),
             Self::FromDownwards(port) => write!(f, "<{port}"),
+            Self::Between(first, last) => write!(f, "{first}-{last}"),
         }
     }
 }
 
 /// A text that is no port expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no port expression: write 4000, >4000, <3999 or 4000,4010")]
+#[error("`{0}` is no port expression: write 4000, >4000, <3999, 4000,4010 or 4000-4010")]
 pub struct BadPortExpr(String);
 
 impl FromStr for PortExpr {
@@ -98,6 +105,9 @@ impl FromStr for PortExpr {
         } else if trimmed.contains(',') {
             let ports: Vec<u16> = trimmed.split(',').map(number).collect::<Result<_, _>>()?;
             (ports.len() <= LIST_PORTS_MAX).then_some(Self::FirstOf(ports)).ok_or_else(bad)
+        } else if let Some((first, last)) = trimmed.split_once('-') {
+            let (first, last) = (from(first)?, from(last)?);
+            (first <= last).then_some(Self::Between(first, last)).ok_or_else(bad)
         } else {
             number(trimmed.strip_prefix('=').unwrap_or(trimmed)).map(Self::Exactly)
         }
@@ -182,6 +192,7 @@ mod tests {
             (">4000", PortExpr::FromUpwards(4000)),
             ("< 3999", PortExpr::FromDownwards(3999)),
             ("4000, 4010,4020", PortExpr::FirstOf(vec![4000, 4010, 4020])),
+            ("4000 - 4010", PortExpr::Between(4000, 4010)),
         ] {
             let read: PortExpr = text.parse().unwrap();
             assert_eq!(read, expression);
@@ -193,7 +204,22 @@ mod tests {
     fn anything_else_is_an_error() {
         let long_list = vec!["1"; LIST_PORTS_MAX + 1].join(",");
         for text in [
-            "", "=", ">", "x", "-1", "+4000", "65536", ">0", "<0", "4000,", "4000,x", "<>4",
+            "",
+            "=",
+            ">",
+            "x",
+            "-1",
+            "+4000",
+            "65536",
+            ">0",
+            "<0",
+            "4000,",
+            "4000,x",
+            "<>4",
+            "4010-4000",
+            "0-9",
+            "4000-",
+            "4000-4010-4020",
             &long_list,
         ] {
             assert!(text.parse::<PortExpr>().is_err(), "{text}");
@@ -206,6 +232,7 @@ mod tests {
         assert_eq!(PortExpr::FromDownwards(3).candidates(), [3, 2, 1]);
         assert_eq!(PortExpr::FromUpwards(4000).candidates().len(), 256);
         assert_eq!(PortExpr::FromDownwards(3999).candidates()[..2], [3999, 3998]);
+        assert_eq!(PortExpr::Between(65_534, 65_535).candidates(), [65_534, 65_535]);
     }
 
     #[tokio::test]

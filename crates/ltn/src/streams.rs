@@ -105,18 +105,6 @@ impl DataStream {
         self.outgoing.tally.bytes()
     }
 
-    /// The BLAKE3 digest of what was read so far; after the end, that of everything.
-    #[must_use]
-    pub fn digest_read(&self) -> [u8; 32] {
-        self.incoming.tally.digest()
-    }
-
-    /// The BLAKE3 digest of what was written so far.
-    #[must_use]
-    pub fn digest_written(&self) -> [u8; 32] {
-        self.outgoing.tally.digest()
-    }
-
     /// Gives the stream up. The other end reads an error with this reason (the first 512 bytes of
     /// it) instead of an end, unless the end was said already.
     pub fn abort(mut self, why: &str) {

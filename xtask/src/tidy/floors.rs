@@ -113,7 +113,7 @@ struct Tool {
     words: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 6] = [
     Tool {
         inside: "crates/ltn/src/",
         home: "tls",
@@ -125,12 +125,13 @@ const TOOLS: [Tool; 5] = [
         words: &["print!", "println!", "eprint!", "eprintln!", "stdout()"],
     },
     Tool { inside: "crates/ltn-cli/src/", home: "output", words: &["serde_json"] },
+    Tool { inside: "crates/ltn/src/", home: "discovery", words: &["mdns_sd"] },
     Tool { inside: "crates/ltn-cli/src/", home: "editor", words: &["rustyline"] },
     // The library's JSON is the lines of its log: values travel as CBOR, and show themselves.
     Tool { inside: "crates/ltn/src/", home: "log_file", words: &["serde_json"] },
 ];
 
-/// What has one home is used nowhere else: TLS, printing, JSON.
+/// What has one home is used nowhere else: TLS, printing, JSON, mDNS.
 pub(super) fn one_place_for_each_tool(tree: &Tree) -> Vec<String> {
     let mut problems = Vec::new();
     for Tool { inside, home, words } in &TOOLS {

@@ -13,9 +13,11 @@ use ltn::{Address, CallReply, Client, Confirmation, Event, Line, Node, TalkError
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
+use crate::commands::memory;
 use crate::commands::receiving::Receive;
 use crate::commands::roll_call;
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
+use crate::commands::whereto;
 use crate::console::{self, Typed};
 use crate::editor::{Editor, Prompt};
 use crate::output::{Output, is_broken, readable};
@@ -29,12 +31,14 @@ const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
 const OUTSTANDING_MAX: usize = 64;
 
 pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
-    OpenMode::asked_for(&args.mode, &format!("ltn client {} --to {}", args.name, args.to))?;
+    let retry = settings::with_to(&format!("ltn client {}", args.name), args.to.as_deref());
+    OpenMode::asked_for(&args.mode, &retry)?;
     let name = settings::name(&args.name)?;
-    let to = settings::address(&args.to)?;
+    let to = settings::server(args.to.as_deref())?;
     let receive = args.receive.as_deref().map(|to| Receive::new(to, &args.receive_max));
     let receive = receive.transpose()?;
     let signals = Signals::listen()?;
+    let to = whereto::server(to, Output::words()).await?;
     let started = Client::builder(name.as_str()).open().start().await;
     let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
     // Without a folder nothing is taken, and the lines end at once.
@@ -53,6 +57,7 @@ async fn join_and_talk(
     let output = Output::words();
     let watch = Watch::new(node);
     let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
+    memory::joined(to, output);
     for text in &joined.welcome {
         output.said(joined.server_name.as_str(), text);
     }

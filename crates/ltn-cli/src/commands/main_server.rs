@@ -2,7 +2,7 @@
 
 use ltn::{MainServer, Node, NodeBuilder};
 
-use crate::args::{EventLogArgs, MainArgs};
+use crate::args::{AnnounceArgs, EventLogArgs, MainArgs};
 use crate::commands::watch::{Signals, Watch, stay};
 use crate::output::Output;
 use crate::settings::{OpenMode, Ports};
@@ -15,6 +15,7 @@ pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
     let mut signals = Signals::listen()?;
     let builder = with_ports(MainServer::builder().open(), ports);
     let builder = with_event_log(builder, &args.event_log);
+    let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
     let watch = Watch::new(&node);
     output.say(&format!("Mainserver {}", whereabouts(&node)));
@@ -38,6 +39,11 @@ pub(crate) fn with_event_log(builder: NodeBuilder, args: &EventLogArgs) -> NodeB
         Some(file) => builder.log_file(file),
         None => builder,
     }
+}
+
+/// The builder with the announcement that was asked for.
+pub(crate) fn with_announcement(builder: NodeBuilder, args: &AnnounceArgs) -> NodeBuilder {
+    if args.announce { builder.discoverable() } else { builder }
 }
 
 /// Where a server is reached: "is running at …"; a node that nobody can reach "has started".

@@ -5,11 +5,13 @@ mod ask;
 mod chronicle;
 mod client;
 mod demo;
+mod find;
 mod fleet;
 mod ls;
 mod main_server;
 mod manual;
 mod many;
+mod memory;
 mod move_node;
 mod offering;
 mod ping;
@@ -24,6 +26,7 @@ mod tree;
 mod up;
 mod visit;
 mod watch;
+mod whereto;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};
@@ -36,6 +39,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
+        Verb::Find(args) => find::perform(&args).await,
         Verb::Tree(args) => tree::perform(&args).await,
         Verb::Ls(args) => ls::perform(&args).await,
         Verb::Send(args) => send::perform(&args).await,

@@ -3,21 +3,26 @@
 use ltn::{Address, Node, SubServer};
 
 use crate::args::SubArgs;
-use crate::commands::main_server::{whereabouts, with_event_log, with_ports};
+use crate::commands::main_server::{whereabouts, with_announcement, with_event_log, with_ports};
+use crate::commands::memory;
 use crate::commands::watch::{News, Signals, Watch, show, stay, stop};
+use crate::commands::whereto;
 use crate::output::Output;
 use crate::settings::{self, OpenMode, Ports};
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
-    OpenMode::asked_for(&args.mode, &format!("ltn sub {} --to {}", args.name, args.to))?;
+    let retry = settings::with_to(&format!("ltn sub {}", args.name), args.to.as_deref());
+    OpenMode::asked_for(&args.mode, &retry)?;
     let name = settings::name(&args.name)?;
-    let to = settings::address(&args.to)?;
+    let to = settings::server(args.to.as_deref())?;
     let ports = Ports::new(&args.ports)?;
     let output = Output::words();
     let mut signals = Signals::listen()?;
+    let to = whereto::server(to, output).await?;
     let builder = with_ports(SubServer::builder(name.as_str()).open(), ports);
     let builder = with_event_log(builder, &args.event_log);
+    let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let watch = Watch::new(&node);
     output.say(&format!("{name} {}", whereabouts(&node)));
@@ -42,6 +47,7 @@ pub(crate) async fn join_and_stay(
                     node.shutdown().await;
                     return Err(Trouble::join("this node", &error));
                 }
+                memory::joined(to, output);
                 return Ok(stay(node, watch, signals, output).await);
             }
             news = watch.next() => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ltn::{CallReply, Confirmation, Node, NodeId, Session, TalkError, Target, Value};
 
 use crate::args::VisitArgs;
+use crate::commands::{memory, whereto};
 use crate::output::Output;
 use crate::settings::Visit;
 use crate::trouble::{Ending, Trouble};
@@ -55,16 +56,18 @@ pub(crate) async fn visiting(
 
 async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
     let visit = Visit::new(args, verb)?;
+    let output = Output::new(args.json);
+    let to = whereto::server(visit.to, output).await?;
     let start = Session::builder().open().start().await;
     let node = start.map_err(|error| Trouble::start("this visit", &error).nothing_done())?;
-    let joined = tokio::time::timeout(visit.timeout, node.connect(&visit.to)).await;
+    let joined = tokio::time::timeout(visit.timeout, node.connect(&to)).await;
     let trouble = match joined {
         Ok(Ok(_)) => {
-            let output = Output::new(args.json);
+            memory::joined(&to, output);
             return Ok(Visitor { node, output, timeout: visit.timeout });
         }
         Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
-        Err(_) => Trouble::failed(format!("no answer from {} in time", visit.to)).nothing_done(),
+        Err(_) => Trouble::failed(format!("no answer from {to} in time")).nothing_done(),
     };
     node.shutdown().await;
     Err(trouble)

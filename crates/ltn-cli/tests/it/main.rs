@@ -3,9 +3,11 @@
 //! After a wanted change of output `TRYCMD=overwrite cargo test -p ltn-cli --test it` writes the
 //! snapshots anew; put `[..]` back where ports and times stand.
 
+mod alone;
 mod console;
 mod demo;
 mod files;
+mod finding;
 mod moves;
 mod process;
 mod programs;
@@ -23,6 +25,7 @@ fn sessions_look_as_recorded() {
     trycmd::TestCases::new()
         .register_bin("ltn", std::path::PathBuf::from(process::PROGRAM))
         .env("NO_COLOR", "1")
+        .env("XDG_STATE_HOME", process::state_home())
         .timeout(process::PATIENCE)
         .case("tests/cmd/*.trycmd");
 }

@@ -33,6 +33,7 @@ impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(arguments)
+            .env("XDG_STATE_HOME", state_home())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -120,8 +121,15 @@ impl Drop for Running {
 
 /// Runs the program to its end, with nothing to read.
 pub(crate) fn run(arguments: &[&str]) -> Ended {
+    run_with(&[], arguments)
+}
+
+/// The same, with these variables in its environment.
+pub(crate) fn run_with(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
     let mut child = Command::new(PROGRAM)
         .args(arguments)
+        .env("XDG_STATE_HOME", state_home())
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -136,10 +144,16 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     Ended { code, stdout: join(out), stderr: join(err) }
 }
 
+/// Where the programs of the tests remember things: nobody's home.
+pub(crate) fn state_home() -> String {
+    format!("{}/state", env!("CARGO_TARGET_TMPDIR"))
+}
+
 /// Runs the program to its end; it reads this, and prints into that file.
 pub(crate) fn run_into(arguments: &[&str], input: &str, stdout: impl Into<Stdio>) -> Ended {
     let mut child = Command::new(PROGRAM)
         .args(arguments)
+        .env("XDG_STATE_HOME", state_home())
         .stdin(Stdio::piped())
         .stdout(stdout)
         .stderr(Stdio::piped())

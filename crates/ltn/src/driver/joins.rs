@@ -181,6 +181,10 @@ fn connect_error(outcome: Outcome, dial: Option<DialError>, to: &Address) -> Con
         (Some(DialError::Timeout), _) => ConnectError::Timeout(address),
         (Some(DialError::Unsuited), _) => ConnectError::Unsuited(address),
         (Some(DialError::NotLtn), _) => ConnectError::NotLtn(address),
+        // Found out in the handshake: a spelling that only the system's resolver understands.
+        (_, Outcome::Refused(refusal)) if refusal.kind == RefusalKind::OwnAddress => {
+            ConnectError::OwnAddress(address)
+        }
         (_, Outcome::Refused(refusal)) => ConnectError::Refused(refusal),
         (_, Outcome::NoRoute(no_route)) => {
             ConnectError::Refused(Refusal::new(RefusalKind::NoRoot, no_route.to_string()))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! chunk      1 to 65,536 (4), so many bytes
-//! end        0 (4), bytes in all (8), their BLAKE3 digest (32); nothing follows
+//! end        0 (4), bytes in all (8), their XXH3 checksum (16); nothing follows
 //! failure    ffffffff (4), where (1 + n), why (2 + n); nothing follows
 //! ```
 //!
@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncBufRead, AsyncWrite, ReadBuf};
+use twox_hash::XxHash3_128;
 
 use crate::tls::DataConnection;
 
@@ -22,8 +23,8 @@ use crate::tls::DataConnection;
 pub(super) const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// The head of a chunk, of the end, of a failure.
 pub(super) const HEAD_BYTES: usize = 4;
-/// Behind the head of the end: how many bytes there were in all, and their digest.
-pub(super) const TRAILER_BYTES: usize = 8 + 32;
+/// Behind the head of the end: how many bytes there were in all, and their checksum.
+pub(super) const TRAILER_BYTES: usize = 8 + 16;
 /// The head of the end.
 const END: u32 = 0;
 /// The head of a failure.
@@ -80,11 +81,17 @@ impl Failure {
     }
 }
 
-/// Length and digest of one direction so far.
-#[derive(Default)]
+/// Length and checksum of one direction so far. It guards against errors of all who had the bytes
+/// in their hands, not against their malice: whoever passes a stream on could write another end.
 pub(super) struct Tally {
     bytes: u64,
-    digest: blake3::Hasher,
+    sum: XxHash3_128,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { bytes: 0, sum: XxHash3_128::new() }
+    }
 }
 
 impl std::fmt::Debug for Tally {
@@ -96,21 +103,17 @@ impl std::fmt::Debug for Tally {
 impl Tally {
     fn add(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        self.digest.update(bytes);
+        self.sum.write(bytes);
     }
 
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    pub(super) fn digest(&self) -> [u8; 32] {
-        self.digest.finalize().into()
-    }
-
     fn trailer(&self) -> [u8; TRAILER_BYTES] {
         let mut trailer = [0; TRAILER_BYTES];
         trailer[..8].copy_from_slice(&self.bytes.to_be_bytes());
-        trailer[8..].copy_from_slice(&self.digest());
+        trailer[8..].copy_from_slice(&self.sum.finish_128().to_be_bytes());
         trailer
     }
 }
@@ -154,7 +157,7 @@ impl Incoming {
         let before = into.filled().len();
         let read = self.poll_fill(connection, cx, into);
         let fresh = &into.filled()[before..];
-        // In one piece as large as can be: the digest is fastest so.
+        // In one piece as large as can be: the checksum is fastest so.
         self.tally.add(fresh);
         match read {
             Poll::Pending if !fresh.is_empty() => Poll::Ready(Ok(())),
@@ -223,7 +226,7 @@ impl Incoming {
                     ready!(self.poll_partial(connection, cx, TRAILER_BYTES))?;
                     let said = self.partial.split();
                     if said[..] != self.tally.trailer() {
-                        return Poll::Ready(Err(wrong("length or digest do not match")));
+                        return Poll::Ready(Err(wrong("length or checksum do not match")));
                     }
                     self.state = Reading::Ended;
                 }
@@ -457,7 +460,7 @@ mod tests {
         assert_eq!(first_whole(&bytes[..6]).unwrap(), None);
         assert_eq!(first_whole(&bytes).unwrap(), Some(Whole { bytes: 7, kind: Kind::Chunk }));
         let mut end = BytesMut::zeroed(HEAD_BYTES + TRAILER_BYTES);
-        assert_eq!(first_whole(&end).unwrap(), Some(Whole { bytes: 44, kind: Kind::End }));
+        assert_eq!(first_whole(&end).unwrap(), Some(Whole { bytes: 28, kind: Kind::End }));
         end[..4].copy_from_slice(&(CHUNK_BYTES_MAX as u32 + 1).to_be_bytes());
         assert!(first_whole(&end).is_err());
         assert!(first_whole(b"\xff\xff\xff\xff\x00\xff\xff").is_err());

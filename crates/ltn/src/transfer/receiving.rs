@@ -119,7 +119,7 @@ impl IncomingTransfer {
         }
         let taken = async {
             within(words::accept(&mut self.stream)).await?;
-            take(&mut self.stream, writer, &self.progress, bytes_max).await?;
+            let digest = take(&mut self.stream, writer, &self.progress, bytes_max).await?;
             let bytes = self.stream.bytes_read();
             if let Some(size) = self.offer.size.filter(|size| *size != bytes) {
                 let text = format!("{bytes} bytes came, and {size} were announced");
@@ -127,7 +127,7 @@ impl IncomingTransfer {
             }
             writer.flush().await.map_err(TransferError::writer)?;
             settle(writer).await.map_err(TransferError::writer)?;
-            let receipt = Receipt { bytes, digest: self.stream.digest_read() };
+            let receipt = Receipt { bytes, digest };
             within(receipt.write(&mut self.stream)).await?;
             Ok(receipt)
         };
@@ -163,18 +163,21 @@ impl IncomingTransfer {
     }
 }
 
+/// Returns the digest of what it took.
 async fn take(
     stream: &mut DataStream,
     writer: &mut (impl AsyncWrite + Unpin),
     progress: &watch::Sender<Progress>,
     bytes_max: u64,
-) -> Result<(), TransferError> {
+) -> Result<[u8; 32], TransferError> {
+    let mut digest = blake3::Hasher::new();
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let count = within(stream.read(&mut piece)).await?;
         if count == 0 {
-            return Ok(());
+            return Ok(digest.finalize().into());
         }
+        digest.update(&piece[..count]);
         let bytes = stream.bytes_read();
         if bytes > bytes_max {
             return Err(TransferError::Refused(too_large(bytes, bytes_max)));

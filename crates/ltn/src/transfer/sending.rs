@@ -121,20 +121,21 @@ async fn send(
         TransferError::Refused(Refusal::new(RefusalKind::Busy, text))
     })?;
     verdict?.map_err(TransferError::Refused)?;
-    pass_on(source, size, stream, &told).await?;
+    let digest = pass_on(source, size, stream, &told).await?;
     within(stream.shutdown()).await?;
     let receipt = within(Receipt::read(stream)).await?;
-    let own = Receipt { bytes: stream.bytes_written(), digest: stream.digest_written() };
+    let own = Receipt { bytes: stream.bytes_written(), digest };
     if receipt == own { Ok(receipt) } else { Err(TransferError::Changed) }
 }
 
-/// The bytes, and not one more or less than was said.
+/// The bytes, and not one more or less than was said. Returns their digest.
 async fn pass_on(
     mut source: Pin<Box<dyn AsyncRead + Send>>,
     size: Option<u64>,
     stream: &mut DataStream,
     told: &watch::Sender<Progress>,
-) -> Result<(), TransferError> {
+) -> Result<[u8; 32], TransferError> {
+    let mut digest = blake3::Hasher::new();
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let count = source.read(&mut piece).await.map_err(TransferError::source)?;
@@ -147,8 +148,9 @@ async fn pass_on(
             return Err(TransferError::Source(text));
         }
         if count == 0 {
-            return Ok(());
+            return Ok(digest.finalize().into());
         }
+        digest.update(&piece[..count]);
         within(stream.write_all(&piece[..count])).await?;
         told.send_modify(|progress| progress.bytes = bytes);
     }

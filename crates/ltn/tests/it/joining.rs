@@ -66,10 +66,36 @@ async fn every_way_of_not_joining_has_its_word() {
     let error = soon(lamp.connect(&Address::new("no address"))).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unsuited(_)), "{error:?}");
 
+    soon(lamp.shutdown()).await;
+    assert_eq!(lamp.connect(&address_of(&main)).await, Err(ConnectError::Stopped));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_own_address_is_known_in_every_spelling() {
+    let main = main_server().await;
     let sub = sub_server("sub1", &main).await;
-    let error = soon(sub.connect(&address_of(&sub))).await.unwrap_err();
-    assert!(matches!(error, ConnectError::OwnAddress(_)), "{error:?}");
-    assert_eq!(soon(sub.snapshot()).await.unwrap().parent, Some(main.id()));
+    let port = address_of(&sub).socket_addr().unwrap().port();
+    // The last one is an address for the system's resolver alone, and found out in the handshake.
+    for host in ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "127.0.0.2", "127.1"] {
+        let own = Address::new(&format!("{host}:{port}"));
+        let error = soon(sub.connect(&own)).await.unwrap_err();
+        assert_eq!(error, ConnectError::OwnAddress(own.to_string()), "{host}");
+        assert_eq!(soon(sub.snapshot()).await.unwrap().parent, Some(main.id()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_connects_already_is_told_so_and_who_hears_nothing_waits_not_for_ever() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at: Address = silent.local_addr().unwrap().into();
+    let lamp = Client::builder("lamp").open().start().await.unwrap();
+    let first = tokio::spawn({
+        let (lamp, at) = (lamp.clone(), at.clone());
+        async move { lamp.connect(&at).await }
+    });
+    let _held = soon(silent.accept()).await.unwrap();
+    assert_eq!(soon(lamp.connect(&at)).await, Err(ConnectError::AlreadyConnecting));
+    assert_eq!(soon(first).await.unwrap(), Err(ConnectError::Timeout(at.to_string())));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,8 @@
 //! Stories of real nodes: TLS over TCP on 127.0.0.1, every port given by the system.
 
+mod alone;
+mod discovery;
+mod finding;
 mod gathering;
 mod joining;
 mod lives;
