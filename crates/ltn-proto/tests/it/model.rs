@@ -8,6 +8,7 @@
 //! `LTN_SIM_START` and `LTN_SIM_SEEDS` say which seeds run, `LTN_SIM_TRACE=1` prints every step.
 
 pub(crate) mod books;
+mod many;
 mod operations;
 mod settled;
 pub(crate) mod totals;
