@@ -9,4 +9,6 @@ pub enum Mutant {
     NoCycleCheck,
     /// It sometimes forgets to pass a reply on.
     LostReply,
+    /// It sometimes forgets to tell how one of many ended.
+    LostEntry,
 }

@@ -35,6 +35,11 @@ fn a_mind_that_loses_replies_is_caught() {
 }
 
 #[test]
+fn a_mind_that_leaves_somebody_out_of_a_roll_call_is_caught() {
+    assert!(caught(Mutant::LostEntry, ViolationKind::FalseRollCall).is_some());
+}
+
+#[test]
 fn sound_minds_are_not_accused() {
     for seed in 0..SOUND {
         let report = play(seed, None);
