@@ -211,6 +211,17 @@ pub(crate) struct EventLogArgs {
     pub(crate) event_log: Option<PathBuf>,
 }
 
+/// What people may do at a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RightsArgs {
+    /// What everybody may do here: `admin`, as it is unless said, or `user`.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) newcomers: Option<String>,
+    /// Who gives the key in this file (s.getadmin) is admin here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_key_file: Option<PathBuf>,
+}
+
 /// `ltn main`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MainArgs {
@@ -222,6 +233,8 @@ pub(crate) struct MainArgs {
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
 }
 
 /// `ltn sub`.
@@ -240,6 +253,8 @@ pub(crate) struct SubArgs {
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
 }
 
 /// `ltn client`.

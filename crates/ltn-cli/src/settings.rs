@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use ltn::{Address, Finder, Name, PortExpr};
+use ltn::{Address, Finder, Name, Permissions, PortExpr};
 
 use crate::args::{FindArgs, ModeArgs, PortArgs, VisitArgs};
 use crate::trouble::Trouble;
@@ -148,6 +148,15 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
 /// A name that a node may want.
 pub(crate) fn name(text: &str) -> Result<Name, Trouble> {
     Name::wanted(text).map_err(|why| Trouble::usage(format!("the name `{text}`: {why}")))
+}
+
+/// What everybody may do, in one word.
+pub(crate) fn newcomers(text: &str) -> Result<Permissions, &'static str> {
+    match text {
+        "user" => Ok(Permissions::user()),
+        "admin" => Ok(Permissions::admin()),
+        _ => Err("say `user` or `admin`"),
+    }
 }
 
 /// A time as people write it: `60`, `60s`, `5m`, `2h`.

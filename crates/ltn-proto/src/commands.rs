@@ -22,6 +22,8 @@ pub enum ParameterKind {
     Int,
     /// Any value.
     Any,
+    /// A text that is shown to nobody: a key. Its characters stand in no error, log or history.
+    Secret,
 }
 
 /// How often one parameter stands.
@@ -245,6 +247,9 @@ fn count_words(least: usize, most: usize) -> String {
 fn convert(argument: Value, kind: ParameterKind) -> Result<Value, (&'static str, String)> {
     match (kind, argument) {
         (ParameterKind::Any, any) => Ok(any),
+        (ParameterKind::Secret, Value::Text(text)) => Ok(Value::Text(text)),
+        (ParameterKind::Secret, Value::Int(number)) => Ok(Value::Text(number.to_string())),
+        (ParameterKind::Secret, _) => Err(("a text in quotes", "that".to_owned())),
         (ParameterKind::Text, Value::Text(text)) => Ok(Value::Text(text)),
         (ParameterKind::Text, Value::Int(number)) => Ok(Value::Text(number.to_string())),
         (ParameterKind::Text, other) => Err(("a text", describe(&other))),

@@ -9,7 +9,7 @@ mod words;
 
 use std::time::Duration;
 
-pub use words::{Answer, Content, DialError, Direction, ServiceWish};
+pub use words::{Answer, Content, DialError, Direction, KeyNews, KeyWish, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
@@ -18,6 +18,7 @@ use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
 use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
+use crate::permissions::Permissions;
 use crate::role::Role;
 use crate::value::Value;
 
@@ -34,6 +35,8 @@ pub enum Input {
         direction: Direction,
         /// The id of the other end, taken from its key.
         peer: NodeId,
+        /// Where the other end speaks from.
+        remote: Address,
     },
     /// A dial came to nothing.
     DialFailed {
@@ -220,6 +223,8 @@ pub enum Op {
         /// What it failed with, if it did.
         error: Option<String>,
     },
+    /// What the shell has to say about admin keys.
+    AdminKey(KeyNews),
     /// These are the data sockets of this node beside `Maindata`, by name and port; what is beyond
     /// [`crate::limits::DATA_SOCKETS_MAX`] is not told to others.
     DataSockets(Vec<(String, u16)>),
@@ -364,6 +369,51 @@ pub enum Event {
         old: Option<Name>,
         /// What it is called.
         name: Name,
+    },
+    /// A node may do another thing than before at this server.
+    RightsChanged {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+        /// Who changed it; the same id where a node got its rights by the admin key.
+        by: NodeId,
+        /// What it may do, with what everybody may.
+        rights: Permissions,
+    },
+    /// Nothing that this node says, asks or commands is looked at here any more, or it is again.
+    Muted {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+        /// Muted, or heard again?
+        muted: bool,
+        /// Who wanted it so.
+        by: NodeId,
+    },
+    /// A node is thrown out; `Event::Left` follows.
+    Kicked {
+        /// Who.
+        node: NodeId,
+        /// What it is called.
+        name: Option<Name>,
+        /// Who wanted it so.
+        by: NodeId,
+    },
+    /// Somebody gave an admin key that is not that of this node.
+    WrongKey {
+        /// Who.
+        node: NodeId,
+        /// What it is called, where that is known.
+        name: Option<Name>,
+    },
+    /// A key to be looked at. For the shell alone: programs are not told of it.
+    AdminKey {
+        /// The answer names it.
+        inbound: InboundId,
+        /// What to do with it.
+        wish: KeyWish,
     },
     /// A directly registered node is gone.
     Left {

@@ -95,6 +95,12 @@ impl Kind {
         self.0 >= Self::FIRST_ROUTED.0
     }
 
+    /// Is it something that a node says by its own will, not an answer and not upkeep?
+    #[must_use]
+    pub const fn is_speech(self) -> bool {
+        matches!(self, Self::SEND | Self::CAST | Self::REQUEST | Self::CALL)
+    }
+
     /// Does it ride ahead of all that is queued? Only the upkeep of the link itself does, because
     /// everything else relies on the order in which it was sent.
     #[must_use]

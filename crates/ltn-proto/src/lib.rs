@@ -65,6 +65,7 @@ mod gatherings;
 mod id;
 mod inbound;
 mod invite;
+mod keydesk;
 mod known;
 pub mod limits;
 mod line;
@@ -75,11 +76,13 @@ mod node;
 mod offers;
 mod outcome;
 mod path;
+mod people;
 mod permissions;
 mod random;
 mod requests;
 mod role;
 mod rollcall;
+mod secret;
 mod selector;
 mod services;
 pub mod signature;
@@ -98,8 +101,8 @@ pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
 pub use event::{
-    Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, ManyEvent, ManyOp,
-    Op, Output, Presence, ServiceWish, Whom, Wording,
+    Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, KeyNews, KeyWish,
+    ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
@@ -117,6 +120,7 @@ pub use outcome::{
 pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;
+pub use secret::Secret;
 pub use selector::{Pattern, RoleWord, Segment, Selector};
 pub use snapshot::{Counters, PresenceKind, ServiceStatus, Snapshot, TreeNode};
 pub use text::{sanitise, sanitise_line, shorten};

@@ -83,6 +83,26 @@ pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
 pub const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
 /// A kick refuses the kicked id this long.
 pub const KICK_LIFETIME: Duration = Duration::from_secs(60);
+/// The nodes that a server remembers each as having rights, as muted, or as having tried a key.
+pub const PEOPLE_MAX: usize = 1_024;
+/// The permissions that one node is given at one server.
+pub const RIGHTS_PER_NODE_MAX: usize = 64;
+/// The nodes that one server refuses at one time because they were kicked.
+pub const KICKED_MAX: usize = 1_024;
+/// The shortest admin key, in bytes: with what may be tried in a year nobody finds one by chance.
+pub const KEY_BYTES_MIN: usize = 8;
+/// The longest admin key, in bytes.
+pub const KEY_BYTES_MAX: usize = 1_024;
+/// Admin keys that are being checked or hashed at one time: each takes 19 MiB and a core.
+pub const KEY_CHECKS_MAX: usize = 2;
+/// Wrong admin keys of one node before it has to wait.
+pub const KEY_TRIES_EACH: u32 = 5;
+/// How long it has to wait then; twice as long after each further one.
+pub const KEY_TRIES_SPAN: Duration = Duration::from_secs(60);
+/// The longest such wait. After as long without a try the count starts anew.
+pub const KEY_PAUSE_MAX: Duration = Duration::from_secs(3_600);
+/// Wrong admin keys of all nodes together in [`KEY_TRIES_SPAN`], at one server.
+pub const KEY_TRIES_AT_ALL: usize = 20;
 /// A server that waits to be let in below another one waits this long for the root's word.
 pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
 /// How long a second link with a known id waits for a sign of life of the first.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::body::{Hello, Register, Welcome};
 use crate::frame::{Frame, Kind};
 use crate::id::{DialId, LinkId, NodeId};
@@ -119,6 +120,10 @@ impl ExpectWelcome {
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     pub(crate) peer: NodeId,
+    /// Where the other end speaks from.
+    pub(crate) remote: Address,
+    /// When the connection stood.
+    pub(crate) opened: Moment,
     pub(crate) phase: Phase,
     /// When the last frame came in.
     pub(crate) heard: Moment,
@@ -153,9 +158,17 @@ pub(crate) struct Links {
 
 impl Links {
     /// A link stands; it has until `due` to register.
-    pub(crate) fn open(&mut self, id: LinkId, peer: NodeId, phase: Phase, times: Times) {
+    pub(crate) fn open(
+        &mut self,
+        id: LinkId,
+        (peer, remote): (NodeId, Address),
+        phase: Phase,
+        times: Times,
+    ) {
         let link = Link {
             peer,
+            remote,
+            opened: times.now,
             phase,
             heard: times.now,
             due: Some(times.due),

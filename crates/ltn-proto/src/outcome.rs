@@ -141,6 +141,9 @@ pub enum RefusalKind {
     /// An attempt of the same kind is under way.
     #[n(25)]
     AlreadyConnecting,
+    /// The one who asks is muted at a server that it would have to pass or reach.
+    #[n(26)]
+    Muted,
 }
 
 /// A certain "no".

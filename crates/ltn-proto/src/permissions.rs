@@ -83,6 +83,11 @@ impl Permissions {
         self
     }
 
+    /// Takes one out; tells whether it was in.
+    pub fn remove(&mut self, permission: &Permission) -> bool {
+        self.0.remove(permission)
+    }
+
     /// Do they allow what needs `needed`?
     #[must_use]
     pub fn allow(&self, needed: &Permission) -> bool {

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role};
+use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, Secret};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
+use crate::admin_key::{self, AdminKey, KeyHash};
 use crate::carrier::{Acceptor, Carriers, MemoryNet};
 use crate::discovery::Announcement;
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
@@ -53,6 +54,7 @@ pub struct NodeBuilder {
     services: bool,
     discoverable: bool,
     logs: Logs,
+    admin_key: Option<Secret>,
 }
 
 /// Where a node writes what it has to say, if it does.
@@ -144,6 +146,7 @@ impl NodeBuilder {
             services: true,
             discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
+            admin_key: None,
         }
     }
 
@@ -194,6 +197,16 @@ impl NodeBuilder {
     #[must_use]
     pub fn newcomers(mut self, permissions: Permissions) -> Self {
         self.newcomers = permissions;
+        self
+    }
+
+    /// Who is joined to this server and gives this key (`s.getadmin`, [`Node::get_admin`]) is admin
+    /// of it as long as it stays joined. 8 to 1,024 bytes; nothing but its hash is kept. Without a
+    /// key, which is how a server starts unless said, nobody becomes admin so. Where everybody is
+    /// admin anyway it opens nothing: see [`Self::newcomers`].
+    #[must_use]
+    pub fn admin_key(mut self, key: impl Into<String>) -> Self {
+        self.admin_key = Some(Secret::new(key));
         self
     }
 
@@ -271,6 +284,10 @@ impl NodeBuilder {
         }
         let name = self.checked_name()?;
         let logs = self.open_logs()?;
+        let key = match self.admin_key.clone() {
+            Some(key) => Some(admin_key::hash_of(key).await.map_err(StartError::BadAdminKey)?),
+            None => None,
+        };
         let identity = Identity::throw_away().map_err(no_identity)?;
         let tls = Tls::open(&identity).map_err(no_identity)?;
         let carriers = match &self.memory {
@@ -294,7 +311,8 @@ impl NodeBuilder {
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
         let listeners = main.into_iter().chain(data).collect();
-        Ok(spawn(facts, config, Surroundings { context, listeners, wakes, logs, announced }))
+        let surroundings = Surroundings { context, listeners, wakes, logs, key, announced };
+        Ok(spawn(facts, config, surroundings))
     }
 
     fn open_logs(&self) -> Result<log::Place, StartError> {
@@ -356,12 +374,13 @@ struct Surroundings {
     listeners: Vec<Listener>,
     wakes: mpsc::Receiver<Wake>,
     logs: log::Place,
+    key: Option<KeyHash>,
     /// What is announced, if it is.
     announced: Option<Address>,
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs, announced } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, key, announced } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -388,6 +407,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     };
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
+    let admin_key = AdminKey::new(key, asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     socket_commands::offer(&mut handlers, &node);
@@ -404,6 +424,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams,
         services,
         log,
+        admin_key,
         servers,
     });
     tokio::spawn(driver.run());

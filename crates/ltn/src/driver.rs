@@ -17,8 +17,8 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Answer, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig, NodeState, Op, OpId, Output,
-    Refusal, RefusalKind, StreamHop,
+    Address, Answer, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig, NodeState, Op,
+    OpId, Output, Refusal, RefusalKind, StreamHop,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
@@ -26,6 +26,7 @@ use tokio::time::{Instant, Sleep};
 pub(crate) use ask::{Ask, End, Life, StreamWay, StreamWish, Waited};
 use joins::Joins;
 
+use crate::admin_key::AdminKey;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
@@ -63,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) services: Services,
     pub(crate) log: Log,
+    pub(crate) admin_key: AdminKey,
     pub(crate) servers: KnownServers,
 }
 
@@ -94,6 +96,7 @@ pub(crate) struct Driver {
     streams: Streams,
     services: Services,
     log: Log,
+    admin_key: AdminKey,
     servers: KnownServers,
     /// What came in between two lives and belongs to the next one.
     early: Vec<Wake>,
@@ -136,6 +139,7 @@ impl Driver {
             streams: parts.streams,
             services: parts.services,
             log: parts.log,
+            admin_key: parts.admin_key,
             servers: parts.servers,
             early: Vec::new(),
             stopped: None,
@@ -218,8 +222,9 @@ impl Driver {
         match wake {
             Wake::LinkOpened { link, direction, peer, handle } => {
                 tracing::debug!(link = link.0, ?peer, remote = handle.remote(), "link opened");
+                let remote = Address::new(handle.remote());
                 self.links.insert(link, handle);
-                self.feed(Input::LinkOpened { link, direction, peer }).await;
+                self.feed(Input::LinkOpened { link, direction, peer, remote }).await;
             }
             Wake::Frames { link, frames } => {
                 // Frames of a link that belonged to an earlier life of this node mean nothing.
@@ -445,6 +450,8 @@ impl Driver {
             Event::ServiceDue { name, run: number, connections } => {
                 self.services.run(name, DueRun { number, connections });
             }
+            // A key is for who checks it, and for nobody who listens.
+            Event::AdminKey { inbound, wish } => self.admin_key.work(inbound, wish),
             // Tickets are secrets between the two ends of a link.
             Event::DataTicket { .. } | Event::DataTicketIssued { .. } => {
                 self.streams.notice(&event);

@@ -40,6 +40,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The admin key cannot be used; it is not shown.
+    #[error("{0}")]
+    BadAdminKey(String),
     /// A throw-away identity could not be made.
     #[error("no identity could be made: {0}")]
     Identity(String),

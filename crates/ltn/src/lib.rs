@@ -42,6 +42,7 @@
 //! use only what is public here.
 
 mod admin_commands;
+mod admin_key;
 mod builder;
 mod carrier;
 mod dial;

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ltn_proto::{CloseReason, Event, Name, NodeId, Role, RollCallEntry, RollCallOutcome};
+use ltn_proto::{
+    CloseReason, Event, Name, NodeId, Permission, Role, RollCallEntry, RollCallOutcome,
+};
 use ltn_proto::{sanitise_line, shorten};
 
 /// What is kept of one text, in characters: a log is for lines, not for letters.
@@ -126,6 +128,22 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::Renamed { old, name, node } => {
             (Status, format!("{} is called {name} now", call(old.as_ref(), node)))
         }
+        Event::RightsChanged { node, name, by, rights } => {
+            let words: Vec<&str> = rights.iter().map(Permission::as_str).collect();
+            let (who, words) = (call(name.as_ref(), node), words.join(", "));
+            let by = if by == node { String::new() } else { said_by(by) };
+            (Status, format!("{who} holds {words} here{by}"))
+        }
+        Event::Muted { node, name, muted, by } => {
+            let what = if *muted { "muted" } else { "heard again" };
+            (Status, format!("{} is {what} here{}", call(name.as_ref(), node), said_by(by)))
+        }
+        Event::Kicked { node, name, by } => {
+            (Status, format!("{} is kicked{}", call(name.as_ref(), node), said_by(by)))
+        }
+        Event::WrongKey { node, name } => {
+            (Warning, format!("{} gave a wrong admin key", call(name.as_ref(), node)))
+        }
         Event::TurnedAway { peer, why } => {
             (Warning, format!("turned away id:{}…: {why}", peer.short()))
         }
@@ -165,6 +183,10 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
 
 fn call(name: Option<&Name>, id: &NodeId) -> String {
     name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
+}
+
+fn said_by(id: &NodeId) -> String {
+    format!(" (by id:{}…)", id.short())
 }
 
 fn in_brackets(text: Option<&String>) -> String {

@@ -25,7 +25,7 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 25] = [
+const WORDS: [&str; 26] = [
     "address",
     "body",
     "charter",
@@ -46,6 +46,7 @@ const WORDS: [&str; 25] = [
     "permissions",
     "random",
     "role",
+    "secret",
     "selector",
     "signature",
     "snapshot",

@@ -1,6 +1,6 @@
 //! What happens to a node, in words for people who watch it.
 
-use ltn::{CloseReason, Content, Event, Message, Role};
+use ltn::{CloseReason, Content, Event, Message, Name, NodeId, Permission, Role};
 
 /// An event in words; `None` for what people need not see.
 pub(crate) fn of_event(event: &Event) -> Option<String> {
@@ -9,12 +9,12 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             return None;
         }
         Event::Joined { child, role, name, name_reason, .. } => {
-            let called = name.as_ref().map_or_else(|| child.to_string(), ToString::to_string);
+            let called = who(name, child);
             let reason = name_reason.as_ref().map_or(String::new(), |why| format!(" ({why})"));
             format!("{called} joined as {}{reason}", kind(*role))
         }
         Event::Left { child, name, reason, .. } => {
-            let called = name.as_ref().map_or_else(|| child.to_string(), ToString::to_string);
+            let called = who(name, child);
             format!("{called} is gone: {}", why(*reason))
         }
         Event::TurnedAway { peer, why } => format!("turned away id:{}…: {why}", peer.short()),
@@ -44,6 +44,16 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::Placed { path, rooted: false } => {
             format!("this node is {path}, cut off from the main server")
         }
+        Event::Renamed { node, old, name } => format!("{} is called {name} now", who(old, node)),
+        Event::RightsChanged { node, name, rights, .. } => {
+            let words: Vec<&str> = rights.iter().map(Permission::as_str).collect();
+            format!("{} holds {} here", who(name, node), words.join(", "))
+        }
+        Event::Muted { node, name, muted: true, .. } => format!("{} is muted", who(name, node)),
+        Event::Muted { node, name, muted: false, .. } => {
+            format!("{} is heard again", who(name, node))
+        }
+        Event::WrongKey { node, name } => format!("{} gave a wrong admin key", who(name, node)),
         Event::Ordered { text, .. } => text.clone(),
         Event::Stopped { restart: true } => "is restarting".to_owned(),
         _ => return None,
@@ -69,6 +79,10 @@ pub(crate) fn content_of(message: &Message) -> String {
     }
 }
 
+fn who(name: &Option<Name>, id: &NodeId) -> String {
+    name.as_ref().map_or_else(|| id.to_string(), ToString::to_string)
+}
+
 /// The reason as the end of a sentence about the node at the other end.
 fn why(reason: CloseReason) -> String {
     match reason {
@@ -86,8 +100,6 @@ const fn kind(role: Role) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use ltn::{Name, NodeId};
-
     use super::*;
 
     fn id() -> NodeId {

@@ -3,6 +3,7 @@
 use ltn::{MainServer, Node, NodeBuilder};
 
 use crate::args::{AnnounceArgs, EventLogArgs, MainArgs};
+use crate::commands::rights::with_rights;
 use crate::commands::watch::{Signals, Watch, stay};
 use crate::output::Output;
 use crate::settings::{OpenMode, Ports};
@@ -15,6 +16,7 @@ pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
     let mut signals = Signals::listen()?;
     let builder = with_ports(MainServer::builder().open(), ports);
     let builder = with_event_log(builder, &args.event_log);
+    let builder = with_rights(builder, &args.rights)?;
     let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
     let watch = Watch::new(&node);

@@ -17,6 +17,7 @@ mod offering;
 mod ping;
 mod pipe;
 mod receiving;
+mod rights;
 mod roll_call;
 mod run;
 mod send;

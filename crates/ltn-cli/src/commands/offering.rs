@@ -3,7 +3,7 @@
 //! This is where it is decided that programs may run: in the open mode every user of this machine
 //! may ask for them, so the person who starts the network has to say that on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ltn::{Node, TalkError};
 
@@ -37,6 +37,11 @@ impl Offering {
         let folder = whole.parent().map_or_else(PathBuf::new, PathBuf::from);
         let programs = if args.allow_programs { Programs::Allowed } else { Programs::Unwanted };
         Ok(Self { file, folder, programs, runner: Runner::default() })
+    }
+
+    /// The folder that the file lies in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Before anything starts: may the programs run, and are they there?

@@ -5,6 +5,7 @@ use ltn::{Address, Node, SubServer};
 use crate::args::SubArgs;
 use crate::commands::main_server::{whereabouts, with_announcement, with_event_log, with_ports};
 use crate::commands::memory;
+use crate::commands::rights::with_rights;
 use crate::commands::watch::{News, Signals, Watch, show, stay, stop};
 use crate::commands::whereto;
 use crate::output::Output;
@@ -22,6 +23,7 @@ pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
     let to = whereto::server(to, output).await?;
     let builder = with_ports(SubServer::builder(name.as_str()).open(), ports);
     let builder = with_event_log(builder, &args.event_log);
+    let builder = with_rights(builder, &args.rights)?;
     let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let watch = Watch::new(&node);

@@ -1,5 +1,6 @@
 //! `ltn up`: the network of a file, or one instance of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use ltn::{Address, Client, CloseReason, Event, MainServer, Node, NodeBuilder, SubServer};
@@ -9,9 +10,9 @@ use crate::args::UpArgs;
 use crate::commands::fleet::{Fleet, Member};
 use crate::commands::main_server::{whereabouts, with_ports};
 use crate::commands::offering::Offering;
-use crate::commands::roll_call;
 use crate::commands::sub::join_and_stay;
 use crate::commands::watch::{News, Signals, Watch, show, stay};
+use crate::commands::{rights, roll_call};
 use crate::network_file::{ClientEntry, Entry, KnownPort, NetworkFile, ServerEntry};
 use crate::output::Output;
 use crate::settings::Ports;
@@ -60,7 +61,7 @@ async fn start_all(
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for entry in &file.servers {
         let name = entry.name.as_str();
-        let started = builder(entry).start().await;
+        let started = builder(entry, offering.folder())?.start().await;
         let node = started.map_err(|error| Trouble::start(name, &error))?;
         fleet.add(name, node.clone());
         offering.put_up(&node, &entry.offers).await?;
@@ -81,13 +82,15 @@ async fn start_all(
     Ok(())
 }
 
-fn builder(entry: &ServerEntry) -> NodeBuilder {
+fn builder(entry: &ServerEntry, folder: &Path) -> Result<NodeBuilder, Trouble> {
     let builder = match entry.parent {
         None => MainServer::builder(),
         Some(_) => SubServer::builder(entry.name.as_str()),
     };
     let ports = Ports { main: entry.port.clone(), data: entry.data_port.clone() };
-    with_ports(builder.open().description(&entry.description), ports)
+    let builder = with_ports(builder.open().description(&entry.description), ports);
+    let key_file = entry.admin_key_file.as_ref().map(|file| folder.join(file));
+    rights::given(builder.services(entry.services), entry.newcomers.clone(), key_file.as_deref())
 }
 
 async fn join(
@@ -220,7 +223,9 @@ async fn only(
 ) -> Result<Ending, Trouble> {
     let output = Output::words();
     let (builder, parent, offers) = match file.entry(name)? {
-        Entry::Server(entry) => (builder(entry), entry.parent.as_ref(), &entry.offers),
+        Entry::Server(entry) => {
+            (builder(entry, offering.folder())?, entry.parent.as_ref(), &entry.offers)
+        }
         Entry::Client(ClientEntry { name, parent, description, offers, .. }) => {
             (Client::builder(name.as_str()).open().description(description), Some(parent), offers)
         }

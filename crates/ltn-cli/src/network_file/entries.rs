@@ -5,8 +5,9 @@
 mod offers;
 
 use std::ops::Range;
+use std::path::PathBuf;
 
-use ltn::{Name, PortExpr};
+use ltn::{Name, Permissions, PortExpr};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -26,6 +27,10 @@ pub(crate) struct ServerEntry {
     pub(crate) description: String,
     /// Shall its services run?
     pub(crate) services: bool,
+    /// What everybody may do at it; everything unless said.
+    pub(crate) newcomers: Option<Permissions>,
+    /// The file with its admin key, seen from the folder of the network file.
+    pub(crate) admin_key_file: Option<PathBuf>,
     /// Its own requestables and commands.
     pub(crate) offers: Vec<OfferEntry>,
     pub(crate) line: usize,
@@ -50,13 +55,15 @@ pub(crate) struct ParentName {
 }
 
 const FILE_KEYS: [&str; 3] = ["open", "server", "client"];
-const SERVER_KEYS: [&str; 9] = [
+const SERVER_KEYS: [&str; 11] = [
     "name",
     "port",
     "data_port",
     "parent",
     "description",
     "services",
+    "newcomers",
+    "admin_key_file",
     "requestable",
     "command",
     "data_socket",
@@ -125,6 +132,8 @@ fn server(section: &Section<'_, '_>) -> Result<ServerEntry, Wrong> {
         parent: section.parent()?,
         description: section.text("description")?.unwrap_or_default(),
         services: section.flag("services")?.unwrap_or(true),
+        newcomers: section.newcomers()?,
+        admin_key_file: section.text("admin_key_file")?.map(PathBuf::from),
         offers: offers::of(section, "server")?,
         line: section.line,
     })
@@ -179,6 +188,12 @@ impl Section<'_, '_> {
         let Some(text) = self.read(key, wanted, port_text)? else { return Ok(None) };
         let line = self.line_of(key);
         settings::port(&text).map(Some).map_err(|why| Wrong::at(line, format!("`{key}`: {why}")))
+    }
+
+    fn newcomers(&self) -> Result<Option<Permissions>, Wrong> {
+        let Some(text) = self.text("newcomers")? else { return Ok(None) };
+        let read = settings::newcomers(&text).map(Some);
+        read.map_err(|why| Wrong::at(self.line_of("newcomers"), format!("`newcomers`: {why}")))
     }
 
     fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Wrong> {

@@ -214,6 +214,18 @@ fn an_offer_that_makes_no_sense_is_told_with_its_line() {
 }
 
 #[test]
+fn what_people_may_do_at_a_server_stands_in_its_entry() {
+    let text = "newcomers = 'user'\nadmin_key_file = 'hall.key'\n";
+    let file = NetworkFile::parse(&format!("{HEAD}{text}")).unwrap();
+    assert_eq!(file.servers[0].newcomers, Some(ltn::Permissions::user()));
+    assert_eq!(file.servers[0].admin_key_file, Some("hall.key".into()));
+    assert_eq!(NetworkFile::parse(HEAD).unwrap().servers[0].newcomers, None);
+    let wrong = wrong(&format!("{HEAD}newcomers = 'guest'\n"));
+    assert!(wrong.what.contains("say `user` or `admin`"), "{}", wrong.what);
+    assert_eq!(wrong.line, Some(4));
+}
+
+#[test]
 fn the_example_with_programs_is_a_network_file() {
     let text = include_str!("../../../../examples/programs.toml");
     let file = NetworkFile::parse(text).unwrap();

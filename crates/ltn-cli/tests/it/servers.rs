@@ -63,3 +63,40 @@ fn the_event_log_is_in_its_file_and_stored_beside_it() {
     assert!(read("main.jsonl").trim_end().ends_with("\"text\":\"stopped\"}"));
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_server_for_users_has_an_admin_by_the_key_in_a_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = std::env::temp_dir().join(format!("ltn-admin-key-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("main.key");
+    std::fs::write(&file, "open sesame 7\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+    let path = file.to_str().unwrap();
+    let flags = ["main", "--open", "--port", "0", "--data-port", "0", "--newcomers", "user"];
+    let all: Vec<&str> = flags.into_iter().chain(["--admin-key-file", path]).collect();
+    mode(0o644);
+    let open_to_all = run(&all);
+    assert_eq!(open_to_all.code, Some(1), "{}", open_to_all.stderr);
+    assert!(open_to_all.stderr.contains("can be read by other users"), "{}", open_to_all.stderr);
+    let odd = run(&["main", "--open", "--newcomers", "guest"]);
+    assert!(odd.stderr.contains("say `user` or `admin`"), "{}", odd.stderr);
+
+    mode(0o600);
+    let mut main = Running::start(&all);
+    let address = main.address();
+    let shutdown = visit(&address, &["run", "/", "s.shutdown", "--yes"]);
+    assert!(shutdown.stderr.contains("needs the permission `admin`"), "{}", shutdown.stderr);
+    let mut lamp = Running::start(&["client", "lamp", "--to", &address, "--open"]);
+    lamp.expect("Registered as 'lamp'");
+    lamp.type_line("s.getadmin(wrong sesame)");
+    lamp.expect("that is not the admin key of Mainserver");
+    lamp.type_line("s.getadmin(open sesame 7)");
+    lamp.expect("you are an admin of Mainserver");
+    lamp.type_line("s.changename(bulb)");
+    lamp.expect("lamp is called bulb now");
+    main.expect("lamp is called bulb now");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -5,8 +5,12 @@ use super::{Arity, CommandSpec, Parameter, ParameterKind};
 use crate::permissions::Permission;
 use crate::value::Value;
 
-const KINDS: [(ParameterKind, &str); 3] =
-    [(ParameterKind::Text, "text"), (ParameterKind::Int, "int"), (ParameterKind::Any, "any")];
+const KINDS: [(ParameterKind, &str); 4] = [
+    (ParameterKind::Text, "text"),
+    (ParameterKind::Int, "int"),
+    (ParameterKind::Any, "any"),
+    (ParameterKind::Secret, "secret"),
+];
 
 const ARITIES: [(Arity, &str); 4] = [
     (Arity::Required, "required"),
@@ -17,8 +21,8 @@ const ARITIES: [(Arity, &str); 4] = [
 
 impl CommandSpec {
     /// The declaration as a map: `name`, `usage`, `description`, `category`, `permission`,
-    /// `dangerous`, and `parameters`, each with `name`, `kind` (`text`, `int`, `any`) and `arity`
-    /// (`required`, `optional`, `one_or_more`, `any_number`).
+    /// `dangerous`, and `parameters`, each with `name`, `kind` (`text`, `int`, `any`, `secret`) and
+    /// `arity` (`required`, `optional`, `one_or_more`, `any_number`).
     #[must_use]
     pub fn to_value(&self) -> Value {
         Value::map([
@@ -95,7 +99,8 @@ mod tests {
     #[test]
     fn what_is_told_is_read_again() {
         let more = CommandSpec::new("s.kick", "").one_or_more("name", ParameterKind::Text);
-        for spec in [spec(), more, CommandSpec::new("s.ping", "the round trip")] {
+        let key = CommandSpec::new("s.getadmin", "").optional("key", ParameterKind::Secret);
+        for spec in [spec(), more, key, CommandSpec::new("s.ping", "the round trip")] {
             assert_eq!(CommandSpec::from_value(&spec.to_value()), Some(spec));
         }
     }

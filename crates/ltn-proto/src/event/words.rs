@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::id::DialId;
+use crate::id::{DialId, InboundId};
 use crate::outcome::Refusal;
+use crate::secret::Secret;
 use crate::value::Value;
 
 /// Which way a link leads.
@@ -44,6 +45,36 @@ pub enum Content {
     Value(Value),
     /// Bytes that only the two ends understand.
     Bytes(Bytes),
+}
+
+/// What the shell has to say about admin keys. Only it ever holds their hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyNews {
+    /// There is one, or none.
+    Known(bool),
+    /// The key of [`KeyWish::Check`] was looked at.
+    Checked {
+        /// Which one.
+        inbound: InboundId,
+        /// Is it the key of this node?
+        right: bool,
+    },
+    /// The key of [`KeyWish::Keep`] holds from here on, or why not.
+    Kept {
+        /// Which one.
+        inbound: InboundId,
+        /// What went wrong, if something did; the old key holds then.
+        error: Option<String>,
+    },
+}
+
+/// What the shell has to do with an admin key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyWish {
+    /// Is this the key? Answer with [`KeyNews::Checked`].
+    Check(Secret),
+    /// Have this key from now on. Answer with [`KeyNews::Kept`].
+    Keep(Secret),
 }
 
 /// What the program on this node can want of its services.

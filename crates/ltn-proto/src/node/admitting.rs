@@ -13,6 +13,7 @@ use crate::name::Name;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::role::Role;
+use crate::text::span;
 use crate::tree::Record;
 
 /// Tickets that a child gets when it registers: one to park, the others for streams.
@@ -32,6 +33,12 @@ impl NodeState {
         if let Some(old) = self.tree.longest_stale().filter(|_| is_full) {
             // Who is here needs the place more than who has been out of reach the longest.
             self.forget_node(old);
+        }
+        if let Some(until) = self.people.kicked_until(now, peer) {
+            let (me, wait) = (&self.name, span(until.since(now)));
+            let text = format!("it was kicked; {me} lets it in after {wait}");
+            self.turn_away(now, link, RefusalKind::Kicked, &text);
+            return Ok(());
         }
         if let Err(refusal) = self.check_hello(peer, &hello) {
             self.turn_away(now, link, refusal.kind, &refusal.text);

@@ -263,7 +263,11 @@ impl NodeState {
 
     fn on_refused(&mut self, now: Moment, frame: &Frame) {
         let resolving = self.requests.get(frame.header.id).map(|open| open.stage.clone());
-        let outcome = match body::read::<Refused>(&frame.payload) {
+        let refused = body::read::<Refused>(&frame.payload);
+        // Who is muted hears so from any server on the way.
+        let muted = refused.as_ref().is_ok_and(|refused| refused.kind == RefusalKind::Muted)
+            && matches!(resolving, Some(Stage::Sent(_)));
+        let outcome = match refused {
             Ok(Refused { kind, text }) => {
                 Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
             }
@@ -272,7 +276,7 @@ impl NodeState {
         if resolving.is_none() && self.watch_failed(now, frame.header.id, outcome.clone()) {
             return;
         }
-        if resolving != Some(Stage::Resolving) && self.take_answer(frame).is_none() {
+        if !muted && resolving != Some(Stage::Resolving) && self.take_answer(frame).is_none() {
             return;
         }
         self.end_request(now, frame.header.id, outcome);

@@ -196,6 +196,10 @@ impl NodeState {
         if let Origin::Casts(_) = &open.origin {
             return self.release_casts(now, id, node);
         }
+        if let Err(refusal) = self.check_key_stays_here(node, &question) {
+            return self.end_request(now, id, Outcome::Refused(refusal));
+        }
+        let Some(open) = self.requests.get_mut(id) else { return };
         open.stage = Stage::Sent(node);
         let mut header = Header::new(question.kind, self.config.id, node);
         header.id = id;

@@ -14,6 +14,8 @@ use crate::role::Role;
 use crate::text::sanitise_line;
 use crate::value::Value;
 
+const TEXT: ParameterKind = ParameterKind::Text;
+
 /// The requestables that a node of this role answers by itself.
 pub(super) fn requestables(role: Role) -> Vec<&'static str> {
     if role.is_server() {
@@ -47,15 +49,13 @@ fn spec(name: &str, category: &str, description: &str) -> CommandSpec {
 
 fn server_commands() -> Vec<CommandSpec> {
     let (statistic, user, server) = ("statistic", "user management", "server management");
-    vec![
+    let mut specs = people_commands();
+    specs.extend([
         spec("s.help", statistic, "general help, or help on commands or a category by name")
             .any_number("what", ParameterKind::Text),
-        spec("s.info", statistic, "what this server is, or what it knows of a node by name")
-            .optional("name", ParameterKind::Text),
+        spec("s.info", statistic, "what this server is, or what it knows of nodes by name")
+            .any_number("name", ParameterKind::Text),
         spec("s.ping", user, "the round trip to you and back, in ms"),
-        spec("s.changename", user, "another name for you; for another node as an admin")
-            .required("newname", ParameterKind::Text)
-            .optional("clientname", ParameterKind::Text),
         spec("s.connectto", user, "go to the server at this address, or of this name")
             .required("ip_or_name", ParameterKind::Text)
             .optional("port", ParameterKind::Int),
@@ -65,6 +65,40 @@ fn server_commands() -> Vec<CommandSpec> {
         spec("s.restart", server, "restart this server; everybody comes back by himself")
             .permission(Permission::admin())
             .dangerous(),
+    ]);
+    specs
+}
+
+fn people_commands() -> Vec<CommandSpec> {
+    let user = "user management";
+    let admin = |name, description| spec(name, user, description).permission(Permission::admin());
+    let of_users = |name, description| admin(name, description).one_or_more("username", TEXT);
+    let rights = |name, description| admin(name, description).one_or_more("permission", TEXT);
+    let of_another = |name, description| {
+        let spec = admin(name, description).required("username", TEXT);
+        spec.one_or_more("permission", TEXT)
+    };
+    vec![
+        spec("s.changename", user, "another name for you; for another node as an admin")
+            .required("newname", TEXT)
+            .optional("clientname", TEXT),
+        spec("s.getadmin", user, "become admin of this server, as long as you stay joined to it")
+            .optional("adminkey", ParameterKind::Secret),
+        spec("s.removeadmin", user, "be no admin any more; as an admin, also others")
+            .any_number("username", TEXT),
+        rights("s.getrights", "have these permissions at this server"),
+        rights("s.removerights", "have these permissions no longer"),
+        of_another("s.giverights", "give another node permissions at this server"),
+        of_another("s.takerights", "take permissions from another node"),
+        of_users("s.mute", "look at nothing that they say, ask or command"),
+        of_users("s.unmute", "hear them again"),
+        of_users("s.kickuser", "throw them out, and refuse them for a minute"),
+        admin("s.kickip", "throw out who is joined from these addresses").one_or_more("ip", TEXT),
+        spec("s.setadminkey", "server management", "set the key for s.getadmin")
+            .permission(Permission::admin())
+            .required("new_key", ParameterKind::Secret),
+        spec("s.getadminkey", "statistic", "whether there is an admin key")
+            .permission(Permission::admin()),
     ]
 }
 
@@ -130,11 +164,6 @@ impl NodeState {
         }
     }
 
-    /// Does this node hold the permission here?
-    pub(super) fn holds(&self, actor: NodeId, needed: &Permission) -> bool {
-        actor == self.config.id || self.config.newcomers.allow(needed)
-    }
-
     /// Is there such a command, may the caller run it, do the arguments fit?
     pub(super) fn check_call(
         &self,
@@ -152,7 +181,7 @@ impl NodeState {
         let parent = self.uplink.parent.as_ref().map(|parent| parent.id);
         let by_parent =
             *runner == Runner::BuiltIn && parent == Some(actor) && !is_for_servers(spec);
-        if !by_parent && !self.holds(actor, &spec.permission) {
+        if !by_parent && !self.may_run(actor, &spec.name, &spec.permission) {
             let (name, needed) = (&spec.name, &spec.permission);
             let text = format!("`{name}` needs the permission `{needed}` at {me}; ask an admin");
             return Err(Refusal::new(RefusalKind::NoPermission, text));

@@ -1,13 +1,22 @@
-//! What is said about the people of a server: what they are called, and who is meant.
+//! What is done about the people of a server: what they are called, who is heard, who is thrown
+//! out, and who is meant.
+//!
+//! Muting and kicking bind an id. Who is muted is no source of anything here, and passes on and
+//! answers as before.
 
 use super::NodeState;
 use super::renaming::NamedBy;
 use super::running::Run;
-use crate::id::NodeId;
+use crate::event::Event;
+use crate::frame::{Flags, Frame, Header, Kind};
+use crate::id::{LinkId, NodeId};
+use crate::inbound::Caller;
+use crate::limits::KICK_LIFETIME;
 use crate::moment::Moment;
-use crate::outcome::{Refusal, RefusalKind};
+use crate::name::Name;
+use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
 use crate::path::Target;
-use crate::permissions::Permission;
+use crate::text::{quotable, span};
 
 impl NodeState {
     /// `s.changename`: the caller's own name, or another's for who may do that.
@@ -33,7 +42,7 @@ impl NodeState {
             None => run.actor,
             Some(_) => self.find_person(&run.raw_text(1))?,
         };
-        if node != run.actor && !self.holds(run.actor, &Permission::admin()) {
+        if node != run.actor && !self.is_admin(run.actor) {
             let text = format!("another's name is changed by an admin of {} only", self.name);
             return Err(Refusal::new(RefusalKind::NoPermission, text));
         }
@@ -41,6 +50,181 @@ impl NodeState {
             return Err(self.not_joined_here(node));
         }
         Ok(node)
+    }
+
+    /// `s.mute` and `s.unmute`: all that are named, or none of them.
+    pub(super) fn change_muted(&mut self, now: Moment, command: &str, run: &Run) {
+        let muted = command == "s.mute";
+        let done = self.find_people(run).and_then(|nodes| {
+            let done = self.set_muted(now, run.actor, &nodes, muted);
+            done.map(|()| {
+                let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
+                let what = if muted { "muted" } else { "heard again" };
+                format!("{} {what} at {}", names.join(", "), self.name)
+            })
+        });
+        self.answer_text(now, run, done);
+    }
+
+    fn set_muted(
+        &mut self,
+        now: Moment,
+        by: NodeId,
+        nodes: &[NodeId],
+        muted: bool,
+    ) -> Result<(), Refusal> {
+        let me = self.name.clone();
+        if muted && nodes.iter().any(|node| *node == by || *node == self.config.id) {
+            let text = format!("neither you nor {me} itself can be muted by you");
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
+        for node in nodes {
+            let changed =
+                if muted { self.people.mute(*node) } else { Ok(self.people.unmute(*node)) };
+            let changed = changed.map_err(|_| {
+                Refusal::new(RefusalKind::Full, format!("{me} has muted as many as it can"))
+            })?;
+            if changed {
+                let name = self.name_of(*node);
+                self.event(Event::Muted { node: *node, name, muted, by });
+                let text = if muted {
+                    let by = self.call(by);
+                    format!("{by} muted you: {me} looks at nothing that you say, ask or command")
+                } else {
+                    format!("{} lets you be heard again at {me}", self.call(by))
+                };
+                self.say_to(now, *node, text);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a muted node says goes no further than here.
+    pub(super) fn silence(&mut self, now: Moment, header: &Header) {
+        if !header.flags.has(Flags::ANSWER_WANTED) {
+            self.counters.dropped += 1;
+            return;
+        }
+        let caller = Caller { node: header.source, request: header.id };
+        let text = format!("you are muted at {}; ask an admin there", self.name);
+        let refusal = Refusal::new(RefusalKind::Muted, text);
+        self.reply(now, caller, Outcome::Refused(refusal));
+    }
+
+    /// `s.kickuser`: all that are named, or none of them.
+    pub(super) fn kick_users(&mut self, now: Moment, run: &Run) {
+        let done = self.find_people(run).and_then(|nodes| self.check_kick(run, nodes));
+        let done = done.map(|nodes| self.kick_all(now, run.actor, &nodes));
+        self.answer_text(now, run, done);
+    }
+
+    fn check_kick(&self, run: &Run, nodes: Vec<NodeId>) -> Result<Vec<NodeId>, Refusal> {
+        for node in &nodes {
+            let text = match self.links.child(*node) {
+                None => return Err(self.not_joined_here(*node)),
+                Some(_) if *node == run.actor => "you do not kick yourself; disconnect".to_owned(),
+                Some(link) if Some(link) == self.arrived => {
+                    format!("you speak through {}; kick it from elsewhere", self.call(*node))
+                }
+                Some(_) => continue,
+            };
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
+        Ok(nodes)
+    }
+
+    fn kick_all(&mut self, now: Moment, by: NodeId, nodes: &[NodeId]) -> String {
+        let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
+        let (kicker, wait) = (self.call(by), span(KICK_LIFETIME));
+        for node in nodes {
+            let Some(link) = self.links.child(*node) else { continue };
+            self.people.kick(now, *node);
+            let name = self.name_of(*node);
+            self.event(Event::Kicked { node: *node, name, by });
+            let text = format!("{kicker} kicked you; {} lets you in after {wait}", self.name);
+            self.close_link(now, link, CloseReason::Kicked, &text);
+        }
+        format!("{} kicked, and not let in for {wait}", names.join(", "))
+    }
+
+    /// `s.kickip`: whoever is joined from these addresses, but not who says so.
+    pub(super) fn kick_addresses(&mut self, now: Moment, run: &Run) {
+        let done = self.find_addresses(run).map(|(nodes, spared)| {
+            let kicked = self.kick_all(now, run.actor, &nodes);
+            match spared {
+                None => kicked,
+                Some(spared) => format!(
+                    "{kicked}; {spared} is there too and stays, for you speak \
+                    through it"
+                ),
+            }
+        });
+        self.answer_text(now, run, done);
+    }
+
+    /// Who is joined from there; and who also is, but is spared, because the caller speaks so.
+    fn find_addresses(&self, run: &Run) -> Result<(Vec<NodeId>, Option<String>), Refusal> {
+        let (mut nodes, mut spared) = (Vec::new(), None);
+        for index in 0..run.arguments.len() {
+            let wanted = run.raw_text(index);
+            let mut anybody = false;
+            for (node, link) in self.links.children().filter(|(_, link)| self.is_at(*link, &wanted))
+            {
+                anybody = true;
+                if Some(link) == self.arrived {
+                    spared = Some(self.call(node));
+                } else if !nodes.contains(&node) {
+                    nodes.push(node);
+                }
+            }
+            if !anybody {
+                let (me, wanted) = (&self.name, quotable(&wanted));
+                let text = format!("nobody is joined to {me} from `{wanted}`");
+                return Err(Refusal::new(RefusalKind::BadTarget, text));
+            }
+        }
+        match &spared {
+            Some(spared) if nodes.is_empty() => {
+                let text = format!("only {spared} is there, and you speak through it");
+                Err(Refusal::new(RefusalKind::NotPossible, text))
+            }
+            _ => Ok((nodes, spared)),
+        }
+    }
+
+    /// Does the other end speak from this address (with its port or without), or this place?
+    fn is_at(&self, link: LinkId, wanted: &str) -> bool {
+        let Some(remote) = self.links.get(link).map(|link| &link.remote) else { return false };
+        match (remote.socket_addr(), wanted.trim_matches(['[', ']']).parse::<std::net::IpAddr>()) {
+            (Some(socket), Ok(ip)) => socket.ip().to_canonical() == ip.to_canonical(),
+            _ => remote.as_str() == wanted,
+        }
+    }
+
+    /// What a node of this subtree is called.
+    pub(super) fn name_of(&self, node: NodeId) -> Option<Name> {
+        self.tree.get(node).and_then(|record| record.name.clone())
+    }
+
+    /// A line from this server to a node, as people would send one.
+    pub(super) fn say_to(&mut self, now: Moment, node: NodeId, text: String) {
+        let mut header = Header::new(Kind::CAST, self.config.id, node);
+        header.flags = Flags::TEXT;
+        if self.send_out(now, Frame { header, payload: text.into() }).is_err() {
+            self.counters.dropped += 1;
+        }
+    }
+
+    /// All nodes that the arguments name, each once.
+    pub(super) fn find_people(&self, run: &Run) -> Result<Vec<NodeId>, Refusal> {
+        let mut nodes = Vec::new();
+        for index in 0..run.arguments.len() {
+            let node = self.find_person(&run.raw_text(index))?;
+            if !nodes.contains(&node) {
+                nodes.push(node);
+            }
+        }
+        Ok(nodes)
     }
 
     /// The refusal to do something to a node that is no neighbour below this one.

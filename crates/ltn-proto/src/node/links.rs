@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::NodeState;
+use crate::address::Address;
 use crate::body::{self, Close};
 use crate::event::{DialError, Direction, Event, Output};
 use crate::frame::{Flags, Frame, Header, Kind};
@@ -22,7 +23,7 @@ impl NodeState {
         now: Moment,
         link: LinkId,
         direction: Direction,
-        peer: NodeId,
+        (peer, remote): (NodeId, Address),
     ) {
         let phase = match direction {
             Direction::Up(dial) => Phase::ExpectWelcome(ExpectWelcome { dial }),
@@ -32,7 +33,7 @@ impl NodeState {
             Direction::Up(_) => self.config.limits.hello_timeout + EDGE_LIFETIME,
             Direction::Down => self.config.limits.hello_timeout,
         };
-        self.links.open(link, peer, phase, Times { now, due: now + wait });
+        self.links.open(link, (peer, remote), phase, Times { now, due: now + wait });
         self.link_deadlines.set(link, now + wait);
         match direction {
             Direction::Up(dial) => self.on_dialed(now, dial, link, peer),
@@ -59,6 +60,7 @@ impl NodeState {
         let (reason, text) = said.unwrap_or((why, String::new()));
         self.link_is_over(now, link, reason, &text);
         self.links.close(link);
+        self.people.distrust_link(link);
         self.link_deadlines.cancel(link);
     }
 

@@ -7,8 +7,8 @@
 //! of others, `locating.rs` who is meant, `selecting.rs` who fits,
 //! `gathering.rs` what is said to many, `answering.rs` what others ask of it, `builtin.rs`,
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
-//! routines, `governing.rs` the people on it, `renaming.rs` new names, `picture.rs` what it tells
-//! of itself.
+//! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
+//! names, `picture.rs` and `helping.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
@@ -18,6 +18,7 @@ mod edging;
 mod following;
 mod gathering;
 mod governing;
+mod helping;
 mod joining;
 mod links;
 mod locating;
@@ -27,6 +28,7 @@ mod moving;
 mod ordering;
 mod picture;
 mod renaming;
+mod rights;
 mod routing;
 mod running;
 mod selecting;
@@ -50,6 +52,7 @@ use crate::fragments::Reassembly;
 use crate::gatherings::Gatherings;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::inbound::Inbound;
+use crate::keydesk::KeyDesk;
 use crate::known::Known;
 use crate::limits::{Limits, STALE_LIFETIME};
 use crate::links::Links;
@@ -58,6 +61,7 @@ use crate::name::Name;
 use crate::offers::Offers;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::path::NodePath;
+use crate::people::People;
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
@@ -139,6 +143,10 @@ pub struct NodeState {
     /// By which way, and from where, it was said to watch them.
     followed_from: Option<(Option<LinkId>, NodePath)>,
     inbound: Inbound,
+    people: People,
+    key_desk: KeyDesk,
+    /// The link that the frame came by that is being looked at; none while the node itself speaks.
+    arrived: Option<LinkId>,
     reassembly: Reassembly,
     offers: Offers,
     confirmations: Confirmations,
@@ -203,6 +211,9 @@ impl NodeState {
             followings: Followings::default(),
             followed_from: None,
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
+            people: People::default(),
+            key_desk: KeyDesk::default(),
+            arrived: None,
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
             confirmations: Confirmations::default(),
@@ -223,8 +234,8 @@ impl NodeState {
     pub fn handle(&mut self, now: Moment, input: Input) {
         debug_assert!(self.outputs.is_empty(), "the outputs were not drained");
         match input {
-            Input::LinkOpened { link, direction, peer } => {
-                self.on_link_opened(now, link, direction, peer);
+            Input::LinkOpened { link, direction, peer, remote } => {
+                self.on_link_opened(now, link, direction, (peer, remote));
             }
             Input::DialFailed { dial, why } => self.on_dial_failed(now, dial, why),
             Input::Frame { link, frame } => self.on_frame(now, link, frame),
@@ -327,6 +338,7 @@ impl NodeState {
             Op::ServiceEnded { name, run, error } => {
                 self.on_service_ended(now, &name, run, error.as_deref());
             }
+            Op::AdminKey(news) => self.on_key_news(now, news),
             Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Stop { restart } => self.stop(now, restart),

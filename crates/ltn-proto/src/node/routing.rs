@@ -38,6 +38,10 @@ impl NodeState {
             self.bounce(now, &frame.header, "its source does not live behind that link");
             return;
         }
+        if frame.header.kind.is_speech() && self.people.is_muted(frame.header.source) {
+            self.silence(now, &frame.header);
+            return;
+        }
         if !self.spend_time(link, &mut frame.header) {
             let why = "its time was over on the way, and nobody waits for an answer any more";
             self.bounce(now, &frame.header, why);
@@ -55,7 +59,11 @@ impl NodeState {
             }
         }
         match self.next_hop(frame.header.destination) {
-            Hop::Here => self.deliver(now, frame),
+            Hop::Here => {
+                self.arrived = Some(link);
+                self.deliver(now, frame);
+                self.arrived = None;
+            }
             Hop::Over(out) if out == link => {
                 self.bounce(now, &frame.header, "its way leads back to where it came from");
             }
@@ -203,6 +211,9 @@ impl NodeState {
         };
         if link.is_some_and(|link| !self.may_speak(link, source)) {
             return Err(no_route("its source does not live behind that link".to_owned()));
+        }
+        if self.people.is_muted(source) {
+            return Err(no_route(format!("who opens it is muted at {}", self.name)));
         }
         match self.next_hop(destination) {
             Hop::Here => Ok(StreamHop::Here),

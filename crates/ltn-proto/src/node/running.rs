@@ -4,7 +4,6 @@ use super::NodeState;
 use super::renaming::NamedBy;
 use crate::address::Address;
 use crate::body;
-use crate::commands::CommandSpec;
 use crate::confirmations::{Deed, NOT_CONFIRMED};
 use crate::drawing::draw_tree;
 use crate::event::Event;
@@ -13,10 +12,8 @@ use crate::id::{InboundId, NodeId};
 use crate::moment::Moment;
 use crate::outcome::{Confirmation, Outcome, Refusal, RefusalKind};
 use crate::path::Target;
-use crate::permissions::Permission;
 use crate::requests::{Origin, Question};
 use crate::rollcall::Order;
-use crate::text::sanitise_line;
 use crate::uplink::Wish;
 use crate::value::Value;
 
@@ -123,6 +120,19 @@ impl NodeState {
             "s.info" => self.info(now, &run),
             "s.ping" => self.ping_caller(now, &run),
             "s.changename" => self.change_name(now, &run),
+            "s.getadmin" => self.get_admin(now, &run),
+            "s.setadminkey" => self.set_admin_key(now, &run),
+            "s.getadminkey" => {
+                let text = self.about_admin_key();
+                self.reply_text(now, &run, text);
+            }
+            "s.removeadmin" => self.remove_admin(now, &run),
+            "s.getrights" | "s.removerights" | "s.giverights" | "s.takerights" => {
+                self.change_rights(now, command, &run);
+            }
+            "s.mute" | "s.unmute" => self.change_muted(now, command, &run),
+            "s.kickuser" => self.kick_users(now, &run),
+            "s.kickip" => self.kick_addresses(now, &run),
             "s.connectto" => self.send_caller_to(now, &run),
             "s.connecttohigher" | "s.cth" => self.send_caller_up(now, &run),
             "s.listnetwork" => {
@@ -353,93 +363,6 @@ impl NodeState {
         let origin = Origin::Relay(run.inbound);
         self.ask_for(now, origin, Target::Id(run.actor), Some(question), MOVE_TIME);
     }
-
-    fn counts(&self) -> (String, String) {
-        let servers = self.own_servers().len();
-        let listed = |id: &NodeId| self.tree.get(*id).is_some_and(|r| r.role.is_listed());
-        let all = self.tree.children_of(self.config.id).filter(listed).count();
-        (count(servers, "server"), count(all - servers, "client"))
-    }
-
-    fn info(&mut self, now: Moment, run: &Run) {
-        if run.arguments.is_empty() {
-            let mut value = self.metadata(now);
-            if let Value::Map(map) = &mut value {
-                let (servers, clients) = self.counts();
-                map.insert("path".to_owned(), self.path().to_string().into());
-                map.insert("joined".to_owned(), format!("{servers}, {clients}").into());
-                map.insert("services".to_owned(), self.services_value(now));
-            }
-            return self.answer_with(now, run.inbound, Outcome::Reply(value));
-        }
-        let wanted = run.text(0);
-        let tree = self.snapshot(now).tree;
-        let found: Vec<_> = tree
-            .iter()
-            .filter(|node| node.name.as_str() == wanted || node.path.to_string() == wanted)
-            .collect();
-        match found.as_slice() {
-            [node] => {
-                let ping = self.round_trip_to(node.id).map_or(String::new(), |round_trip| {
-                    format!(", ping {:.2} ms", round_trip.as_secs_f64() * 1e3)
-                });
-                let text = format!(
-                    "{} is a {} at {}, {}{ping}",
-                    node.name,
-                    node.role,
-                    node.path,
-                    node.address.as_ref().map_or_else(|| node.id.to_string(), ToString::to_string)
-                );
-                self.reply_text(now, run, text);
-            }
-            [] => {
-                let text = format!("{} knows nobody called `{wanted}`", self.name);
-                self.refuse(now, run, RefusalKind::BadTarget, &text);
-            }
-            _ => {
-                let text = format!("`{wanted}` is the name of several nodes; give a path");
-                self.refuse(now, run, RefusalKind::BadTarget, &text);
-            }
-        }
-    }
-
-    fn help(&self, run: &Run) -> String {
-        let specs: Vec<&CommandSpec> = self.offers.commands().collect();
-        let wanted: Vec<String> = (0..run.arguments.len()).map(|index| run.text(index)).collect();
-        if wanted.is_empty() {
-            return format!(
-                "{} is a {} at {}. Type a command like s.info(), or text for people.\n{}\n\
-                 s.help(commands) lists all with their arguments.",
-                self.name,
-                self.config.role,
-                self.path(),
-                specs.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(" ")
-            );
-        }
-        let mut lines = Vec::new();
-        for word in wanted {
-            let category = word.strip_suffix(" commands").unwrap_or(&word);
-            let is_it = |name: &str| name == word || name.strip_prefix("s.") == Some(&word);
-            let fits =
-                |s: &&&CommandSpec| word == "commands" || s.category == category || is_it(&s.name);
-            let before = lines.len();
-            lines.extend(specs.iter().filter(fits).map(|spec| help_line(spec)));
-            if lines.len() == before {
-                lines.push(format!("nothing here is called `{}`", sanitise_line(&word)));
-            }
-        }
-        lines.join("\n")
-    }
-}
-
-fn help_line(spec: &CommandSpec) -> String {
-    let needs = if spec.permission == Permission::user() {
-        String::new()
-    } else {
-        format!(" (needs {})", spec.permission)
-    };
-    let twice = if spec.dangerous { " (asks for confirmation)" } else { "" };
-    format!("{} – {}{needs}{twice}", spec.usage(), spec.description)
 }
 
 fn address_of(run: &Run) -> Address {
@@ -453,7 +376,7 @@ const fn order(run: &Run, restart: bool, whole: bool) -> Order {
     Order { number: 0, restart, subtree: whole, issuer: run.actor, includes_me: whole }
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }

@@ -63,8 +63,8 @@ impl Network {
         self.hosts[from.0].dials.insert(dial, Some(wire));
         self.hosts[to.0].links.insert(down, (wire, Side::Listener));
         self.put(wire, Side::Listener, Parcel::Opened);
-        let (direction, peer) = (Direction::Down, self.id(from));
-        self.handle(to, Input::LinkOpened { link: down, direction, peer });
+        let (direction, peer, remote) = (Direction::Down, self.id(from), place_of(from));
+        self.handle(to, Input::LinkOpened { link: down, direction, peer, remote });
     }
 
     pub(super) fn dial_fails(&mut self, host: HostId, run: u32, dial: DialId, why: DialError) {
@@ -134,8 +134,8 @@ impl Network {
         self.wires.insert(wire, Wire::new(end(puppet, up), end(to, down)));
         self.hosts[puppet.0].links.insert(up, (wire, Side::Dialer));
         self.hosts[to.0].links.insert(down, (wire, Side::Listener));
-        let (direction, peer) = (Direction::Down, self.id(puppet));
-        self.handle(to, Input::LinkOpened { link: down, direction, peer });
+        let (direction, peer, remote) = (Direction::Down, self.id(puppet), place_of(puppet));
+        self.handle(to, Input::LinkOpened { link: down, direction, peer, remote });
     }
 
     /// A mind wants a link closed after all that it transmitted.
@@ -244,8 +244,8 @@ impl Network {
         both.dialer.stage = Stage::Open;
         let peer = both.listener.host;
         self.hosts[host.0].links.insert(link, (wire, Side::Dialer));
-        let (direction, peer) = (Direction::Up(dial), self.id(peer));
-        self.handle(host, Input::LinkOpened { link, direction, peer });
+        let (direction, peer, remote) = (Direction::Up(dial), self.id(peer), place_of(peer));
+        self.handle(host, Input::LinkOpened { link, direction, peer, remote });
     }
 
     fn deliver(&mut self, host: HostId, link: LinkId, from: Side, frame: Frame) {
@@ -280,4 +280,9 @@ fn through_the_codec(frame: Frame) -> Frame {
     let read = read.expect("what a mind says can be sent").expect("a whole frame was written");
     assert!(read == frame && bytes.is_empty(), "the codec changed {frame:?} into {read:?}");
     read
+}
+
+/// Where a host speaks from, whether it listens or not.
+fn place_of(host: HostId) -> Address {
+    Address::new(&format!("sim:{}", host.0))
 }

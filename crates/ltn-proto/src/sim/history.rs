@@ -160,6 +160,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Withdraw { .. } => "withdraw",
         Op::DataSockets(_) => "data sockets",
         Op::TicketUsed { .. } => "ticket used",
+        Op::AdminKey(_) => "admin key",
         Op::Service { .. } | Op::ServiceEnded { .. } => "service",
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
@@ -189,6 +190,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::OfferRequestable { .. }
         | Op::OfferCommand { .. }
         | Op::Withdraw { .. }
+        | Op::AdminKey(_)
         | Op::DataSockets(_)
         | Op::TicketUsed { .. }
         | Op::ServiceEnded { .. }

@@ -8,6 +8,7 @@ mod moves;
 mod moving;
 mod outcomes;
 mod people;
+mod rights;
 mod seed;
 mod services;
 mod strangers;

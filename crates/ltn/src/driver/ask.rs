@@ -105,8 +105,12 @@ impl std::fmt::Debug for Ask {
         match self {
             Self::Cast { to, .. } => write!(f, "Cast({to})"),
             Self::Op(op) => op.fmt(f),
-            Self::Wait(waited) => waited.op.fmt(f),
-            Self::Many { op, .. } => op.fmt(f),
+            // Its arguments may be a key.
+            Self::Wait(waited) => match &waited.op {
+                Op::Call { command, .. } => write!(f, "Call({command})"),
+                op => op.fmt(f),
+            },
+            Self::Many { .. } => f.write_str("Many"),
             Self::Tasks(_) => f.write_str("Tasks"),
             Self::Snapshot(_) => f.write_str("Snapshot"),
             Self::StreamHop { of, .. } => write!(f, "StreamHop({})", of.destination),

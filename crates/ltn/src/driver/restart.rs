@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ltn_proto::{CloseReason, Input, NodeState, Op, OpId, ServiceWish};
+use ltn_proto::{CloseReason, Input, KeyNews, NodeState, Op, OpId, ServiceWish};
 
 use super::{Driver, Restart};
 use crate::wake::Wake;
@@ -85,6 +85,8 @@ impl Driver {
 
     /// Tells a mind that knows nothing yet what the program offers and does.
     pub(super) async fn tell_offers(&mut self) {
+        let has_key = KeyNews::Known(self.admin_key.is_set());
+        self.feed(Input::Op(Op::AdminKey(has_key))).await;
         for op in self.handlers.declarations() {
             self.feed(Input::Op(op)).await;
         }

@@ -1,6 +1,6 @@
 //! What a node is called, and what it may do at the server that it is joined to.
 
-use ltn_proto::{Op, Value};
+use ltn_proto::{Op, Target, Value};
 
 use super::{Node, done};
 use crate::error::TalkError;
@@ -17,5 +17,17 @@ impl Node {
     pub async fn rename(&self, name: &str) -> Result<(), TalkError> {
         let name = name.to_owned();
         done(self.outcome_of(|op| Op::Rename { op, name }, None).await?).map(|_: Value| ())
+    }
+
+    /// Gives the admin key of the server that this node is joined to. From then on, and as long as
+    /// it stays joined there, it is admin of that one server: not of others, and not for what goes
+    /// through the whole network. The key goes to that server only and is shown and kept nowhere.
+    ///
+    /// # Errors
+    /// [`TalkError::Refused`] with `NoPermission` if it is another key, `NotPossible` if the server
+    /// has none, `Busy` with the time to wait after too many wrong ones, `NotConnected` if there is
+    /// no such server.
+    pub async fn get_admin(&self, key: &str) -> Result<(), TalkError> {
+        self.call(Target::Parent, "s.getadmin", vec![key.into()]).await.map(drop)
     }
 }

@@ -221,7 +221,7 @@ async fn a_server_knows_the_round_trip_to_its_client() {
             break info;
         }
     };
-    assert!(info.ends_with(" ms"), "{info}");
+    assert!(info.contains(" ms"), "{info}");
 }
 
 #[tokio::test(start_paused = true)]

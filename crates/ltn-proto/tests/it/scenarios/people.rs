@@ -1,4 +1,4 @@
-//! People on a server: names, rights, who is heard and who is thrown out.
+//! New names for nodes that are in the network.
 
 use super::*;
 use ltn_proto::sim::Line;
