@@ -1,8 +1,8 @@
 //! Reading the whole network: how long one client waits for the list of everybody.
 //!
 //! There is nothing bare to compare this with; what stands in the column of the floor is the time
-//! that it may take. The servers and clients are real nodes with TLS and hang on the memory carrier:
-//! so many sockets are not to be had everywhere, and of the list they would carry one link only.
+//! that it may take. The servers and clients are real nodes with TLS on the memory carrier: so many
+//! sockets are not to be had everywhere, and the list travels on one link only.
 
 use std::time::{Duration, Instant};
 
