@@ -1,5 +1,6 @@
 //! All automation of this repository, in Rust and with nothing but cargo: `cargo xtask ci` checks
-//! everything, `tidy` what no other tool checks, `sim` plays random networks, `bench` measures.
+//! everything, `tidy` what no other tool checks, `sim` plays random networks, `storm` real ones,
+//! `bench` measures.
 //!
 //! It knows the shape of the repository. It does not know what the product does: only `bench` uses
 //! it, behind a feature, so that everything else here builds in seconds.
@@ -10,6 +11,7 @@ mod bench;
 mod ci;
 mod shell;
 mod sim;
+mod storm;
 mod tidy;
 
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ enum Task {
     Tidy(tidy::Arguments),
     /// Play random networks in the simulator, as many as you like
     Sim(sim::Arguments),
+    /// Let a network of real processes come through cuts, kills, freezes and partitions
+    Storm(storm::Arguments),
     /// Measure over loopback, beside bare tokio and rustls doing the same work
     Bench(bench::Arguments),
 }
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Tidy(arguments) => tidy::run(&arguments),
         Task::Sim(arguments) => sim::run(&arguments),
+        Task::Storm(arguments) => storm::run(&arguments),
         Task::Bench(arguments) => bench::run(arguments),
     };
     match result {

@@ -1,6 +1,6 @@
 //! Random networks in the simulator, more of them than an ordinary test run plays.
 //!
-//! It knows the name of the test and of its two variables, and that a run without a test is no run.
+//! It knows the names of the tests and of their variables, and that a run without a test is no run.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// The test that plays them.
-const TEST: &str = "random_networks_keep_their_promises";
+/// The tests that play them.
+const SMALL: &str = "random_networks_keep_their_promises";
+const LARGE: &str = "large_networks_keep_their_promises";
 
 /// What can be said about a simulation.
 #[derive(Debug, clap::Args)]
@@ -22,16 +23,24 @@ pub(crate) struct Arguments {
     /// The seed of the first; the others follow it
     #[arg(long, default_value_t = 0)]
     start: u64,
+    /// Play large networks: 20 to 60 nodes, up to six layers, all kinds of faults
+    #[arg(long)]
+    large: bool,
+    /// Tell the story of each network in words; twice (`-tt`): every frame as well
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    trace: u8,
 }
 
 /// Plays them; a failing seed is printed by the test together with how to play it again.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     let test = ["test", "--package", "ltn-proto", "--all-features", "--test", "it"];
-    let only = ["--", TEST, "--nocapture"];
+    let name = if arguments.large { LARGE } else { SMALL };
+    let only = ["--", name, "--nocapture"];
     let mut child = shell::cargo(&[&test[..], &only].concat())?
         .env("LTN_SIM_SEEDS", arguments.seeds.to_string())
         .env("LTN_SIM_START", arguments.start.to_string())
+        .env("LTN_SIM_TRACE", arguments.trace.to_string())
         .stdout(Stdio::piped())
         .spawn()?;
     let output = child.stdout.take().context("its output was asked for")?;
@@ -43,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let status = child.wait()?;
     anyhow::ensure!(status.success(), "the simulation failed ({status})");
-    anyhow::ensure!(played, "no test named `{TEST}` was run");
+    anyhow::ensure!(played, "no test named `{name}` was run");
     let seconds = start.elapsed().as_secs_f32();
     println!("{} networks from seed {}, {seconds:.1} s", arguments.seeds, arguments.start);
     Ok(())

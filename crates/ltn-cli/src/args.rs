@@ -3,9 +3,13 @@
 //! This room knows spellings only. What they mean, and whether they make sense together, is decided
 //! in `settings.rs`.
 
+mod nodes;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
+
+pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, RightsArgs, StateArgs};
 
 const LONG_ABOUT: &str = "\
 A layered network of your own machines.
@@ -105,6 +109,9 @@ Examples:
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
     Ping(PingArgs),
+    /// Look whether a state directory is whole, and what is in it.
+    #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
+    Doctor(DoctorArgs),
     /// Join standard input and output to a data socket of a node.
     #[command(after_help = "Example:\n  ltn pipe /sub1 thermometer --open --to 4000")]
     Pipe(PipeArgs),
@@ -131,7 +138,7 @@ impl Verb {
     pub(crate) const fn wants_json(&self) -> bool {
         match self {
             Self::Demo(args) => args.json,
-            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) => false,
+            Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
             Self::Find(args) => args.json,
             Self::Pipe(args) => args.visit.json,
             Self::Completions(_) | Self::Man(_) => false,
@@ -174,6 +181,9 @@ pub(crate) struct UpArgs {
     /// Let the file's own requestables and commands run programs when others ask.
     #[arg(long)]
     pub(crate) allow_programs: bool,
+    /// Keep the state of each node in a directory of its name below this one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// The mode, for the verbs that start or join something.
@@ -195,33 +205,6 @@ pub(crate) struct PortArgs {
     pub(crate) data_port: Option<String>,
 }
 
-/// Whether a server announces itself.
-#[derive(Debug, clap::Args)]
-pub(crate) struct AnnounceArgs {
-    /// Announce this server by mDNS, so that `ltn find --mdns` finds it at any port.
-    #[arg(long)]
-    pub(crate) announce: bool,
-}
-
-/// The event log of a server.
-#[derive(Debug, clap::Args)]
-pub(crate) struct EventLogArgs {
-    /// Keep the event log in this file (JSON lines); s.storelog stores beside it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) event_log: Option<PathBuf>,
-}
-
-/// What people may do at a server.
-#[derive(Debug, clap::Args)]
-pub(crate) struct RightsArgs {
-    /// What everybody may do here: `admin`, as it is unless said, or `user`.
-    #[arg(long, value_name = "WHAT")]
-    pub(crate) newcomers: Option<String>,
-    /// Who gives the key in this file (s.getadmin) is admin here.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) admin_key_file: Option<PathBuf>,
-}
-
 /// `ltn main`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MainArgs {
@@ -229,6 +212,8 @@ pub(crate) struct MainArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
@@ -249,6 +234,8 @@ pub(crate) struct SubArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
@@ -273,6 +260,8 @@ pub(crate) struct ClientArgs {
     pub(crate) receive_max: String,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 /// What all short visits share.
@@ -281,6 +270,9 @@ pub(crate) struct VisitArgs {
     /// Any server of the network: 4000, 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
+    /// In place of an address: through the node that runs with this state directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// JSON instead of text.

@@ -10,6 +10,7 @@
 //! | 1 | some of it was done, or it was tried and failed |
 //! | 2 | nothing was done: refused, no way there, or asked for in the wrong way |
 //! | 3 | nobody can tell |
+//! | 78 | nothing was done: what is on disk cannot be trusted, and stays so until somebody looks |
 
 mod args;
 mod commands;
@@ -78,5 +79,7 @@ fn exit_code(ending: Ending) -> ExitCode {
         Ending::Some => 1,
         Ending::Nothing => 2,
         Ending::Unknown => 3,
+        // `EX_CONFIG`: what starts programs anew after a failure knows that it need not try.
+        Ending::Untrusted => 78,
     })
 }

@@ -301,6 +301,7 @@ const fn ending_word(ending: Ending) -> &'static str {
         Ending::Some => "some",
         Ending::Nothing => "none",
         Ending::Unknown => "unknown",
+        Ending::Untrusted => "untrusted",
     }
 }
 

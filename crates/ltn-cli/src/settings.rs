@@ -4,11 +4,12 @@
 //! This room knows modes, addresses, ports and times. It starts nothing and prints nothing.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ltn::{Address, Finder, Name, Permissions, PortExpr};
 
-use crate::args::{FindArgs, ModeArgs, PortArgs, VisitArgs};
+use crate::args::{FindArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
 use crate::trouble::Trouble;
 
 /// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
@@ -25,9 +26,17 @@ pub(crate) struct Ports {
 /// How a short visit is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Visit {
-    /// Nothing where none was said.
-    pub(crate) to: Option<Address>,
+    pub(crate) way: Way,
     pub(crate) timeout: Duration,
+}
+
+/// How a visit gets into the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By the address of a server; nothing where none was said.
+    Server(Option<Address>),
+    /// Through the node with this state directory, or to where that belongs.
+    State(PathBuf),
 }
 
 /// How long announcements are listened for: those who are there say so within a second or two.
@@ -61,8 +70,15 @@ impl Ports {
 impl Visit {
     /// `retry` is the command line that failed, without flags.
     pub(crate) fn new(args: &VisitArgs, retry: &str) -> Result<Self, Trouble> {
-        OpenMode::asked_for(&args.mode, &with_to(retry, args.to.as_deref()))?;
-        Ok(Self { to: server(args.to.as_deref())?, timeout: timeout(&args.timeout)? })
+        let to = args.to.as_deref();
+        let way = if let Some(directory) = &args.state {
+            // A directory knows which kind of network it belongs to.
+            Way::State(directory.clone())
+        } else {
+            OpenMode::asked_for(&args.mode, &with_to(retry, to))?;
+            Way::Server(server(to)?)
+        };
+        Ok(Self { way, timeout: timeout(&args.timeout)? })
     }
 }
 
@@ -143,6 +159,14 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
         .hint("a network over several machines needs `ltn init`, which comes later"));
     }
     Ok(address)
+}
+
+/// The flags that say where to join, for advice.
+pub(crate) fn flags_of(to: Option<&str>, state: &StateArgs) -> String {
+    let to = to.map_or(String::new(), |to| format!(" --to {to}"));
+    let state =
+        state.state.as_ref().map_or(String::new(), |state| format!(" --state {}", state.display()));
+    format!("{to}{state}")
 }
 
 /// A name that a node may want.

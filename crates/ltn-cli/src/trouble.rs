@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use ltn::{ConnectError, RefusalKind, StartError, StreamError, TalkError, TransferError};
+use ltn::{
+    ConnectError, RefusalKind, StartError, StateError, StreamError, TalkError, TransferError,
+};
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(crate) enum Ending {
     Nothing,
     /// Nobody can tell whether it was done.
     Unknown,
+    /// Nothing was done, because what is on disk cannot be trusted; starting again will not help.
+    Untrusted,
 }
 
 /// A verb that did not end well: what happened, and what to try.
@@ -57,12 +61,32 @@ impl Trouble {
     pub(crate) fn start(name: &str, error: &StartError) -> Self {
         let trouble = Self::failed(format!("{name} did not start: {error}"));
         match error {
+            StartError::State(error) => {
+                let Self { ending, hint, .. } = Self::state(error);
+                Self { ending, hint, ..trouble }
+            }
             StartError::PortInUse { .. } => trouble
                 .hint("another program has it; choose another port, or '>4000' for the next free"),
             StartError::BadName { .. } | StartError::NoMode | StartError::NotLoopback(_) => {
                 trouble.nothing_done()
             }
             _ => trouble,
+        }
+    }
+
+    /// A state directory that cannot be used.
+    pub(crate) fn state(error: &StateError) -> Self {
+        let trouble = Self::failed(error.to_string());
+        match error {
+            StateError::InUse { .. } => trouble
+                .nothing_done()
+                .hint("it runs already, and its start has checked the directory"),
+            StateError::Damaged { file, .. } => {
+                let directory = file.parent().unwrap_or(file).display();
+                Self { ending: Ending::Untrusted, ..trouble }
+                    .hint(format!("`ltn doctor --state {directory}` looks at it again"))
+            }
+            _ => Self { ending: Ending::Untrusted, ..trouble },
         }
     }
 

@@ -59,6 +59,11 @@ impl Confirmations {
         self.offers.remove(&token).map(|offer| offer.targets)
     }
 
+    /// No token given so far works any more.
+    pub(crate) fn forget_all(&mut self) {
+        self.offers.clear();
+    }
+
     fn expire(&mut self, now: Moment) {
         self.offers.retain(|_, offer| offer.until > now);
     }

@@ -18,7 +18,7 @@ use crate::moment::Moment;
 const PENDING_PER_ASKER_MAX: usize = 128;
 
 /// The moves that are under way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Edges {
     pending: BTreeMap<NodeId, Pending>,
     /// No new edge before this moment: grants of an earlier run of the root may be in use.
@@ -26,9 +26,21 @@ pub(crate) struct Edges {
     started: Moment,
     incarnation: u64,
     pending_max: usize,
+    #[cfg(feature = "sim")]
+    broken: Option<Broken>,
 }
 
-#[derive(Debug, Clone)]
+/// What a deliberately broken book leaves undone. There is none outside the simulator.
+#[cfg(feature = "sim")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Broken {
+    /// It looks at committed edges only.
+    NoPendingEdges,
+    /// It is not quiet after a restart.
+    NoQuietTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Pending {
     attempt: u64,
     /// Of the question that it was granted to.
@@ -77,6 +89,9 @@ pub(crate) enum NotAllowed {
     Cycle(Vec<NodeId>),
     /// A newer attempt of the same child is known.
     Outdated,
+    /// Somebody who may be above the new parent is not in the map: a server that moved, whose
+    /// branch has not been told of yet. It may be below the child.
+    Unclear,
     /// The root restarted a moment ago.
     Quiet,
     /// Too many moves are under way.
@@ -85,7 +100,27 @@ pub(crate) enum NotAllowed {
 
 impl Edges {
     pub(crate) const fn new(incarnation: u64, started: Moment, pending_max: usize) -> Self {
-        Self { pending: BTreeMap::new(), quiet_until: None, started, incarnation, pending_max }
+        Self {
+            pending: BTreeMap::new(),
+            quiet_until: None,
+            started,
+            incarnation,
+            pending_max,
+            #[cfg(feature = "sim")]
+            broken: None,
+        }
+    }
+
+    /// Break this book on purpose, to see that the tests notice.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn break_it(&mut self, how: Broken) {
+        self.broken = Some(how);
+    }
+
+    /// How many moves are under way.
+    #[cfg(feature = "sim")]
+    pub(crate) fn under_way(&self) -> usize {
+        self.pending.len()
     }
 
     /// May this edge come into being? If so it counts from now on, until [`Self::done`].
@@ -118,12 +153,10 @@ impl Edges {
         self.notice_restart(wish.root_incarnation);
         // Whoever hangs directly below the root cannot close a cycle, whatever else is under way.
         if wish.parent != root {
-            if self.quiet_until.is_some_and(|until| now < until) {
+            if self.is_quiet(now) {
                 return Err(NotAllowed::Quiet);
             }
-            if let Some(cycle) = self.way_up(wish.parent, wish.child, &committed) {
-                return Err(NotAllowed::Cycle(cycle));
-            }
+            self.look_up(root, wish.parent, wish.child, &committed)?;
         }
         match self.pending.get(&wish.child) {
             Some(known) if known.attempt > wish.attempt => Err(NotAllowed::Outdated),
@@ -185,28 +218,50 @@ impl Edges {
         }
     }
 
-    /// The way from `from` up to `to` over all possible parents, `to` first.
-    fn way_up(
+    fn is_quiet(&self, now: Moment) -> bool {
+        #[cfg(feature = "sim")]
+        if self.broken == Some(Broken::NoQuietTime) {
+            return false;
+        }
+        self.quiet_until.is_some_and(|until| now < until)
+    }
+
+    /// The parents that a node may have beside the committed one.
+    fn pending_parents(&self, of: NodeId) -> impl Iterator<Item = NodeId> {
+        #[cfg(feature = "sim")]
+        let known = !matches!(self.broken, Some(Broken::NoPendingEdges));
+        #[cfg(not(feature = "sim"))]
+        let known = true;
+        let pending = self.pending.get(&of).filter(|_| known);
+        pending.into_iter().flat_map(|pending| pending.parents.iter().copied())
+    }
+
+    /// Looks from `from` upwards over all possible parents: `to` must not be there, and every way
+    /// must be known up to the root.
+    fn look_up(
         &self,
+        root: NodeId,
         from: NodeId,
         to: NodeId,
         committed: impl Fn(NodeId) -> Option<NodeId>,
-    ) -> Option<Vec<NodeId>> {
+    ) -> Result<(), NotAllowed> {
         let mut below: BTreeMap<NodeId, NodeId> = BTreeMap::from([(from, from)]);
         let mut open = vec![from];
+        let mut clear = true;
         while let Some(at) = open.pop() {
             if at == to {
-                return Some(walk_down(to, from, &below));
+                return Err(NotAllowed::Cycle(walk_down(to, from, &below)));
             }
-            let pending = self.pending.get(&at).into_iter().flat_map(|p| p.parents.iter().copied());
-            for above in pending.chain(committed(at)) {
+            let parent = committed(at);
+            clear &= parent.is_some() || at == root;
+            for above in self.pending_parents(at).chain(parent) {
                 if let Entry::Vacant(unseen) = below.entry(above) {
                     unseen.insert(at);
                     open.push(above);
                 }
             }
         }
-        None
+        if clear { Ok(()) } else { Err(NotAllowed::Unclear) }
     }
 }
 
@@ -249,6 +304,10 @@ mod tests {
     fn committed(node: NodeId) -> Option<NodeId> {
         let parents = BTreeMap::from([(id(1), id(0)), (id(2), id(0)), (id(3), id(1))]);
         parents.get(&node).copied()
+    }
+
+    fn below_root(_: NodeId) -> Option<NodeId> {
+        Some(id(0))
     }
 
     fn edges() -> Edges {
@@ -302,12 +361,24 @@ mod tests {
         edges.done(end(1, 9, 1, true));
         assert!(edges.pending.contains_key(&id(1)), "that was somebody else's word");
         for child in 10..250 {
-            let _full = edges.grant(id(0), wish(child, 2, 1), Moment::ZERO, |_| None);
+            let _full = edges.grant(id(0), wish(child, 2, 1), Moment::ZERO, below_root);
         }
         assert_eq!(edges.asked_by(id(2)), PENDING_PER_ASKER_MAX);
-        edges.grant(id(0), wish(251, 3, 1), Moment::ZERO, |_| None).unwrap();
+        edges.grant(id(0), wish(251, 3, 1), Moment::ZERO, below_root).unwrap();
         edges.forget_asker(id(2));
         assert_eq!(edges.pending.len(), 1);
+    }
+
+    #[test]
+    fn a_way_up_that_is_not_known_to_its_end_is_no_way() {
+        let mut edges = edges();
+        // 3 may be below 2 soon, and 2 is somewhere below the root or below 1: nobody knows.
+        edges.grant(id(0), wish(3, 2, 1), Moment::ZERO, committed).unwrap();
+        let without_2 = |node| committed(node).filter(|_| node != id(2));
+        let refused = edges.grant(id(0), wish(1, 3, 1), Moment::ZERO, |node| {
+            if node == id(3) { Some(id(0)) } else { without_2(node) }
+        });
+        assert_eq!(refused, Err(NotAllowed::Unclear));
     }
 
     #[test]
@@ -315,9 +386,9 @@ mod tests {
         let mut edges = edges();
         let mut told = wish(3, 2, 1);
         told.current_parent = Some(id(1));
-        edges.grant(id(0), told, Moment::ZERO, |_| None).unwrap();
+        edges.grant(id(0), told, Moment::ZERO, below_root).unwrap();
         edges.done(end(3, 2, 1, false));
-        let refused = edges.grant(id(0), wish(1, 3, 1), Moment::ZERO, |_| None);
+        let refused = edges.grant(id(0), wish(1, 3, 1), Moment::ZERO, below_root);
         assert!(matches!(refused, Err(NotAllowed::Cycle(_))));
         edges.settle(id(3), id(1));
         assert!(edges.pending.is_empty());
@@ -341,7 +412,7 @@ mod tests {
         let mut edges = edges();
         edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
         let later = Wish { asker_starts: 2, ..wish(9, 2, 1) };
-        edges.grant(id(0), later, Moment::ZERO, |_| None).unwrap();
+        edges.grant(id(0), later, Moment::ZERO, below_root).unwrap();
         edges.asker_runs_anew(id(2), 1);
         assert_eq!(edges.pending.len(), 2, "a word of an earlier run that came late");
         edges.asker_runs_anew(id(2), 2);

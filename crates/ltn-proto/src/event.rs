@@ -5,14 +5,17 @@
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
 mod many;
+mod output;
 mod words;
 
 use std::time::Duration;
 
+pub use output::Output;
 pub use words::{Answer, Content, DialError, Direction, KeyNews, KeyWish, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
+use crate::durable::WriteId;
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
 use crate::name::Name;
@@ -69,36 +72,19 @@ pub enum Input {
     },
     /// The program on this node wants something.
     Op(Op),
+    /// What `Output::Persist` asked for is written, so that no power cut takes it away; or it could
+    /// not be. Where a node keeps nothing, this comes at once.
+    Persisted {
+        /// Which write.
+        write: WriteId,
+        /// If it could not be written: why, in words.
+        done: Result<(), String>,
+    },
+    /// The machine of this node slept and is awake again. Time went on meanwhile, and `now` says
+    /// how much; comes before anything that waited.
+    Slept,
     /// The moment that `poll_timeout` named has come.
     Timeout,
-}
-
-/// What the shell has to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Output {
-    /// Send this frame on this link, in order.
-    Transmit {
-        /// On which link.
-        link: LinkId,
-        /// What to send.
-        frame: Frame,
-    },
-    /// Close this link after everything that was transmitted before has left.
-    Close {
-        /// Which link.
-        link: LinkId,
-        /// Why.
-        reason: CloseReason,
-    },
-    /// Try to reach this address and answer with `LinkOpened` or `DialFailed`.
-    Dial {
-        /// The mind's number for it.
-        dial: DialId,
-        /// Where to.
-        to: Address,
-    },
-    /// Tell the program on this node.
-    Event(Event),
 }
 
 /// What the program on this node can ask for.

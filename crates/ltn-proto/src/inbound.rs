@@ -76,6 +76,12 @@ impl Inbound {
         }
     }
 
+    /// What a deliberately broken mind does in its place.
+    #[cfg(feature = "sim")]
+    pub(crate) fn forget_deadlines(&mut self, now: Moment) {
+        while self.deadlines.pop_due(now).is_some() {}
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         self.deadlines.next()
     }

@@ -33,6 +33,7 @@
 //!     newcomers: Permissions::admin(),
 //!     limits: Limits::default(),
 //!     services: true,
+//!     parent: None,
 //! };
 //! let mut main = NodeState::new(config, Moment::ZERO);
 //! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
@@ -55,6 +56,7 @@ pub mod codec;
 mod commands;
 mod confirmations;
 mod drawing;
+mod durable;
 mod edges;
 mod event;
 mod expiring;
@@ -100,6 +102,7 @@ pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
+pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{
     Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, KeyNews, KeyWish,
     ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,

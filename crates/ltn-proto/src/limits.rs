@@ -107,6 +107,8 @@ pub const KEY_TRIES_AT_ALL: usize = 20;
 pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
 /// How long a second link with a known id waits for a sign of life of the first.
 pub const DUPLICATE_PROBE: Duration = Duration::from_secs(2);
+/// After its machine slept a node waits this long for a sign of life of each neighbour.
+pub const RECHECK_TIME: Duration = Duration::from_secs(2);
 /// A network-wide order ends after this time, whoever has not answered.
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 /// What each layer keeps back of an order's time, so that it answers before its parent gives up.

@@ -129,6 +129,8 @@ pub(crate) struct Link {
     pub(crate) heard: Moment,
     /// When this state must be over, for links that are not registered.
     pub(crate) due: Option<Moment>,
+    /// After a sleep: when it must have been heard again.
+    pub(crate) recheck: Option<Moment>,
     /// What the other end said when it closed, or we did.
     pub(crate) said: Option<(CloseReason, String)>,
     /// Is its queue too full to wait for?
@@ -172,6 +174,7 @@ impl Links {
             phase,
             heard: times.now,
             due: Some(times.due),
+            recheck: None,
             said: None,
             stalled: false,
             incarnation: 0,

@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::body::Welcome;
+use crate::durable::{KeptParent, WriteId};
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
 use crate::limits::{RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
 use crate::moment::Moment;
@@ -49,6 +51,17 @@ pub(crate) struct Attempt {
     pub(crate) wish: Wish,
     /// The link, once the dial succeeded.
     pub(crate) link: Option<LinkId>,
+    /// The welcome, once it came; the place is taken when the new parent is written down.
+    pub(crate) committing: Option<Box<Committing>>,
+}
+
+/// A parent that has let us in and is being written down.
+#[derive(Debug, Clone)]
+pub(crate) struct Committing {
+    pub(crate) write: WriteId,
+    pub(crate) parent: Parent,
+    pub(crate) kept: KeptParent,
+    pub(crate) welcome: Welcome,
 }
 
 /// An attempt that failed and comes again.
@@ -75,6 +88,8 @@ pub(crate) struct Uplink {
     pub(crate) retry: Option<Retry>,
     /// Where to come back to after a loss.
     pub(crate) home: Option<Address>,
+    /// The parent that is written down.
+    pub(crate) kept: Option<KeptParent>,
     /// The last move, while it may still be taken back.
     pub(crate) trial: Option<Trial>,
     /// Failures since the last success.
@@ -82,6 +97,11 @@ pub(crate) struct Uplink {
 }
 
 impl Uplink {
+    /// Nothing yet but what an earlier life wrote down.
+    pub(crate) fn remembering(kept: Option<KeptParent>) -> Self {
+        Self { kept, ..Self::default() }
+    }
+
     /// The pause before the next attempt, without jitter; longer with each failure.
     pub(crate) fn next_pause(&mut self) -> Duration {
         let doubled = RECONNECT_PAUSE_MIN * 2_u32.pow(self.failures.min(10));

@@ -1,5 +1,8 @@
 //! How a node is made: a role, a name, ports, and the mode of its network.
 
+mod announcing;
+mod keeping;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -8,8 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
 use crate::admin_key::{self, AdminKey, KeyHash};
-use crate::carrier::{Acceptor, Carriers, MemoryNet};
-use crate::discovery::Announcement;
+use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -21,9 +23,11 @@ use crate::log_file::FILE_BYTES_MAX;
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
+use crate::relay;
 use crate::remembered::KnownServers;
 use crate::services::Services;
 use crate::socket_commands;
+use crate::state::State;
 use crate::streams::{Parks, Streams};
 use crate::tls::{Identity, Tls, random_bytes};
 use crate::wake::{WAKES_MAX, Wake};
@@ -54,6 +58,8 @@ pub struct NodeBuilder {
     services: bool,
     discoverable: bool,
     logs: Logs,
+    state: Option<PathBuf>,
+    beside: Option<PathBuf>,
     admin_key: Option<Secret>,
 }
 
@@ -146,6 +152,8 @@ impl NodeBuilder {
             services: true,
             discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
+            state: None,
+            beside: None,
             admin_key: None,
         }
     }
@@ -270,11 +278,29 @@ impl NodeBuilder {
         self
     }
 
+    /// Keeps who this node is, and what it must still know after a power cut, in this directory,
+    /// which is made if it is not there. Started with it again, it is the same node: the same id,
+    /// the same port if that is free, and [`Node::connect_home`] leads back to the higher server
+    /// that it belongs to. One process owns a directory, and one node lives in it.
+    #[must_use]
+    pub fn state(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state = Some(directory.into());
+        self
+    }
+
+    /// Stands beside the node that runs with this state directory, on this machine and for the same
+    /// person: [`Node::connect_beside`] joins it through its local door, without an address.
+    #[must_use]
+    pub fn beside(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.beside = Some(directory.into());
+        self
+    }
+
     /// Starts the node.
     ///
     /// # Errors
-    /// Says what is missing (a mode), what cannot be (a name, an address), or which ports were
-    /// tried in vain.
+    /// Says what is missing (a mode), what cannot be (a name, an address), which ports were tried
+    /// in vain, or why the state directory cannot be used.
     pub async fn start(self) -> Result<Node, StartError> {
         if self.mode == Mode::NotSaid {
             return Err(StartError::NoMode);
@@ -288,31 +314,53 @@ impl NodeBuilder {
             Some(key) => Some(admin_key::hash_of(key).await.map_err(StartError::BadAdminKey)?),
             None => None,
         };
-        let identity = Identity::throw_away().map_err(no_identity)?;
-        let tls = Tls::open(&identity).map_err(no_identity)?;
-        let carriers = match &self.memory {
-            Some(net) => Carriers::tcp(&self.limits).with_memory(net.clone()),
-            None => Carriers::tcp(&self.limits),
+        let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
+        let (id, tls) = match &state {
+            Some(state) => keys(state.identity())?,
+            None => keys(&Identity::throw_away().map_err(no_identity)?)?,
         };
+        let carriers = self.carriers();
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
-        let context = LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender);
+        let context =
+            LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender.clone());
 
-        let main = self.bind(&carriers, identity.id(), self.port.as_ref()).await?;
-        let data = self.bind(&carriers, identity.id(), self.data_port.as_ref()).await?;
+        let ports = state.as_ref().map_or((None, None), State::ports);
+        let main = self.bind(&carriers, id, (self.port.as_ref(), ports.0)).await?;
+        let data = self.bind(&carriers, id, (self.data_port.as_ref(), ports.1)).await?;
         let main = main.map(|bound| Listener::start(bound, Serves::LinksAndData, context.clone()));
         let data = data.map(|bound| Listener::start(bound, Serves::DataOnly, context.clone()));
-        let facts = Facts {
-            id: identity.id(),
+        let mut facts = Facts {
+            id,
             role: self.role,
             address: main.as_ref().map(|listener| listener.address().clone()),
             data_address: data.as_ref().map(|listener| listener.address().clone()),
+            kept: None,
         };
+        let starts = state.as_ref().map_or(1, State::starts);
+        facts.kept = keeping::keep(state, &facts, wake_sender).await?;
         let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
+        let self_accepts = self.role.accepts_children();
         let mut config = self.config(&facts, name, random_bytes().map_err(no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(no_identity)?);
-        let listeners = main.into_iter().chain(data).collect();
-        let surroundings = Surroundings { context, listeners, wakes, logs, key, announced };
+        config.starts = starts;
+        let mut listeners: Vec<Listener> = main.into_iter().chain(data).collect();
+        let mut door = facts.kept.as_ref().and_then(|kept| keeping::open_door(&kept.directory));
+        if self_accepts && let Some(door) = door.take() {
+            listeners.push(Listener::start(door, Serves::LinksAndData, context.clone()));
+        }
+        let surroundings = Surroundings { context, listeners, wakes, logs, door, key, announced };
         Ok(spawn(facts, config, surroundings))
+    }
+
+    fn carriers(&self) -> Carriers {
+        let mut carriers = Carriers::tcp(&self.limits);
+        if let Some(net) = &self.memory {
+            carriers = carriers.with_memory(net.clone());
+        }
+        if let Some(directory) = &self.beside {
+            carriers = carriers.with_local(LocalDoor::in_directory(directory));
+        }
+        carriers
     }
 
     fn open_logs(&self) -> Result<log::Place, StartError> {
@@ -334,7 +382,7 @@ impl NodeBuilder {
         &self,
         carriers: &Carriers,
         id: NodeId,
-        port: Option<&PortExpr>,
+        (port, last): (Option<&PortExpr>, Option<u16>),
     ) -> Result<Option<Box<dyn Acceptor>>, StartError> {
         let Some(port) = port else { return Ok(None) };
         if self.memory.is_some() {
@@ -342,7 +390,7 @@ impl NodeBuilder {
             let in_use = |source| StartError::PortInUse { tried: address.to_string(), source };
             return carriers.listen(&address).await.map(Some).map_err(in_use);
         }
-        let bound = port::bind(carriers, self.ip, port).await;
+        let bound = port::bind(carriers, self.ip, port, last).await;
         bound
             .map(Some)
             .map_err(|error| StartError::PortInUse { tried: error.tried, source: error.source })
@@ -364,6 +412,7 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }
 }
@@ -374,13 +423,19 @@ struct Surroundings {
     listeners: Vec<Listener>,
     wakes: mpsc::Receiver<Wake>,
     logs: log::Place,
+    /// The local door of a node that takes nobody below it.
+    door: Option<Box<dyn Acceptor>>,
     key: Option<KeyHash>,
     /// What is announced, if it is.
     announced: Option<Address>,
 }
 
+fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
+    Ok((identity.id(), Tls::open(identity).map_err(no_identity)?))
+}
+
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
-    let Surroundings { context, listeners, wakes, logs, key, announced } = surroundings;
+    let Surroundings { context, listeners, wakes, logs, door, key, announced } = surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
     let (inbox, messages) = Inbox::new();
     let (life_sender, life) = watch::channel(Life::default());
@@ -389,11 +444,14 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let (streams, stream_ends) =
         Streams::new(facts.id, context.clone(), asks_sender.clone(), parks);
     let events = event_channel();
+    if let Some(door) = door {
+        relay::start(door, context.carriers().clone(), events.subscribe());
+    }
     let (log, log_book) = Log::new(logs);
     let servers = KnownServers::default();
     let at = facts.address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
     log.say(NoticeKind::Status, &format!("started as a {}{at}", facts.role));
-    announce(announced.as_ref(), &log, life.clone());
+    announcing::announce(announced.as_ref(), &log, life.clone());
     let ends = Ends {
         asks: asks_sender.clone(),
         events: events.downgrade(),
@@ -405,6 +463,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         servers: servers.clone(),
         carriers: context.carriers().clone(),
     };
+    let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
     let admin_key = AdminKey::new(key, asks_sender.clone());
@@ -424,26 +483,12 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         streams,
         services,
         log,
+        keeper,
         admin_key,
         servers,
     });
     tokio::spawn(driver.run());
     node
-}
-
-/// Announces a server until it has ended.
-fn announce(address: Option<&Address>, log: &Log, mut life: watch::Receiver<Life>) {
-    let Some(at) = address.and_then(Address::socket_addr) else { return };
-    match Announcement::start(at) {
-        Ok(announcement) => drop(tokio::spawn(async move {
-            // An error means that the driver is gone, and with it the node.
-            let _ = life.wait_for(|life| life.ended).await;
-            announcement.end().await;
-        })),
-        Err(error) => {
-            log.say(NoticeKind::Warning, &format!("this server is not announced: {error}"));
-        }
-    }
 }
 
 fn no_identity(error: impl std::fmt::Display) -> StartError {

@@ -10,8 +10,10 @@
 
 mod ask;
 mod joins;
+mod keeping;
 mod restart;
 mod tasks;
+mod timing;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -27,6 +29,7 @@ pub(crate) use ask::{Ask, End, Life, StreamWay, StreamWish, Waited};
 use joins::Joins;
 
 use crate::admin_key::AdminKey;
+use crate::clock::Clock;
 use crate::dial::dial_link;
 use crate::handlers::{Handlers, Offer};
 use crate::inbox::Inbox;
@@ -37,8 +40,8 @@ use crate::many::Listeners;
 use crate::notice::NoticeKind;
 use crate::remembered::KnownServers;
 use crate::services::{DueRun, Services};
+use crate::state::Keeper;
 use crate::streams::Streams;
-use crate::tls::random_bytes;
 use crate::wake::Wake;
 use crate::words::{Invocation, Message, Question};
 
@@ -64,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) services: Services,
     pub(crate) log: Log,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) admin_key: AdminKey,
     pub(crate) servers: KnownServers,
 }
@@ -72,7 +76,9 @@ pub(crate) struct Parts {
 pub(crate) struct Driver {
     mind: NodeState,
     config: NodeConfig,
-    zero: Instant,
+    clock: Clock,
+    /// The machine slept, and the mind does not know it yet.
+    slept: bool,
     now: Moment,
     timer: Pin<Box<Sleep>>,
     /// What the timer is set to; it may ring too early, never too late.
@@ -90,12 +96,14 @@ pub(crate) struct Driver {
     handlers: Handlers,
     inbox: Inbox,
     /// What this node itself answered in the middle of a drain: the next mutations.
-    answers: VecDeque<Op>,
+    answers: VecDeque<Input>,
     events: broadcast::Sender<Event>,
     life: watch::Sender<Life>,
     streams: Streams,
     services: Services,
     log: Log,
+    /// The way to the state directory, if there is one.
+    keeper: Option<Keeper>,
     admin_key: AdminKey,
     servers: KnownServers,
     /// What came in between two lives and belongs to the next one.
@@ -114,13 +122,13 @@ enum Restart {
 impl Driver {
     /// A driver with a mind that knows nothing yet.
     pub(crate) fn new(parts: Parts) -> Self {
-        let zero = Instant::now();
         Self {
             mind: NodeState::new(parts.config.clone(), Moment::ZERO),
             config: parts.config,
-            zero,
+            clock: Clock::new(),
+            slept: false,
             now: Moment::ZERO,
-            timer: Box::pin(tokio::time::sleep_until(zero)),
+            timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             armed: None,
             context: parts.context,
             listeners: parts.listeners,
@@ -139,6 +147,7 @@ impl Driver {
             streams: parts.streams,
             services: parts.services,
             log: parts.log,
+            keeper: parts.keeper,
             admin_key: parts.admin_key,
             servers: parts.servers,
             early: Vec::new(),
@@ -155,14 +164,10 @@ impl Driver {
             if self.stopped.take() == Some(Restart::No) {
                 break;
             }
-            match random_bytes() {
-                Ok(seed) => self.begin_again(seed).await,
-                Err(error) => {
-                    tracing::error!(%error, "no restart without randomness");
-                    let text = format!("no restart without randomness: {error}");
-                    self.log.say(NoticeKind::Error, &text);
-                    break;
-                }
+            if let Err(why) = self.begin_again().await {
+                tracing::error!(why, "no restart");
+                self.log.say(NoticeKind::Error, &format!("no restart: {why}"));
+                break;
             }
         }
         let further = self.streams.sockets().close_all();
@@ -174,6 +179,9 @@ impl Driver {
         self.asks.close();
         while self.asks.recv().await.is_some() {}
         self.log.close().await;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close(&mut self.wakes).await;
+        }
         self.life.send_modify(|life| life.ended = true);
     }
 
@@ -188,7 +196,7 @@ impl Driver {
                 _ = self.asks.recv_many(&mut asks, ASKS_PER_TURN) => {}
                 () = self.timer.as_mut(), if self.armed.is_some() => self.armed = None,
             }
-            self.read_clock();
+            self.look_at_the_clock().await;
             for wake in wakes.drain(..) {
                 self.on_wake(wake).await;
             }
@@ -201,20 +209,6 @@ impl Driver {
             if self.inbox.is_filling() {
                 tokio::task::yield_now().await;
             }
-        }
-    }
-
-    fn read_clock(&mut self) {
-        self.now = Moment::after_zero(self.zero.elapsed());
-    }
-
-    /// Sets the timer, unless it rings early enough anyway: most turns only push deadlines back,
-    /// and a timer that rings for nothing is cheaper than one that is set in every turn.
-    fn arm(&mut self) {
-        let Some(due) = self.mind.poll_timeout() else { return };
-        if self.armed.is_none_or(|armed| due < armed) {
-            self.timer.as_mut().reset(self.zero + due.since_zero());
-            self.armed = Some(due);
         }
     }
 
@@ -253,6 +247,7 @@ impl Driver {
                 self.feed(Input::DialFailed { dial, why }).await;
                 self.joins.forget_dial();
             }
+            Wake::Persisted { write, done } => self.on_persisted(write, done).await,
             Wake::DataOpened { peer, ticket, stream } => {
                 self.streams.opened(peer, ticket, stream);
             }
@@ -363,8 +358,8 @@ impl Driver {
     async fn feed(&mut self, input: Input) {
         self.mind.handle(self.now, input);
         self.drain();
-        while let Some(op) = self.answers.pop_front() {
-            self.mind.handle(self.now, Input::Op(op));
+        while let Some(input) = self.answers.pop_front() {
+            self.mind.handle(self.now, input);
             self.drain();
         }
         if !self.congested.is_empty() {
@@ -397,6 +392,7 @@ impl Driver {
                     }
                 }
                 Output::Dial { dial, to } => dial_link(&self.context, dial, to),
+                Output::Persist { write, what } => self.persist(write, what),
                 Output::Event(event) => self.on_event(event),
             }
         }
@@ -415,7 +411,7 @@ impl Driver {
             }
             Event::Many(event) => {
                 if let Some(op) = self.listeners_to_many.hear(event) {
-                    self.answers.push_back(Op::Many(ManyOp::Abandon { op }));
+                    self.answers.push_back(Input::Op(Op::Many(ManyOp::Abandon { op })));
                 }
             }
             Event::Message { inbound, from, sender, content } => {
@@ -481,7 +477,7 @@ impl Driver {
     }
 
     fn answer(&mut self, inbound: ltn_proto::InboundId, answer: Answer) {
-        self.answers.push_back(Op::Answer { inbound, answer });
+        self.answers.push_back(Input::Op(Op::Answer { inbound, answer }));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use ltn_proto::{BadPath, NoRoute, Refusal};
 
+use crate::state::StateError;
+
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,6 +42,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The state directory cannot be used.
+    #[error("{0}")]
+    State(StateError),
     /// The admin key cannot be used; it is not shown.
     #[error("{0}")]
     BadAdminKey(String),
@@ -73,6 +78,12 @@ pub enum ConnectError {
     /// Nothing answered in time.
     #[error("no answer from {0} in time")]
     Timeout(String),
+    /// The node belongs to no server yet, and none was named.
+    #[error("this node belongs to no server yet; say which one it shall join")]
+    NoHome,
+    /// Where the node shall be could not be written into its state directory.
+    #[error("the state directory cannot be written: {0}")]
+    NotKept(String),
     /// It is this node's own address.
     #[error("{0} is this node's own address")]
     OwnAddress(String),

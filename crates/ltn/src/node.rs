@@ -6,6 +6,7 @@
 mod data;
 mod finding;
 mod gathering;
+mod home;
 mod moving;
 mod offered;
 mod people;
@@ -37,6 +38,7 @@ use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
 use crate::remembered::KnownServers;
+use crate::state::Kept;
 use crate::streams::{Arrival, DataStream, StreamEnds, Streams};
 use crate::words::{Body, CallReply, IntoTarget, Invocation, Joined, Location, Message, Question};
 
@@ -102,6 +104,8 @@ pub(crate) struct Facts {
     pub(crate) address: Option<Address>,
     /// Where its data socket is reached.
     pub(crate) data_address: Option<Address>,
+    /// What its state directory said at the start, and the way to it.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// The ends of the driver's queues that belong to the handles.

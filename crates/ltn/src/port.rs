@@ -48,8 +48,18 @@ pub enum PortExpr {
 }
 
 impl PortExpr {
-    /// The ports to try, in this order. Port 0 means "any" and is only ever tried when it is named.
-    pub(crate) fn candidates(&self) -> Vec<u16> {
+    /// The ports to try, in this order: first the one of the last time, if it is among them. Port
+    /// 0 means "any" and is only ever tried when it is named.
+    pub(crate) fn candidates(&self, last: Option<u16>) -> Vec<u16> {
+        let mut ports = self.ports();
+        if let Some(last) = last.filter(|last| ports == [0] || ports.contains(last)) {
+            ports.retain(|port| *port != last);
+            ports.insert(0, last);
+        }
+        ports
+    }
+
+    fn ports(&self) -> Vec<u16> {
         match self {
             Self::Exactly(port) => vec![*port],
             Self::FirstOf(ports) => ports.clone(),
@@ -130,33 +140,35 @@ pub(crate) struct PortError {
     pub(crate) source: io::Error,
 }
 
-/// Binds the first port of the expression that is free at this IP address.
+/// Binds the first port of the expression that is free at this IP address; the one of the `last`
+/// time comes first.
 pub(crate) async fn bind(
     carriers: &Carriers,
     ip: IpAddr,
     expression: &PortExpr,
+    last: Option<u16>,
 ) -> Result<Box<dyn Acceptor>, PortError> {
-    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the list names no port");
+    let mut error = io::Error::new(io::ErrorKind::InvalidInput, "the list names no port");
     let mut tried = Vec::new();
-    for port in expression.candidates() {
+    for port in expression.candidates(last) {
         tried.push(port);
         match carriers.listen(&Address::from(SocketAddr::new(ip, port))).await {
             Ok(acceptor) => return Ok(acceptor),
-            Err(error) => {
+            Err(failed) => {
                 // A port that is taken, or that only the system's own servers may have, says
                 // nothing about the next one; any other error would come again.
                 let next_may_do = matches!(
-                    error.kind(),
+                    failed.kind(),
                     io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
                 );
-                last = error;
+                error = failed;
                 if !next_may_do {
                     break;
                 }
             }
         }
     }
-    Err(PortError { tried: in_words(ip, &tried), source: last })
+    Err(PortError { tried: in_words(ip, &tried), source: error })
 }
 
 fn in_words(ip: IpAddr, tried: &[u16]) -> String {
@@ -228,30 +240,40 @@ mod tests {
 
     #[test]
     fn the_search_ends_at_the_ends_of_the_range() {
-        assert_eq!(PortExpr::FromUpwards(65_534).candidates(), [65_534, 65_535]);
-        assert_eq!(PortExpr::FromDownwards(3).candidates(), [3, 2, 1]);
-        assert_eq!(PortExpr::FromUpwards(4000).candidates().len(), 256);
-        assert_eq!(PortExpr::FromDownwards(3999).candidates()[..2], [3999, 3998]);
-        assert_eq!(PortExpr::Between(65_534, 65_535).candidates(), [65_534, 65_535]);
+        assert_eq!(PortExpr::FromUpwards(65_534).candidates(None), [65_534, 65_535]);
+        assert_eq!(PortExpr::FromDownwards(3).candidates(None), [3, 2, 1]);
+        assert_eq!(PortExpr::FromUpwards(4000).candidates(None).len(), 256);
+        assert_eq!(PortExpr::FromDownwards(3999).candidates(None)[..2], [3999, 3998]);
+        assert_eq!(PortExpr::Between(65_534, 65_535).candidates(None), [65_534, 65_535]);
+    }
+
+    #[test]
+    fn the_port_of_the_last_time_comes_first_where_it_is_among_them() {
+        assert_eq!(PortExpr::Exactly(0).candidates(Some(4_321)), [4_321, 0]);
+        assert_eq!(PortExpr::Exactly(4_000).candidates(Some(4_321)), [4_000]);
+        assert_eq!(PortExpr::FirstOf(vec![1, 2, 3]).candidates(Some(3)), [3, 1, 2]);
+        assert_eq!(PortExpr::FromUpwards(4_000).candidates(Some(4_007))[..2], [4_007, 4_000]);
+        assert_eq!(PortExpr::FromUpwards(4_000).candidates(Some(3_999))[0], 4_000);
     }
 
     #[tokio::test]
     async fn a_taken_port_leads_to_the_next_one_or_to_an_error_that_says_what_was_tried() {
         let carriers = Carriers::tcp(&Limits::default());
-        let taken = bind(&carriers, HERE, &PortExpr::Exactly(0)).await.unwrap();
+        let taken = bind(&carriers, HERE, &PortExpr::Exactly(0), None).await.unwrap();
         let port = port_of(&*taken);
 
-        let above = bind(&carriers, HERE, &PortExpr::FromUpwards(port)).await.unwrap();
+        let above = bind(&carriers, HERE, &PortExpr::FromUpwards(port), None).await.unwrap();
         assert!(port_of(&*above) > port);
-        let below = bind(&carriers, HERE, &PortExpr::FromDownwards(port)).await.unwrap();
+        let below = bind(&carriers, HERE, &PortExpr::FromDownwards(port), None).await.unwrap();
         assert!(port_of(&*below) < port);
         let list = PortExpr::FirstOf(vec![port, 0]);
-        assert_ne!(port_of(&*bind(&carriers, HERE, &list).await.unwrap()), port);
+        assert_ne!(port_of(&*bind(&carriers, HERE, &list, None).await.unwrap()), port);
 
-        let error = bind(&carriers, HERE, &PortExpr::Exactly(port)).await.unwrap_err();
+        let error = bind(&carriers, HERE, &PortExpr::Exactly(port), None).await.unwrap_err();
         assert_eq!(error.tried, format!("127.0.0.1:{port} was tried"));
         assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
-        let error = bind(&carriers, HERE, &PortExpr::FirstOf(vec![port; 2])).await.unwrap_err();
+        let error =
+            bind(&carriers, HERE, &PortExpr::FirstOf(vec![port; 2]), None).await.unwrap_err();
         assert_eq!(error.tried, format!("2 ports from {port} to {port} were tried at 127.0.0.1"));
     }
 
@@ -259,7 +281,8 @@ mod tests {
     async fn an_address_that_is_not_ours_is_no_reason_to_go_on() {
         let carriers = Carriers::tcp(&Limits::default());
         let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
-        let error = bind(&carriers, elsewhere, &PortExpr::FromUpwards(4000)).await.unwrap_err();
+        let error =
+            bind(&carriers, elsewhere, &PortExpr::FromUpwards(4000), None).await.unwrap_err();
         assert_eq!(error.tried, "192.0.2.1:4000 was tried");
     }
 }

@@ -4,7 +4,7 @@
 //! bounded, a driver that is behind slows down whoever sends into it, the readers of its links
 //! first of all, and through them the other ends. This room knows no mind and no sockets.
 
-use ltn_proto::{CloseReason, DialError, DialId, Direction, Frame, LinkId, NodeId};
+use ltn_proto::{CloseReason, DialError, DialId, Direction, Frame, LinkId, NodeId, WriteId};
 use tokio::sync::mpsc;
 
 use crate::link::LinkHandle;
@@ -62,6 +62,13 @@ pub(crate) enum Wake {
         why: DialError,
         /// Why, for people: a sentence without a full stop.
         text: String,
+    },
+    /// A write of the state directory is done.
+    Persisted {
+        /// Which one.
+        write: WriteId,
+        /// If it could not be done: why, in words.
+        done: Result<(), String>,
     },
     /// Somebody opened a data connection and presented a ticket that nobody has checked yet. Drop
     /// the stream to turn it away.

@@ -25,13 +25,14 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 26] = [
+const WORDS: [&str; 27] = [
     "address",
     "body",
     "charter",
     "codec",
     "commands",
     "drawing",
+    "durable",
     "event",
     "expiring",
     "frame",
@@ -114,7 +115,7 @@ struct Tool {
     words: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool {
         inside: "crates/ltn/src/",
         home: "tls",
@@ -126,6 +127,7 @@ const TOOLS: [Tool; 6] = [
         words: &["print!", "println!", "eprint!", "eprintln!", "stdout()"],
     },
     Tool { inside: "crates/ltn-cli/src/", home: "output", words: &["serde_json"] },
+    Tool { inside: "crates/ltn/src/", home: "store", words: &["redb"] },
     Tool { inside: "crates/ltn/src/", home: "discovery", words: &["mdns_sd"] },
     Tool { inside: "crates/ltn-cli/src/", home: "editor", words: &["rustyline"] },
     // The library's JSON is the lines of its log: values travel as CBOR, and show themselves.

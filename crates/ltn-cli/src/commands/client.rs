@@ -13,10 +13,12 @@ use ltn::{Address, CallReply, Client, Confirmation, Event, Line, Node, Selector,
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
+use crate::commands::main_server::with_state;
 use crate::commands::many::{self, Deed};
 use crate::commands::memory;
 use crate::commands::receiving::Receive;
 use crate::commands::roll_call;
+use crate::commands::sub::home;
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
 use crate::commands::whereto;
 use crate::console::{self, Typed};
@@ -32,16 +34,18 @@ const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
 const OUTSTANDING_MAX: usize = 64;
 
 pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
-    let retry = settings::with_to(&format!("ltn client {}", args.name), args.to.as_deref());
-    OpenMode::asked_for(&args.mode, &retry)?;
+    let flags = settings::flags_of(args.to.as_deref(), &args.state);
+    OpenMode::asked_for(&args.mode, &format!("ltn client {}{flags}", args.name))?;
     let name = settings::name(&args.name)?;
     let to = settings::server(args.to.as_deref())?;
     let receive = args.receive.as_deref().map(|to| Receive::new(to, &args.receive_max));
     let receive = receive.transpose()?;
     let signals = Signals::listen()?;
-    let to = whereto::server(to, Output::words()).await?;
-    let started = Client::builder(name.as_str()).open().start().await;
+    let to = whereto::unless_kept(to, &args.state, Output::words()).await?;
+    let builder = with_state(Client::builder(name.as_str()).open(), &args.state);
+    let started = builder.start().await;
     let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
+    let to = home(&node, to.as_ref()).await?;
     // Without a folder nothing is taken, and the lines end at once.
     let files = receive.map_or_else(|| mpsc::channel(1).1, |receive| receive.start(&node));
     let ending = join_and_talk(&node, name.as_str(), &to, (signals, files)).await;

@@ -2,7 +2,7 @@
 
 use ltn::{MainServer, Node, NodeBuilder};
 
-use crate::args::{AnnounceArgs, EventLogArgs, MainArgs};
+use crate::args::{AnnounceArgs, EventLogArgs, MainArgs, StateArgs};
 use crate::commands::rights::with_rights;
 use crate::commands::watch::{Signals, Watch, stay};
 use crate::output::Output;
@@ -16,6 +16,7 @@ pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
     let mut signals = Signals::listen()?;
     let builder = with_ports(MainServer::builder().open(), ports);
     let builder = with_event_log(builder, &args.event_log);
+    let builder = with_state(builder, &args.state);
     let builder = with_rights(builder, &args.rights)?;
     let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
@@ -39,6 +40,14 @@ pub(crate) fn with_ports(mut builder: NodeBuilder, ports: Ports) -> NodeBuilder 
 pub(crate) fn with_event_log(builder: NodeBuilder, args: &EventLogArgs) -> NodeBuilder {
     match &args.event_log {
         Some(file) => builder.log_file(file),
+        None => builder,
+    }
+}
+
+/// The builder with the state directory that was asked for.
+pub(crate) fn with_state(builder: NodeBuilder, args: &StateArgs) -> NodeBuilder {
+    match &args.state {
+        Some(directory) => builder.state(directory),
         None => builder,
     }
 }

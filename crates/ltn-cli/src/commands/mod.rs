@@ -5,6 +5,7 @@ mod ask;
 mod chronicle;
 mod client;
 mod demo;
+mod doctor;
 mod find;
 mod fleet;
 mod ls;
@@ -40,6 +41,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
+        Verb::Doctor(args) => doctor::perform(&args),
         Verb::Find(args) => find::perform(&args).await,
         Verb::Tree(args) => tree::perform(&args).await,
         Verb::Ls(args) => ls::perform(&args).await,

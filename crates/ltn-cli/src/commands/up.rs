@@ -10,7 +10,7 @@ use crate::args::UpArgs;
 use crate::commands::fleet::{Fleet, Member};
 use crate::commands::main_server::{whereabouts, with_ports};
 use crate::commands::offering::Offering;
-use crate::commands::sub::join_and_stay;
+use crate::commands::sub::{home, join_and_stay};
 use crate::commands::watch::{News, Signals, Watch, show, stay};
 use crate::commands::{rights, roll_call};
 use crate::network_file::{ClientEntry, Entry, KnownPort, NetworkFile, ServerEntry};
@@ -31,7 +31,7 @@ pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
     let output = Output::words();
     let offering = Offering::new(args)?;
     if let Some(name) = &args.only {
-        return only(&file, name, &offering, &mut signals).await;
+        return only(&file, name, (&offering, args.state.as_deref()), &mut signals).await;
     }
     for offers in
         file.servers.iter().map(|s| &s.offers).chain(file.clients.iter().map(|c| &c.offers))
@@ -39,7 +39,7 @@ pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
         offering.check(offers)?;
     }
     let mut fleet = Fleet::default();
-    if let Err(trouble) = start_all(&file, &mut fleet, &offering, output).await {
+    if let Err(trouble) = start_all(&file, &mut fleet, &offering, args.state.as_deref()).await {
         fleet.stop().await;
         return Err(trouble);
     }
@@ -54,14 +54,15 @@ async fn start_all(
     file: &NetworkFile,
     fleet: &mut Fleet,
     offering: &Offering,
-    output: Output,
+    state: Option<&Path>,
 ) -> Result<(), Trouble> {
+    let output = Output::words();
     let servers = file.servers.iter().map(|server| server.name.as_str());
     let names = servers.chain(file.clients.iter().map(|client| client.name.as_str()));
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for entry in &file.servers {
         let name = entry.name.as_str();
-        let started = builder(entry, offering.folder())?.start().await;
+        let started = kept(builder(entry, offering.folder())?, state, name).start().await;
         let node = started.map_err(|error| Trouble::start(name, &error))?;
         fleet.add(name, node.clone());
         offering.put_up(&node, &entry.offers).await?;
@@ -73,6 +74,7 @@ async fn start_all(
     for entry in &file.clients {
         let name = entry.name.as_str();
         let builder = Client::builder(name).open().description(&entry.description);
+        let builder = kept(builder, state, name);
         let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
         fleet.add(name, node.clone());
         offering.put_up(&node, &entry.offers).await?;
@@ -93,6 +95,14 @@ fn builder(entry: &ServerEntry, folder: &Path) -> Result<NodeBuilder, Trouble> {
     rights::given(builder.services(entry.services), entry.newcomers.clone(), key_file.as_deref())
 }
 
+/// The builder with the directory of this node's own below that of the network.
+fn kept(builder: NodeBuilder, state: Option<&Path>, name: &str) -> NodeBuilder {
+    match state {
+        Some(directory) => builder.state(directory.join(name)),
+        None => builder,
+    }
+}
+
 async fn join(
     fleet: &Fleet,
     node: &Node,
@@ -102,7 +112,13 @@ async fn join(
 ) -> Result<(), Trouble> {
     let missing = || Trouble::failed(format!("{name} cannot join {parent}: it has no address"));
     let address = fleet.node(parent).and_then(Node::address).ok_or_else(missing)?;
-    let joined = node.connect(&address).await.map_err(|error| Trouble::join(name, &error))?;
+    let home = node.home(Some(&address)).await.map_err(|error| Trouble::join(name, &error))?;
+    let mut joined = node.connect(&home).await;
+    // Where it was moved to may come later in the file, or be gone: the file's own word holds then.
+    if joined.is_err() && home != address {
+        joined = node.connect(&address).await;
+    }
+    let joined = joined.map_err(|error| Trouble::join(name, &error))?;
     told(&match &joined.name_reason {
         None => format!("joined {}", joined.server_name),
         Some(reason) => format!("joined {}: {reason}", joined.server_name),
@@ -218,7 +234,7 @@ async fn stop(fleet: &Fleet, signals: &mut Signals, output: Output) -> Ending {
 async fn only(
     file: &NetworkFile,
     name: &str,
-    offering: &Offering,
+    (offering, state): (&Offering, Option<&Path>),
     signals: &mut Signals,
 ) -> Result<Ending, Trouble> {
     let output = Output::words();
@@ -233,7 +249,8 @@ async fn only(
     offering.check(offers)?;
     // Before anything starts: a parent that nobody can find is a mistake in the file.
     let to = parent.map(|parent| address_of(file, &parent.name, output)).transpose()?;
-    let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
+    let node = kept(builder, state, name).start().await;
+    let node = node.map_err(|error| Trouble::start(name, &error))?;
     let watch = Watch::new(&node);
     if let Err(trouble) = offering.put_up(&node, offers).await {
         node.shutdown().await;
@@ -241,7 +258,10 @@ async fn only(
     }
     output.say(&format!("{name} {}", whereabouts(&node)));
     match to {
-        Some(to) => join_and_stay(&node, &to, watch, signals).await,
+        Some(to) => {
+            let to = home(&node, Some(&to)).await?;
+            join_and_stay(&node, &to, watch, signals).await
+        }
         None => Ok(stay(&node, watch, signals, output).await),
     }
 }

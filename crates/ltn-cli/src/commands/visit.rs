@@ -2,14 +2,18 @@
 //!
 //! A visit is a session of the library: no list shows it and it takes nobody's place.
 
+use std::path::Path;
 use std::time::Duration;
 
-use ltn::{CallReply, Confirmation, Node, NodeId, Session, TalkError, Target, Value};
+use ltn::{
+    Address, CallReply, Confirmation, ConnectError, Node, NodeBuilder, NodeId, Session, StateError,
+    TalkError, Target, Value, inspect_state,
+};
 
 use crate::args::VisitArgs;
 use crate::commands::{memory, whereto};
 use crate::output::Output;
-use crate::settings::Visit;
+use crate::settings::{Visit, Way};
 use crate::trouble::{Ending, Trouble};
 
 /// A session that has joined.
@@ -55,22 +59,66 @@ pub(crate) async fn visiting(
 }
 
 async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
-    let visit = Visit::new(args, verb)?;
+    let Visit { way, timeout } = Visit::new(args, verb)?;
     let output = Output::new(args.json);
-    let to = whereto::server(visit.to, output).await?;
-    let start = Session::builder().open().start().await;
-    let node = start.map_err(|error| Trouble::start("this visit", &error).nothing_done())?;
-    let joined = tokio::time::timeout(visit.timeout, node.connect(&to)).await;
-    let trouble = match joined {
-        Ok(Ok(_)) => {
+    let node = match way {
+        Way::State(directory) => by_state(&directory, timeout).await?,
+        Way::Server(to) => {
+            let to = whereto::server(to, output).await?;
+            let node = by_address(&to, timeout).await?;
             memory::joined(&to, output);
-            return Ok(Visitor { node, output, timeout: visit.timeout });
+            node
         }
+    };
+    Ok(Visitor { node, output, timeout })
+}
+
+async fn started(builder: NodeBuilder) -> Result<Node, Trouble> {
+    let started = builder.open().start().await;
+    started.map_err(|error| Trouble::start("this visit", &error).nothing_done())
+}
+
+async fn by_address(to: &Address, timeout: Duration) -> Result<Node, Trouble> {
+    let node = started(Session::builder()).await?;
+    let trouble = match tokio::time::timeout(timeout, node.connect(to)).await {
+        Ok(Ok(_)) => return Ok(node),
         Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
         Err(_) => Trouble::failed(format!("no answer from {to} in time")).nothing_done(),
     };
     node.shutdown().await;
     Err(trouble)
+}
+
+/// Through the node that runs with this directory; if none does, to the server it belongs to.
+async fn by_state(directory: &Path, timeout: Duration) -> Result<Node, Trouble> {
+    let node = started(Session::builder().beside(directory)).await?;
+    let error = match tokio::time::timeout(timeout, node.connect_beside()).await {
+        Ok(Ok(_)) => return Ok(node),
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
+    node.shutdown().await;
+    match error {
+        Some(ConnectError::NoServer(_)) => {}
+        Some(error) => return Err(Trouble::enter(&error).nothing_done()),
+        None => {
+            let text = "the node that runs with it gives no answer in time";
+            return Err(Trouble::failed(text).nothing_done());
+        }
+    }
+    let view = match inspect_state(directory) {
+        Ok(view) => view,
+        Err(StateError::InUse { holder, .. }) => {
+            let text = format!("{holder} runs with it, and has no way into the network now");
+            return Err(Trouble::failed(text).nothing_done());
+        }
+        Err(error) => return Err(Trouble::state(&error)),
+    };
+    let Some(to) = view.addresses.first() else {
+        let text = format!("no node runs with {}, and it remembers no server", directory.display());
+        return Err(Trouble::failed(text).nothing_done().hint("start it, or give --to"));
+    };
+    by_address(to, timeout).await
 }
 
 impl Visitor {

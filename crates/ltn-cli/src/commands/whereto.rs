@@ -5,6 +5,7 @@
 
 use ltn::{Address, Finder, Found, ServerList};
 
+use crate::args::StateArgs;
 use crate::commands::memory;
 use crate::output::Output;
 use crate::trouble::Trouble;
@@ -23,6 +24,16 @@ pub(crate) async fn server(to: Option<Address>, output: Output) -> Result<Addres
     let (address, why) = choose(&known, &search.found)?;
     output.remark(&format!("no --to: taking {address}, {why}"));
     Ok(address)
+}
+
+/// The same for a node that may have a state directory: with one it is not guessed where it
+/// belongs.
+pub(crate) async fn unless_kept(
+    to: Option<Address>,
+    state: &StateArgs,
+    output: Output,
+) -> Result<Option<Address>, Trouble> {
+    if state.state.is_some() { Ok(to) } else { server(to, output).await.map(Some) }
 }
 
 fn choose(known: &ServerList, found: &[Found]) -> Result<(Address, &'static str), Trouble> {

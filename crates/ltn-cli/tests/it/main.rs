@@ -15,6 +15,7 @@ mod programs;
 mod pty;
 mod sending;
 mod servers;
+mod state;
 mod terminal;
 #[cfg(unix)]
 mod typing;

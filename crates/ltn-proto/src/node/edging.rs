@@ -121,9 +121,9 @@ impl NodeState {
 
     /// The root's decision on an edge, which counts from now on.
     fn grant_edge(&mut self, now: Moment, wish: Wish) -> Result<(), Refusal> {
-        let looks_for_cycles = self.looks_for_cycles();
+        let asks_the_book = self.asks_the_book();
         let Some(edges) = &mut self.edges else { return Err(self.no_root()) };
-        if !looks_for_cycles {
+        if !asks_the_book {
             return Ok(());
         }
         let tree = &self.tree;
@@ -156,6 +156,10 @@ impl NodeState {
             }
             NotAllowed::Outdated => {
                 Refusal::new(RefusalKind::Busy, "a newer attempt of the same node is under way")
+            }
+            NotAllowed::Unclear => {
+                let text = "a branch above that server is moving; try again";
+                Refusal::new(RefusalKind::Busy, text)
             }
             NotAllowed::Quiet => {
                 Refusal::new(RefusalKind::Busy, "the main server restarted a moment ago; try again")
@@ -271,8 +275,9 @@ impl NodeState {
             _ => None,
         });
         if nonce.is_none() || nonce != answer.nonce || self.take_answer(frame).is_none() {
-            // Nobody waits for this one any more: what was perhaps granted will not be taken.
-            if let Some(late) = answer.nonce {
+            // Nobody waits for this one any more: what was perhaps granted will not be taken,
+            // unless it was heard twice and the first was enough.
+            if let Some(late) = answer.nonce.filter(|n| !self.is_in_use(answer.child, *n)) {
                 self.edge_is_over(now, answer.child, (answer.attempt, late));
             }
             return;
@@ -284,6 +289,15 @@ impl NodeState {
             None => Outcome::Reply(Value::Null),
         };
         self.end_request(now, frame.header.id, outcome);
+    }
+
+    /// Was this child let in, or about to be, by the grant with this nonce?
+    fn is_in_use(&self, child: NodeId, nonce: u64) -> bool {
+        let expected = self.links.iter().any(|(_, link)| match &link.phase {
+            Phase::ExpectRegister(state) => link.peer == child && state.nonce == nonce,
+            _ => false,
+        });
+        expected || self.taken_edges.get(&child).is_some_and(|(_, taken)| *taken == nonce)
     }
 
     pub(super) fn on_edge_done(&mut self, frame: &Frame) {

@@ -4,16 +4,17 @@
 
 use super::NodeState;
 use crate::address::Address;
-use crate::body::{self, Hello, Place, Register, Welcome};
+use crate::body::{self, Hello, Place, Welcome};
+use crate::durable::{Durable, KeptParent};
 use crate::event::{Event, Output};
 use crate::frame::{Kind, PROTOCOL_VERSION};
 use crate::id::{DialId, LinkId, NodeId, OpId};
 use crate::limits::DEPTH_MAX;
-use crate::links::{Answer, ExpectWelcome, Misbehaved};
+use crate::links::{Answer, ExpectWelcome, Misbehaved, Phase};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
 use crate::text::sanitise_line;
-use crate::uplink::{Attempt, Parent, Retry, Trial, Wish};
+use crate::uplink::{Attempt, Committing, Parent, Retry, Trial, Wish};
 use crate::value::Value;
 
 impl NodeState {
@@ -73,7 +74,8 @@ impl NodeState {
         let refusal = Refusal::new(RefusalKind::NotPossible, "another server was asked for");
         self.give_up_search(now, &refusal);
         let dial = self.next_dial();
-        self.uplink.attempt = Some(Attempt { dial, to: to.clone(), wish, link: None });
+        self.uplink.attempt =
+            Some(Attempt { dial, to: to.clone(), wish, link: None, committing: None });
         self.outputs.push_back(Output::Dial { dial, to });
     }
 
@@ -81,8 +83,8 @@ impl NodeState {
     pub(super) fn give_up_search(&mut self, now: Moment, refusal: &Refusal) {
         let retry = self.uplink.retry.take().map(|retry| retry.wish);
         let attempt = self.uplink.attempt.take();
-        if let Some(link) = attempt.as_ref().and_then(|attempt| attempt.link) {
-            self.close_link(now, link, CloseReason::Leaving, "not joining");
+        if let Some(attempt) = &attempt {
+            self.drop_attempt(now, attempt);
         }
         for wish in retry.into_iter().chain(attempt.map(|attempt| attempt.wish)) {
             let refused = Outcome::Refused(refusal.clone());
@@ -181,6 +183,9 @@ impl NodeState {
         let Some(attempt) = self.uplink.attempt.clone().filter(|a| a.dial == state.dial) else {
             return Ok(());
         };
+        if attempt.committing.is_some() {
+            return Err(Misbehaved("a second welcome".to_owned()));
+        }
         if welcome.place.ancestors.len() > DEPTH_MAX {
             return Err(Misbehaved("a welcome to a place that cannot be".to_owned()));
         }
@@ -192,38 +197,22 @@ impl NodeState {
         }
         let parent =
             Parent { link, id: above.id, name: above.name.clone(), address: attempt.to.clone() };
-        self.edition += 1;
-        self.links.register_parent(link);
-        self.watch_link(now, link);
-        let old = self.uplink.succeed(parent.clone());
-        let register = Register { edition: self.edition, metadata: self.metadata_that_fits() };
-        self.say(link, Kind::REGISTER, body::write(&register));
-        self.changes.clear();
-        self.tell_everything(now);
-        if let Some(old) = &old {
-            self.requests.relink(old.link, link);
-            self.drain_link(now, old.link);
+        let addresses = [attempt.to].into_iter().chain(above.address.clone());
+        let kept = KeptParent::new(above.id, above.name.clone(), addresses);
+        // The link waits as it did before; a parent that closes it meanwhile is understood.
+        self.links.set_phase(link, Phase::ExpectWelcome(state));
+        let write = self.persist(Durable::Parent(Some(kept.clone())));
+        let committing = Committing { write, parent, kept, welcome };
+        if let Some(attempt) = &mut self.uplink.attempt {
+            attempt.committing = Some(Box::new(committing));
         }
-        self.recall_edges();
-        let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
-        if let Some(name) = &name {
-            self.name = name.clone();
+        if self.leaves_before_it_is_written() {
+            self.on_persisted(now, write, Ok(()));
         }
-        self.event(Event::Connected {
-            parent: parent.id,
-            parent_name: parent.name.clone(),
-            address: parent.address.clone(),
-            name,
-            name_reason: name_reason.map(|reason| sanitise_line(&reason)),
-            metadata,
-            admin,
-        });
-        self.set_place(now, place);
-        self.wish_came_true(now, attempt.wish, (&parent, old));
         Ok(())
     }
 
-    fn wish_came_true(
+    pub(super) fn wish_came_true(
         &mut self,
         now: Moment,
         wish: Wish,
@@ -259,9 +248,7 @@ impl NodeState {
     /// The attempt came to nothing; everything is as it was.
     pub(super) fn attempt_failed(&mut self, now: Moment, kind: RefusalKind, why: &str) {
         let Some(attempt) = self.uplink.attempt.take() else { return };
-        if let Some(link) = attempt.link {
-            self.close_link(now, link, CloseReason::Leaving, "not joining");
-        }
+        self.drop_attempt(now, &attempt);
         let refusal = Refusal::new(kind, why);
         match attempt.wish {
             Wish::Op { op, persist: false } => {
@@ -371,5 +358,8 @@ impl NodeState {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }
         self.uplink.home = None;
+        if self.uplink.kept.take().is_some() {
+            self.persist(Durable::Parent(None));
+        }
     }
 }

@@ -67,6 +67,7 @@ impl NodeState {
     pub(super) fn on_frame(&mut self, now: Moment, link: LinkId, frame: Frame) {
         let Some(known) = self.links.get_mut(link) else { return };
         known.heard = now;
+        known.recheck = None;
         if known.is_registered() || matches!(known.phase, Phase::Draining) {
             if frame.header.kind.is_routed() {
                 self.on_routed(now, link, frame);
@@ -312,6 +313,11 @@ impl NodeState {
             return;
         }
         if !known.is_registered() {
+            return;
+        }
+        if known.recheck.is_some_and(|by| by <= now) {
+            let text = "nothing heard since this machine slept";
+            self.close_link(now, link, CloseReason::Silent, text);
             return;
         }
         let silent_for = now.since(known.heard);

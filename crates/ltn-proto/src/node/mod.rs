@@ -8,12 +8,14 @@
 //! `gathering.rs` what is said to many, `answering.rs` what others ask of it, `builtin.rs`,
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
 //! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
-//! names, `picture.rs` and `helping.rs` what it tells of itself.
+//! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
+//! move, `picture.rs` and `helping.rs` what it tells of itself.
 
 mod admitting;
 mod answering;
 mod asking;
 mod builtin;
+mod committing;
 mod edging;
 mod following;
 mod gathering;
@@ -33,6 +35,7 @@ mod routing;
 mod running;
 mod selecting;
 mod serving;
+mod sleeping;
 mod watching;
 
 use renaming::NamedBy;
@@ -44,6 +47,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::body::{Change, EdgeDone, Place};
 use crate::confirmations::Confirmations;
+use crate::durable::KeptParent;
 use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
@@ -102,6 +106,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// Does it start with the services that come with a node of its role?
     pub services: bool,
+    /// The higher server that was written down in an earlier life.
+    pub parent: Option<KeptParent>,
 }
 
 /// The mind: everything that one node knows and decides.
@@ -119,6 +125,7 @@ pub struct NodeState {
     /// Counts the attempts to take one.
     attempts: u64,
     dials: u64,
+    writes: u64,
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
@@ -195,9 +202,11 @@ impl NodeState {
             edition: u64::from(config.starts) << 32,
             attempts: u64::from(config.starts) << 32,
             dials: 0,
+            // A later life on the same directory never takes an earlier one's answer for its own.
+            writes: u64::from(config.starts) << 32,
             links: Links::default(),
             link_deadlines: Deadlines::default(),
-            uplink: Uplink::default(),
+            uplink: Uplink::remembering(config.parent.clone()),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
             edges,
@@ -246,6 +255,8 @@ impl NodeState {
                 }
             }
             Input::Op(op) => self.on_op(now, op),
+            Input::Persisted { write, done } => self.on_persisted(now, write, done),
+            Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }
         self.settle_gatherings(now);
@@ -291,6 +302,10 @@ impl NodeState {
         }
         while let Some(id) = self.requests.pop_due(now) {
             self.on_request_due(now, id);
+        }
+        #[cfg(feature = "sim")]
+        if self.mutant == Some(crate::sim::Mutant::KeepsPlaces) {
+            self.inbound.forget_deadlines(now);
         }
         while let Some(node) = self.requests.vigil.pop_due(now) {
             self.mind_node(now, node);
@@ -403,9 +418,44 @@ impl NodeState {
         true
     }
 
+    /// Does the root of this build look into its book? Only a deliberately broken one does not.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    const fn asks_the_book(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::PathCheckOnly)) {
+            return false;
+        }
+        self.looks_for_cycles()
+    }
+
+    /// The children that are registered here now.
+    #[cfg(feature = "sim")]
+    pub fn claimed_children(&self) -> impl Iterator<Item = NodeId> {
+        self.links.children().map(|(id, _)| id)
+    }
+
+    /// Does this build leave its old parent before the new one is written down? Only a broken one.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    const fn leaves_before_it_is_written(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::HastyMove)) {
+            return true;
+        }
+        false
+    }
+
     /// Break this build on purpose, to see that the tests notice.
     #[cfg(feature = "sim")]
     pub const fn set_mutant(&mut self, mutant: crate::sim::Mutant) {
         self.mutant = Some(mutant);
+        if let (Some(edges), Some(broken)) = (&mut self.edges, mutant.of_the_book()) {
+            edges.break_it(broken);
+        }
     }
 }

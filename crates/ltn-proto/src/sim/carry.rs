@@ -194,7 +194,7 @@ impl Network {
     pub(super) fn arrive(&mut self, wire: WireId, from: Side, parcel: Parcel) {
         let Some(both) = self.wires.get_mut(&wire) else { return };
         let (speaker, listener) = both.ways(from);
-        let cut = self.cuts.contains(&(speaker, listener));
+        let cut = self.cuts.contains_key(&(speaker, listener));
         if let Some(parcel) = both.lane_from(from).pass(cut, parcel) {
             self.receive(wire, from, parcel);
         }
@@ -203,7 +203,7 @@ impl Network {
     pub(super) fn release(&mut self, wire: WireId, from: Side) {
         let Some(both) = self.wires.get_mut(&wire) else { return };
         let (speaker, listener) = both.ways(from);
-        if self.cuts.contains(&(speaker, listener)) {
+        if self.cuts.contains_key(&(speaker, listener)) {
             return;
         }
         for parcel in both.lane_from(from).release() {
@@ -261,7 +261,7 @@ impl Network {
             frame: &frame,
         };
         self.see(&passage, true);
-        self.handle(host, Input::Frame { link, frame });
+        self.hear(host, link, frame);
     }
 
     /// The pairs of child and parent whose connection stands at both ends.

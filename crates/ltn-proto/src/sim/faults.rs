@@ -72,8 +72,21 @@ impl Network {
     /// Nothing arrives from the one at the other for so long, and nobody is told.
     pub fn cut(&mut self, from: HostId, to: HostId, time: Duration) {
         self.note(from, What::Fault("silent cut"));
-        self.cuts.insert((from, to));
+        self.cut_quietly(from, to, time);
         self.after(time, Happening::Heal { from, to });
+    }
+
+    pub(super) fn cut_quietly(&mut self, from: HostId, to: HostId, time: Duration) {
+        let until = self.now + time;
+        let known = self.cuts.entry((from, to)).or_insert(until);
+        *known = until.max(*known);
+    }
+
+    /// A cut is over, unless another one of the same way goes on.
+    pub(super) fn heal_if_due(&mut self, from: HostId, to: HostId) {
+        if self.cuts.get(&(from, to)).is_some_and(|until| *until <= self.now) {
+            self.heal(from, to);
+        }
     }
 
     /// Nothing arrives at either from the other for so long, and nobody is told.
@@ -101,7 +114,7 @@ impl Network {
 
     /// Heals every cut, lets paused processes go on, and gives lines their usual speed.
     pub fn heal_all(&mut self) {
-        for (from, to) in self.cuts.clone() {
+        for (from, to) in self.cuts.keys().copied().collect::<Vec<_>>() {
             self.heal(from, to);
         }
         for host in self.hosts() {
@@ -115,7 +128,7 @@ impl Network {
     /// Is the way from the one to the other cut?
     #[must_use]
     pub fn is_cut(&self, from: HostId, to: HostId) -> bool {
-        self.cuts.contains(&(from, to))
+        self.cuts.contains_key(&(from, to))
     }
 
     /// The process vanishes with its memory. Its system tells the peers that the connections are
@@ -163,9 +176,22 @@ impl Network {
         }
     }
 
+    /// The machine sleeps for so long: as a pause, but the process is told when it wakes.
+    pub fn put_to_sleep(&mut self, host: HostId, time: Duration) {
+        if self.is_up(host) && !self.is_paused(host) {
+            self.note(host, What::Fault("asleep"));
+            self.hosts[host.0].paused = Some(VecDeque::new());
+            self.hosts[host.0].asleep = true;
+            self.after(time, Happening::Resume { host });
+        }
+    }
+
     /// A paused process goes on with what waited for it.
     pub fn resume(&mut self, host: HostId) {
         let Some(waiting) = self.hosts[host.0].paused.take() else { return };
+        if std::mem::take(&mut self.hosts[host.0].asleep) {
+            self.handle(host, Input::Slept);
+        }
         for happening in waiting {
             self.happen(happening);
         }
@@ -182,7 +208,7 @@ impl Network {
     }
 
     /// The wires between two hosts, and which side the first one has.
-    fn ways_between(&self, one: HostId, other: HostId) -> Vec<(WireId, Side)> {
+    pub(super) fn ways_between(&self, one: HostId, other: HostId) -> Vec<(WireId, Side)> {
         let mut ways = Vec::new();
         for (wire, both) in &self.wires {
             for side in [Side::Dialer, Side::Listener] {

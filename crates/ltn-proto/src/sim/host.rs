@@ -1,9 +1,12 @@
 //! One host: a node's process, what it keeps while the process is away, and what waits for it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::address::Address;
+use crate::durable::KeptParent;
 use crate::event::Op;
+use crate::frame::Frame;
 use crate::id::{DialId, LinkId, NodeId, OpId};
 use crate::limits::Limits;
 use crate::moment::Moment;
@@ -46,13 +49,23 @@ pub(super) struct Host {
     pub(super) wake: Option<Moment>,
     /// What waits while the process is paused; `None` while it runs.
     pub(super) paused: Option<VecDeque<Happening>>,
+    /// Does its machine sleep, rather than its process stand still?
+    pub(super) asleep: bool,
     pub(super) home: Home,
+    /// The higher server that its disk remembers.
+    pub(super) disk: Option<KeptParent>,
+    /// When its disk has taken what it was given so far.
+    pub(super) disk_busy_until: Moment,
     /// What its program asked for to find a first server, until it has one.
     pub(super) seeking: Option<OpId>,
     /// What its program offers, told again after each start.
     pub(super) offers: BTreeMap<String, Op>,
     /// Steps in the simulated second that runs: a mind that never rests is found out.
     pub(super) steps: (u64, u32),
+    /// How far its clock is ahead of the others'.
+    pub(super) skew: Duration,
+    /// A frame that a broken mind keeps back.
+    pub(super) held: Option<(LinkId, Frame)>,
 }
 
 impl Host {
@@ -72,6 +85,7 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: true,
+            parent: None,
         };
         Self {
             config,
@@ -82,10 +96,15 @@ impl Host {
             dials: BTreeMap::new(),
             wake: None,
             paused: None,
+            asleep: false,
             home: Home::default(),
+            disk: None,
+            disk_busy_until: Moment::ZERO,
             seeking: None,
             offers: BTreeMap::new(),
             steps: (0, 0),
+            skew: Duration::ZERO,
+            held: None,
         }
     }
 
@@ -97,6 +116,8 @@ impl Host {
         self.dials.clear();
         self.wake = None;
         self.paused = None;
+        self.asleep = false;
+        self.held = None;
         self.home.parent = None;
     }
 }

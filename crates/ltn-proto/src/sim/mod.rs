@@ -20,17 +20,23 @@
 //! caught). `carry.rs` carries frames and dials, `program.rs` plays the program on each node:
 //! it answers what comes in as a [`Reaction`] says, and keeps the books of what was asked and how
 //! it ended. `verbs.rs` has the short forms for stories (`join`, `send`, `request`, `call`),
-//! `view.rs` what can be seen, `faults.rs` what goes wrong (broken and silently cut links, crashes,
-//! pauses, slow lines) and `draw.rs` a picture for people. Checkers look on as [`Observer`]s and
-//! read the history.
+//! `view.rs` what can be seen, `faults.rs` what goes wrong between hosts (broken and silently cut
+//! links, slow lines, partitions), `machines.rs` what happens to whole machines (suspended,
+//! cloned, not reading), `mouth.rs` what broken minds say, and `draw.rs` pictures for people.
+//! Checkers look on as [`Observer`]s and read the history. `book.rs` lends the root's book of
+//! edges to the exhaustive check of concurrent moves.
 //!
 //! Nothing here reads a real clock, sleeps, prints or rolls real dice.
 
+mod book;
 mod carry;
+mod disk;
 mod draw;
 mod faults;
 mod history;
 mod host;
+mod machines;
+mod mouth;
 mod mutant;
 mod network;
 mod program;
@@ -39,6 +45,7 @@ mod verbs;
 mod view;
 mod wire;
 
+pub use book::{Book, EdgeWish, No};
 pub use faults::Latency;
 pub use history::{History, OpRecord, Record, What, numbered, word};
 pub use host::Home;

@@ -1,14 +1,59 @@
 //! Deliberately broken minds. A checker that has never caught one of them proves nothing.
+//!
+//! Some leave a check undone inside the mind; most are sound minds whose words are changed on the
+//! way out or in (`mouth.rs`), so that the mind itself stays free of switches.
 
-/// What one broken mind leaves undone. There is no such switch outside the simulator.
+/// What is wrong with a broken mind. There is no such switch outside the simulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mutant {
     /// It believes what a frame from below says of its source.
     NoOriginCheck,
     /// It lets a server hang below itself or its own descendants.
     NoCycleCheck,
+    /// Its root allows every edge: only whoever finds itself on its new parent's path turns back.
+    PathCheckOnly,
+    /// Its root looks at committed edges only: whoever is about to move is not above anybody.
+    NoPendingEdges,
+    /// Its root allows edges as soon as it runs, though grants of its earlier run may be in use.
+    NoQuietTime,
     /// It sometimes forgets to pass a reply on.
     LostReply,
     /// It sometimes forgets to tell how one of many ended.
     LostEntry,
+    /// It leaves its old parent before the new one is written down.
+    HastyMove,
+    /// It does not free the places of callers who gave up.
+    KeepsPlaces,
+    /// It gives a name that another child has.
+    NoNameCheck,
+    /// It passes casts on twice.
+    SaysTwice,
+    /// It tells the end of a message twice.
+    EndsTwice,
+    /// It tells nobody of what ended without being known.
+    ForgetsUnknown,
+    /// It waits twice as long as it was told to.
+    WaitsTooLong,
+    /// It says "certainly not done" where nobody knows.
+    GuessesNo,
+    /// It acknowledges messages that the program has not seen yet.
+    TakesUnread,
+    /// It sometimes keeps for itself what is meant for somebody else.
+    TakesForeign,
+    /// It lets casts overtake each other.
+    Overtakes,
+    /// It sometimes does not ask where somebody is.
+    HidesWays,
+    /// It takes the queue to one neighbour for the queues to all of them.
+    StallsAll,
+    /// It waits for a silent neighbour for ever.
+    NoLease,
+    /// It does not come back after it lost its parent.
+    NeverReturns,
+    /// It does not tell its children where they are.
+    HidesPlaces,
+    /// It does not tell its parent of losses.
+    HidesLosses,
+    /// Its roll calls count everybody as stopped.
+    CountsAllAsStopped,
 }

@@ -1,10 +1,11 @@
 //! The queue of all that will happen, and the one loop that lets it happen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::durable::{Durable, WriteId};
 use crate::event::{Answer, DialError, Input, Op, Output};
 use crate::frame::Frame;
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
@@ -45,6 +46,8 @@ pub(super) enum Happening {
     Wake { host: HostId, run: u32 },
     /// A program answers.
     Answer { host: HostId, run: u32, inbound: InboundId, answer: Answer },
+    /// A disk has taken something.
+    Written { host: HostId, run: u32, write: WriteId, what: Durable },
     /// A program goes on.
     Goes { host: HostId, run: u32, op: Op },
     /// A process starts.
@@ -53,6 +56,10 @@ pub(super) enum Happening {
     Resume { host: HostId },
     /// A lane between two hosts is whole again.
     Heal { from: HostId, to: HostId },
+    /// A host reads again what this neighbour sends it.
+    Read { host: HostId, from: HostId },
+    /// A host has not read for too long: its neighbour gives it up.
+    GiveUpOn { host: HostId, from: HostId },
     /// Lines have their usual speed again.
     Calm,
 }
@@ -97,7 +104,8 @@ pub struct Network {
     pub(super) slow_until: Moment,
     pub(super) hosts: Vec<Host>,
     pub(super) wires: BTreeMap<WireId, Wire>,
-    pub(super) cuts: BTreeSet<(HostId, HostId)>,
+    /// Which ways are cut, and until when.
+    pub(super) cuts: BTreeMap<(HostId, HostId), Moment>,
     pub(super) history: History,
     pub(super) ops: BTreeMap<OpId, OpRecord>,
     pub(super) manners: Manners,
@@ -106,7 +114,7 @@ pub struct Network {
     numbers: u64,
     observers: Vec<Box<dyn Observer>>,
     trace: Option<TraceSink>,
-    mutant: Option<Mutant>,
+    pub(super) mutant: Option<Mutant>,
     network_seed: u64,
 }
 
@@ -128,7 +136,7 @@ impl Network {
             slow_until: Moment::ZERO,
             hosts: Vec::new(),
             wires: BTreeMap::new(),
-            cuts: BTreeSet::new(),
+            cuts: BTreeMap::new(),
             history: History::default(),
             ops: BTreeMap::new(),
             manners: Manners::default(),
@@ -253,6 +261,7 @@ impl Network {
                     self.tell(host, Op::Answer { inbound, answer });
                 }
             }
+            Happening::Written { host, run, write, what } => self.written(host, run, write, what),
             Happening::Goes { host, run, op } => {
                 if self.hosts[host.0].run == run && self.is_up(host) {
                     self.tell(host, op);
@@ -260,7 +269,9 @@ impl Network {
             }
             Happening::Start { host } => self.start_again(host),
             Happening::Resume { host } => self.resume(host),
-            Happening::Heal { from, to } => self.heal(from, to),
+            Happening::Heal { from, to } => self.heal_if_due(from, to),
+            Happening::Read { host, from } => self.read_again(host, from),
+            Happening::GiveUpOn { host, from } => self.give_up_on(host, from),
             Happening::Calm => self.calm(),
         }
     }
@@ -275,12 +286,15 @@ impl Network {
             | Happening::Closed { host, .. }
             | Happening::Lost { host, .. }
             | Happening::Wake { host, .. }
+            | Happening::Written { host, .. }
             | Happening::Goes { host, .. }
             | Happening::Answer { host, .. } => *host,
             Happening::Knock { .. }
             | Happening::Start { .. }
             | Happening::Resume { .. }
             | Happening::Heal { .. }
+            | Happening::Read { .. }
+            | Happening::GiveUpOn { .. }
             | Happening::Calm => return Some(happening),
         };
         match &mut self.hosts[host.0].paused {
@@ -312,13 +326,17 @@ impl Network {
     /// Starts a host's process for the first time or anew.
     pub(super) fn start(&mut self, host: HostId) {
         let seed = self.random.bytes();
-        let (now, mutant) = (self.now, self.mutant);
+        let (clock, mutant) = (self.clock(host), self.mutant);
         let machine = &mut self.hosts[host.0];
         machine.run += 1;
         machine.config.seed = seed;
         machine.config.incarnation = u64::from(machine.run);
         machine.config.starts = machine.run;
-        let mut mind = NodeState::new(machine.config.clone(), now);
+        machine.config.parent = machine.disk.clone();
+        if let Some(mutant) = mutant {
+            mutant.spoil(&mut machine.config);
+        }
+        let mut mind = NodeState::new(machine.config.clone(), clock);
         if let Some(mutant) = mutant {
             mind.set_mutant(mutant);
         }
@@ -331,9 +349,9 @@ impl Network {
     /// One mutation, one full drain: the drive contract.
     pub(super) fn handle(&mut self, host: HostId, input: Input) {
         self.count_step(host);
-        let now = self.now;
+        let clock = self.clock(host);
         let Some(mind) = &mut self.hosts[host.0].mind else { return };
-        mind.handle(now, input);
+        mind.handle(clock, input);
         self.drain(host);
     }
 
@@ -342,9 +360,11 @@ impl Network {
             let Some(output) = mind.poll_output() else { break };
             self.count_step(host);
             match output {
-                Output::Transmit { link, frame } => self.transmit(host, link, frame, false),
+                Output::Transmit { link, frame } => self.utter(host, link, frame),
                 Output::Close { link, reason } => self.close(host, link, reason),
+                Output::Dial { dial, .. } if self.leaves_dial(host, dial) => {}
                 Output::Dial { dial, to } => self.dial(host, dial, to),
+                Output::Persist { write, what } => self.persist(host, write, what),
                 Output::Event(event) => self.tell_program(host, event),
             }
         }
@@ -355,7 +375,7 @@ impl Network {
     fn set_alarm(&mut self, host: HostId) {
         let machine = &mut self.hosts[host.0];
         let Some(due) = machine.mind.as_ref().and_then(NodeState::poll_timeout) else { return };
-        let due = due.max(self.now);
+        let due = (due - machine.skew).max(self.now);
         if machine.wake.is_none_or(|wake| due < wake) {
             machine.wake = Some(due);
             let run = machine.run;
@@ -364,7 +384,7 @@ impl Network {
     }
 
     fn wake(&mut self, host: HostId, run: u32) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.clock(host));
         let machine = &mut self.hosts[host.0];
         // An earlier alarm has replaced this one, or the process is another one.
         if machine.run != run || machine.wake.is_none_or(|wake| now < wake) {
@@ -372,7 +392,7 @@ impl Network {
         }
         machine.wake = None;
         let due = machine.mind.as_ref().and_then(NodeState::poll_timeout);
-        if due.is_some_and(|due| due <= now) {
+        if due.is_some_and(|due| due <= clock) {
             self.handle(host, Input::Timeout);
         } else {
             self.set_alarm(host);

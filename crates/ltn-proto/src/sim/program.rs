@@ -12,6 +12,7 @@ use crate::value::Value;
 use super::HostId;
 use super::history::{OpRecord, What, numbered, word};
 use super::host::Home;
+use super::mutant::Mutant;
 use super::network::{Happening, Network};
 
 /// A process that restarts itself is away this long.
@@ -104,6 +105,7 @@ impl Network {
             self.note(host, What::Asked(op.clone()));
         }
         self.lively = self.now;
+        let op = self.wanting(op);
         self.handle(host, Input::Op(op));
     }
 
@@ -149,10 +151,20 @@ impl Network {
     }
 
     pub(super) fn tell_program(&mut self, host: HostId, event: Event) {
+        let Some(event) = self.telling(event) else { return };
         self.note(host, What::Told(event.clone()));
         match event {
-            Event::Ended { op, outcome } => self.op_ended(host, op, outcome),
+            Event::Ended { op, outcome } => {
+                if self.mutant == Some(Mutant::EndsTwice) && outcome == Outcome::Delivered {
+                    self.op_ended(host, op, outcome.clone());
+                }
+                self.op_ended(host, op, outcome);
+            }
             Event::Message { inbound: Some(inbound), from, content, .. } => {
+                if self.mutant == Some(Mutant::TakesUnread) {
+                    let (run, answer) = (self.hosts[host.0].run, Answer::Taken);
+                    self.at(self.now, Happening::Answer { host, run, inbound, answer });
+                }
                 self.answer(host, from, inbound, &Asked::Message(content));
             }
             Event::Requested { inbound, from, name, argument, .. } => {
@@ -225,8 +237,12 @@ impl Network {
         for offer in offers {
             self.tell(host, offer);
         }
-        let home = &self.hosts[host.0].home;
-        if let Some(to) = home.address.clone().filter(|_| home.wanted) {
+        let machine = &self.hosts[host.0];
+        let kept = machine.disk.as_ref().and_then(|kept| kept.addresses.first());
+        // Who was told to look elsewhere, and has not got there, goes on with that.
+        let to = if machine.seeking.is_some() { None } else { kept };
+        let to = to.or(machine.home.address.as_ref());
+        if let Some(to) = to.cloned().filter(|_| machine.home.wanted) {
             let op = self.op_id();
             self.tell(host, Op::Connect { op, to, persist: true });
         }

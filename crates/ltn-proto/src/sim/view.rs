@@ -92,7 +92,14 @@ impl Network {
     #[must_use]
     pub fn snapshot(&self, host: HostId) -> Snapshot {
         let mind = self.hosts[host.0].mind.as_ref();
-        mind.expect("only a running node has a picture of itself").snapshot(self.now)
+        mind.expect("only a running node has a picture of itself").snapshot(self.clock(host))
+    }
+
+    /// The nodes that a host's node takes for its children now.
+    #[must_use]
+    pub fn claimed_children(&self, host: HostId) -> Vec<NodeId> {
+        let mind = self.hosts[host.0].mind.as_ref();
+        mind.map(|mind| mind.claimed_children().collect()).unwrap_or_default()
     }
 
     /// All that happened.

@@ -3,6 +3,7 @@
 
 mod charter;
 mod codec;
+mod crossing;
 mod fragments;
 mod line;
 mod model;

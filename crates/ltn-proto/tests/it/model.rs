@@ -1,21 +1,25 @@
 //! Random networks against a plain model of what was promised.
 //!
-//! Each seed is one network: it grows, lives through some two hundred operations and five faults,
-//! is healed, and has to be right again. Everything that programs said and heard is kept in books
-//! (`books.rs`), where everybody really is follows from who hangs on whom (`truth.rs`), and the
-//! judges (`verdicts.rs`, `settled.rs`) compare the two with what the minds claimed.
+//! Each seed is one network: it grows, lives through operations and faults (`plan.rs` draws how
+//! many and which), is healed, and has to be right again. Everything that programs said and heard
+//! is kept in books (`books.rs`), where everybody really is follows from who hangs on whom
+//! (`truth.rs`), and the judges (`watched.rs`, `settled.rs`, `verdicts.rs`) compare the two with
+//! what the minds claimed.
 //!
-//! `LTN_SIM_START` and `LTN_SIM_SEEDS` say which seeds run, `LTN_SIM_TRACE=1` prints every step.
+//! `LTN_SIM_START` and `LTN_SIM_SEEDS` say which seeds run, `LTN_SIM_TRACE=1` tells the story of a
+//! run in words, and `LTN_SIM_TRACE=2` every frame as well.
 
 pub(crate) mod books;
 mod many;
 mod operations;
+pub(crate) mod plan;
 mod settled;
 pub(crate) mod totals;
 mod trouble;
-mod truth;
+pub(crate) mod truth;
 mod verdicts;
 pub(crate) mod violation;
+mod watched;
 pub(crate) mod world;
 
 use std::io::Write;
@@ -25,11 +29,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ltn_proto::sim::Network;
 
+use self::plan::Size;
 use self::totals::Totals;
 use self::world::play;
 
-/// Seeds of one test run, unless `LTN_SIM_SEEDS` says another number.
-const SEEDS: u64 = 1_000;
+/// Small networks of one test run, unless `LTN_SIM_SEEDS` says another number.
+const SMALL_SEEDS: u64 = 1_000;
+/// Large ones.
+const LARGE_SEEDS: u64 = 500;
 /// One in so many seeds is run twice.
 const TWICE: u64 = 100;
 
@@ -38,10 +45,21 @@ fn number_from(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is `{text}`, which is no number")))
 }
 
+/// The seeds that are asked for; as many as usual, if none are.
+pub(crate) fn seeds_or(usual: u64) -> std::ops::Range<u64> {
+    let start = number_from("LTN_SIM_START").unwrap_or(0);
+    start..start + number_from("LTN_SIM_SEEDS").unwrap_or(usual)
+}
+
 /// Prints every step if `LTN_SIM_TRACE` asks for it.
 pub(crate) fn trace_if_wanted(network: &mut Network) {
-    if number_from("LTN_SIM_TRACE").is_some_and(|wanted| wanted > 0) {
-        network.trace(|line| {
+    let wanted = number_from("LTN_SIM_TRACE").unwrap_or(0);
+    if wanted > 0 {
+        network.trace(move |line| {
+            // Frames have their place after an arrow, stories have none.
+            if wanted < 2 && (line.contains(" → #") || line.contains(" ⇒ #")) {
+                return;
+            }
             // A trace that nobody reads is no failure.
             let _ = writeln!(std::io::stderr(), "{line}");
         });
@@ -56,10 +74,29 @@ struct Findings {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the totals are for the reader of the test's output")]
 fn random_networks_keep_their_promises() {
-    let start = number_from("LTN_SIM_START").unwrap_or(0);
-    let seeds = number_from("LTN_SIM_SEEDS").unwrap_or(SEEDS);
+    let totals = run(Size::Small, SMALL_SEEDS);
+    if let Some(totals) = totals {
+        let faults = [&plan::FAULTS[..], &["forged-frame"]].concat();
+        assert_eq!(totals.zeros(&faults), [""; 0], "these were never put to the test");
+    }
+}
+
+#[test]
+fn large_networks_keep_their_promises() {
+    let totals = run(Size::Large, LARGE_SEEDS);
+    if let Some(totals) = totals {
+        let faults = [&plan::FAULTS[..], &plan::MORE_FAULTS, &["forged-frame"]].concat();
+        assert_eq!(totals.zeros(&faults), [""; 0], "these were never put to the test");
+    }
+}
+
+/// Runs the seeds that are asked for, on all cores; hands back what they exercised, if they were
+/// as many as usual.
+#[expect(clippy::print_stdout, reason = "the totals are for the reader of the test's output")]
+fn run(size: Size, usual: u64) -> Option<Totals> {
+    let wanted = seeds_or(usual);
+    let (start, seeds) = (wanted.start, wanted.end - wanted.start);
     let next = AtomicU64::new(start);
     let findings = Mutex::new(Findings::default());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -71,21 +108,19 @@ fn random_networks_keep_their_promises() {
                     if seed >= start + seeds {
                         break;
                     }
-                    run_one(seed, &findings);
+                    run_one(size, seed, &findings);
                 }
             });
         }
     });
     let findings = findings.into_inner().expect("no thread dies with the findings in its hands");
-    println!("{seeds} seeds from {start}\n{}", findings.totals);
-    report(&findings);
-    if seeds >= SEEDS {
-        assert_eq!(findings.totals.zeros(), [""; 0], "these were never put to the test");
-    }
+    println!("{size:?}: {seeds} seeds from {start}\n{}", findings.totals);
+    report(size, &findings);
+    (seeds >= usual).then_some(findings.totals)
 }
 
-fn run_one(seed: u64, findings: &Mutex<Findings>) {
-    let run = || play(seed, None);
+fn run_one(size: Size, seed: u64, findings: &Mutex<Findings>) {
+    let run = || play(size, seed, None);
     let failure = match catch_unwind(AssertUnwindSafe(run)) {
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -99,7 +134,7 @@ fn run_one(seed: u64, findings: &Mutex<Findings>) {
             let mut lines: Vec<String> =
                 report.violations.iter().take(5).map(ToString::to_string).collect();
             if seed.is_multiple_of(TWICE) {
-                let again = play(seed, None);
+                let again = play(size, seed, None);
                 if again.digest != report.digest {
                     lines.push("a second run of this seed tells another history".to_owned());
                 }
@@ -114,7 +149,11 @@ fn run_one(seed: u64, findings: &Mutex<Findings>) {
     }
 }
 
-fn report(findings: &Findings) {
+fn report(size: Size, findings: &Findings) {
+    let large = match size {
+        Size::Small => "",
+        Size::Large => " --large",
+    };
     let mut failures = findings.failures.clone();
     failures.sort();
     let shown: Vec<String> = failures
@@ -122,8 +161,8 @@ fn report(findings: &Findings) {
         .take(5)
         .map(|(seed, what)| {
             format!(
-                "seed {seed}: {what}\nreplay with LTN_SIM_START={seed} LTN_SIM_SEEDS=1 cargo test \
-                 -p ltn-proto --test it random_networks -- --nocapture"
+                "seed {seed}: {what}\nreplay it, told in words: \
+                 cargo xtask sim{large} --seeds 1 --start {seed} --trace"
             )
         })
         .collect();

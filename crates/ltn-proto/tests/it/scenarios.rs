@@ -4,6 +4,7 @@
 mod addressing;
 mod claims;
 mod commands;
+mod durable;
 mod moves;
 mod moving;
 mod outcomes;
@@ -11,6 +12,7 @@ mod people;
 mod rights;
 mod seed;
 mod services;
+mod sleeping;
 mod strangers;
 mod talking;
 mod trouble;

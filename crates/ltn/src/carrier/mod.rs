@@ -15,10 +15,16 @@ use std::sync::Arc;
 use ltn_proto::{Address, DialError, Limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(unix)]
+mod local;
+#[cfg(not(unix))]
+#[path = "local_elsewhere.rs"]
+mod local;
 mod memory;
 mod tcp;
 mod transport;
 
+pub(crate) use local::{LocalDoor, OWNER};
 pub use memory::MemoryNet;
 pub(crate) use transport::Transport;
 
@@ -83,18 +89,27 @@ impl DialFailure {
 pub(crate) struct Carriers {
     tcp: Arc<tcp::Tcp>,
     memory: Option<MemoryNet>,
+    /// The door of the node that this one stands beside.
+    local: Option<LocalDoor>,
 }
 
 impl Carriers {
     /// TCP alone.
     pub(crate) fn tcp(limits: &Limits) -> Self {
-        Self { tcp: Arc::new(tcp::Tcp::new(limits.lease)), memory: None }
+        Self { tcp: Arc::new(tcp::Tcp::new(limits.lease)), memory: None, local: None }
     }
 
     /// TCP, and a net inside this process for addresses that begin with `mem:`.
     #[must_use]
     pub(crate) fn with_memory(mut self, net: MemoryNet) -> Self {
         self.memory = Some(net);
+        self
+    }
+
+    /// TCP, and the local door of another node for addresses that begin with `local:`.
+    #[must_use]
+    pub(crate) fn with_local(mut self, door: LocalDoor) -> Self {
+        self.local = Some(door);
         self
     }
 
@@ -109,8 +124,10 @@ impl Carriers {
     }
 
     fn of(&self, address: &Address) -> &dyn Carrier {
-        match &self.memory {
-            Some(net) if address.as_str().starts_with(memory::SCHEME) => net,
+        let is = |scheme: &str| address.as_str().starts_with(scheme);
+        match (&self.memory, &self.local) {
+            (Some(net), _) if is(memory::SCHEME) => net,
+            (_, Some(door)) if is(local::SCHEME) => door,
             _ => &*self.tcp,
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ltn_proto::{CloseReason, Input, KeyNews, NodeState, Op, OpId, ServiceWish};
 
 use super::{Driver, Restart};
+use crate::tls::random_bytes;
 use crate::wake::Wake;
 
 /// How long the links have to send their last words: a little more than a link itself takes at
@@ -58,10 +59,14 @@ impl Driver {
     }
 
     /// A fresh mind with the same identity, the same offers and the same way up.
-    pub(super) async fn begin_again(&mut self, seed: [u8; 32]) {
+    ///
+    /// # Errors
+    /// Says why there is none: no randomness, or a start that could not be written down.
+    pub(super) async fn begin_again(&mut self) -> Result<(), String> {
+        let seed = random_bytes().map_err(|error| format!("no randomness: {error}"))?;
         // A later run of the same key: its places are newer than all that the last one took.
         self.config.incarnation = self.config.incarnation.wrapping_add(1);
-        self.config.starts += 1;
+        self.config.starts = self.count_start().await?;
         self.config.seed = seed;
         self.read_clock();
         let before = self.mind.snapshot(self.now).services;
@@ -81,6 +86,25 @@ impl Driver {
             self.feed(Input::Op(Op::Connect { op: NOBODY_WAITS, to, persist: true })).await;
         }
         self.life.send_modify(|life| life.run += 1);
+        Ok(())
+    }
+
+    /// The number of the life that begins. The state directory may still have something to say to
+    /// this task before it can count, so this listens.
+    async fn count_start(&mut self) -> Result<u32, String> {
+        let Some(keeper) = self.keeper.clone() else { return Ok(self.config.starts + 1) };
+        let counting = keeper.count_start();
+        tokio::pin!(counting);
+        loop {
+            tokio::select! {
+                counted = &mut counting => return counted,
+                Some(wake) = self.wakes.recv() => {
+                    if self.early.len() < EARLY_MAX {
+                        self.early.push(wake);
+                    }
+                }
+            }
+        }
     }
 
     /// Tells a mind that knows nothing yet what the program offers and does.

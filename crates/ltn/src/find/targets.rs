@@ -29,7 +29,7 @@ impl Targets {
         if let Some(ip) = ips.iter().find(|ip| !ip.to_canonical().is_loopback()) {
             return Err(FindError::NotLoopback(*ip));
         }
-        let mut numbers = ports.candidates();
+        let mut numbers = ports.candidates(None);
         if numbers.contains(&0) {
             return Err(FindError::AnyPort(ports.clone()));
         }

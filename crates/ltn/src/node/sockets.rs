@@ -46,7 +46,7 @@ impl Node {
         let context = self.shared.streams.context();
         let listener = match main.socket_addr() {
             Some(at) => {
-                let bound = port::bind(context.carriers(), at.ip(), &port).await;
+                let bound = port::bind(context.carriers(), at.ip(), &port, None).await;
                 let bound = bound.map_err(|error| refused(&error.to_string()))?;
                 Some(Listener::start(bound, Serves::DataOnly, context.clone()))
             }

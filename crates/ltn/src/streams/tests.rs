@@ -42,7 +42,7 @@ async fn body() -> Body {
     let tls = Tls::open(&identity).unwrap();
     let context = LinkContext::new(tls, carriers.clone(), Limits::default(), wake_sender);
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let bound = port::bind(&carriers, ip, &PortExpr::Exactly(0)).await.unwrap();
+    let bound = port::bind(&carriers, ip, &PortExpr::Exactly(0), None).await.unwrap();
     let listener = Listener::start(bound, Serves::DataOnly, context.clone());
     let (ask_sender, mut asks) = mpsc::channel(8);
     let (streams, ends) = Streams::new(identity.id(), context.clone(), ask_sender, Parks::AtOnce);

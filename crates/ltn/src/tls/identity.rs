@@ -29,10 +29,25 @@ impl Identity {
     /// A new key (ECDSA P-256, which the TLS stacks of small devices know) that lives as long as
     /// this value and is stored nowhere.
     pub(crate) fn throw_away() -> Result<Self, IdentityError> {
-        let failed = |error: rcgen::Error| IdentityError(error.to_string());
+        Self::certified(&KeyPair::generate().map_err(failed)?)
+    }
+
+    /// A new key to be stored, and its bytes (PKCS#8).
+    pub(crate) fn make() -> Result<(Self, Vec<u8>), IdentityError> {
         let key = KeyPair::generate().map_err(failed)?;
+        Ok((Self::certified(&key)?, key.serialize_der()))
+    }
+
+    /// The key that was stored as these bytes; its two halves have to fit.
+    pub(crate) fn of_key(pkcs8: &[u8]) -> Result<Self, IdentityError> {
+        let pkcs8 = PrivatePkcs8KeyDer::from(pkcs8);
+        let kind = &rcgen::PKCS_ECDSA_P256_SHA256;
+        Self::certified(&KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, kind).map_err(failed)?)
+    }
+
+    fn certified(key: &KeyPair) -> Result<Self, IdentityError> {
         let params = CertificateParams::new(Vec::new()).map_err(failed)?;
-        let certificate = params.self_signed(&key).map_err(failed)?;
+        let certificate = params.self_signed(key).map_err(failed)?;
         Ok(Self {
             id: NodeId::of_public_key(&key.subject_public_key_info()),
             certificate: certificate.der().clone(),
@@ -44,4 +59,9 @@ impl Identity {
     pub(crate) const fn id(&self) -> NodeId {
         self.id
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn failed(error: rcgen::Error) -> IdentityError {
+    IdentityError(error.to_string())
 }

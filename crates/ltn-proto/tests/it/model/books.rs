@@ -67,6 +67,8 @@ pub(crate) struct Books {
     pub(crate) stopped: BTreeSet<(HostId, u32)>,
     /// When each host's process stood still.
     pub(crate) pauses: Vec<(HostId, Moment, Moment)>,
+    /// Hosts behind a link that was not read, and when.
+    pub(crate) behind_slow: Vec<(BTreeSet<HostId>, Moment, Moment)>,
     /// When something disturbed the network.
     disturbances: Vec<(Moment, Moment)>,
     /// What every node really said, by fingerprint.
@@ -102,6 +104,14 @@ impl Books {
     /// Did nothing disturb the network between these moments?
     pub(crate) fn is_calm(&self, from: Moment, until: Moment) -> bool {
         !self.disturbances.iter().any(|(start, end)| *start <= until && from <= *end)
+    }
+
+    /// Was one of the two behind a link that was not read between these moments?
+    pub(crate) fn is_behind_slow(&self, ends: [HostId; 2], from: Moment, until: Moment) -> bool {
+        self.behind_slow.iter().any(|(hosts, start, end)| {
+            let concerns = ends.iter().any(|host| hosts.contains(host));
+            concerns && *start <= until && from <= *end
+        })
     }
 
     /// How long this host's process stood still between these moments.
@@ -207,6 +217,8 @@ impl Observer for Keeper {
                 books.stopped.insert((record.host, network.run_of(record.host)));
                 books.disturb(record.at, record.at);
             }
+            // Who does not read disturbs nobody but those behind that link.
+            What::Fault("reads nothing") => {}
             What::Started(_) | What::Crashed | What::Fault(_) => {
                 books.disturb(record.at, record.at);
             }

@@ -24,6 +24,9 @@ pub(crate) fn look(network: &Network, totals: &mut Totals) -> Vec<Violation> {
         accuse(ViolationKind::WrongPlace, format!("{host:?} has two parents"));
     }
     for host in network.hosts().filter(|host| network.is_up(*host)) {
+        if let Some(what) = namesakes(network, &truth, host) {
+            accuse(ViolationKind::SameName, what);
+        }
         let seen = network.snapshot(host);
         if let Some(why) = absent(network, &truth, host) {
             accuse(ViolationKind::NotConnected, why);
@@ -59,6 +62,18 @@ fn count(network: &Network, truth: &Truth, totals: &mut Totals) {
         network.role(**host) == Role::SubServer && connections.count() > 0
     });
     Totals::count(checks, "fragment came back", back.count() as u64);
+}
+
+/// Have two children of this host the same name?
+fn namesakes(network: &Network, truth: &Truth, host: HostId) -> Option<String> {
+    let mut names = BTreeMap::new();
+    for child in truth.children(host) {
+        let Some(name) = network.home(child).name.as_ref() else { continue };
+        if let Some(other) = names.insert(name.as_str().to_lowercase(), child) {
+            return Some(format!("{other:?} and {child:?} below {host:?} are both called {name}"));
+        }
+    }
+    None
 }
 
 /// Should this node have a parent, and has none?

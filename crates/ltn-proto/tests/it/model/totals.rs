@@ -35,22 +35,11 @@ pub(crate) const OPERATIONS: [&str; 19] = [
     "order-stop",
     "order-restart",
 ];
-/// What goes wrong in them.
-pub(crate) const FAULTS: [&str; 8] = [
-    "broken-link",
-    "silent-cut",
-    "one-way-cut",
-    "crash",
-    "power-off",
-    "pause",
-    "slow-lines",
-    "forged-frame",
-];
 /// How things end.
 pub(crate) const OUTCOMES: [&str; 7] =
     ["delivered", "reply", "failed", "confirm", "refused", "no-route", "unknown"];
 /// What was found to hold, where it was not trivial.
-pub(crate) const CHECKS: [&str; 8] = [
+pub(crate) const CHECKS: [&str; 9] = [
     "forged source refused",
     "late answer dropped",
     "handler entered",
@@ -59,11 +48,18 @@ pub(crate) const CHECKS: [&str; 8] = [
     "judged without excuse",
     "place compared",
     "answer traced",
+    "silence noticed",
 ];
 
 impl Totals {
     pub(crate) fn count(table: &mut BTreeMap<&'static str, u64>, word: &'static str, times: u64) {
         *table.entry(word).or_default() += times;
+    }
+
+    /// Keeps the largest number under this word.
+    pub(crate) fn most(table: &mut BTreeMap<&'static str, u64>, word: &'static str, number: u64) {
+        let known = table.entry(word).or_default();
+        *known = number.max(*known);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -75,16 +71,20 @@ impl Totals {
         ];
         for (mine, theirs) in pairs {
             for (word, times) in theirs {
+                if word.starts_with("longest") {
+                    Self::most(mine, word, *times);
+                    continue;
+                }
                 Self::count(mine, word, *times);
             }
         }
     }
 
     /// Everything that should have happened and never did.
-    pub(crate) fn zeros(&self) -> Vec<&'static str> {
+    pub(crate) fn zeros(&self, faults: &[&'static str]) -> Vec<&'static str> {
         let wanted = [
             (&OPERATIONS[..], &self.operations),
-            (&FAULTS[..], &self.faults),
+            (faults, &self.faults),
             (&OUTCOMES[..], &self.outcomes),
             (&CHECKS[..], &self.checks),
         ];

@@ -1,67 +1,152 @@
 //! What goes wrong in random runs, and what a liar says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ltn_proto::sim::{HostId, Latency};
 
+use super::plan::Size;
 use super::totals::Totals;
 use super::truth::Truth;
-use super::world::World;
+use super::world::{Watch, World};
 
 /// What a disturbance leaves on the wires is gone after this time.
 const AFTERMATH: Duration = Duration::from_secs(3);
+/// A clone has been turned away by then.
+const CLONE_ATTEMPT: Duration = Duration::from_secs(8);
 
 /// One random fault. Says whether there was anything left to go wrong.
 pub(crate) fn fault(world: &mut World) -> bool {
     let time = world.random.time(Duration::from_secs(1), Duration::from_secs(25));
-    let wires = world.network.standing_wires();
+    let truth = Truth::of(&world.network);
+    let wires: Vec<(HostId, HostId)> = truth.parents.iter().map(|(c, p)| (*c, *p)).collect();
     let wire = world.random.pick(&wires).copied();
-    let up: Vec<HostId> = world.network.hosts().filter(|host| world.network.is_up(*host)).collect();
+    let up: Vec<HostId> = world.network.hosts().filter(|host| world.can_ask(*host)).collect();
     let host = world.random.pick(&up).copied();
-    let (Some((child, parent)), Some(host)) = (wire, host) else { return false };
-    let word = match world.random.below(8) {
-        0 => {
-            world.network.break_wires(child, parent);
-            "broken-link"
+    let (Some(wire), Some(host)) = (wire, host) else { return false };
+    let Some(word) = world.random.pick(&world.plan.kinds).copied() else { return false };
+    let now = world.network.now();
+    let lasts = match word {
+        "broken-link" | "silent-cut" | "one-way-cut" | "slow-lines" => {
+            line_fault(world, word, wire, time)
         }
-        1 => {
-            world.network.cut_both_ways(child, parent, time);
-            "silent-cut"
-        }
-        2 => {
-            world.network.cut(child, parent, time);
-            "one-way-cut"
-        }
-        3 => {
-            world.network.cut(parent, child, time);
-            "one-way-cut"
-        }
-        4 => {
-            world.network.crash(host);
-            world.network.restart(host, time);
-            "crash"
-        }
-        5 => {
-            world.network.power_off(host);
-            world.network.restart(host, time);
-            "power-off"
-        }
-        6 => {
-            let now = world.network.now();
-            world.network.pause(host, time);
-            world.books.borrow_mut().pauses.push((host, now, now + time));
-            "pause"
-        }
-        _ => {
-            let (shortest, longest) = (Duration::from_millis(20), Duration::from_millis(400));
-            world.network.slow_down(Latency { shortest, longest }, time);
-            "slow-lines"
-        }
+        "slow-reader" => return slow_reader(world, &truth, wire, time),
+        _ => machine_fault(world, word, (host, wire), time),
     };
     Totals::count(&mut world.totals.faults, word, 1);
-    let now = world.network.now();
-    world.books.borrow_mut().disturb(now, now + time + AFTERMATH);
+    world.books.borrow_mut().disturb(now, now + lasts + AFTERMATH);
     true
+}
+
+/// Something is wrong between two hosts, or everywhere, for as long as is returned.
+fn line_fault(
+    world: &mut World,
+    word: &'static str,
+    (child, parent): (HostId, HostId),
+    time: Duration,
+) -> Duration {
+    let network = &mut world.network;
+    match word {
+        "broken-link" => network.break_wires(child, parent),
+        "silent-cut" => {
+            let at = network.now();
+            network.cut_both_ways(child, parent, time);
+            world.watches.push(Watch { child, parent, at, until: at + time });
+        }
+        "one-way-cut" if world.random.percent(50) => network.cut(child, parent, time),
+        "one-way-cut" => network.cut(parent, child, time),
+        _ => {
+            let (shortest, longest) = (Duration::from_millis(20), Duration::from_millis(400));
+            network.slow_down(Latency { shortest, longest }, time);
+        }
+    }
+    time
+}
+
+/// Something is wrong with a machine or with many, for as long as is returned.
+fn machine_fault(
+    world: &mut World,
+    word: &'static str,
+    (host, (child, parent)): (HostId, (HostId, HostId)),
+    time: Duration,
+) -> Duration {
+    let network = &mut world.network;
+    match word {
+        "crash" => {
+            network.crash(host);
+            network.restart(host, time);
+        }
+        "power-off" => {
+            network.power_off(host);
+            network.restart(host, time);
+        }
+        "pause" => {
+            let now = network.now();
+            network.pause(host, time);
+            world.books.borrow_mut().pauses.push((host, now, now + time));
+        }
+        "clog" => network.clog(host, &mut world.random),
+        "partition" => {
+            let truth = Truth::of(network);
+            let branch = world.random.percent(50);
+            let apart = |at: &HostId, random: &mut ltn_proto::sim::Random| {
+                if branch { truth.is_below(*at, child) } else { random.percent(40) }
+            };
+            let hosts: Vec<HostId> = network.hosts().collect();
+            let these: Vec<HostId> =
+                hosts.into_iter().filter(|at| apart(at, &mut world.random)).collect();
+            network.part(&these, time);
+        }
+        "root-restart" => {
+            network.crash(HostId(0));
+            network.restart(HostId(0), time / 5);
+        }
+        "clock-jump" => {
+            let by = world.random.time(Duration::from_secs(60), Duration::from_secs(7_200));
+            network.jump_clock(host, by);
+        }
+        "clone" => {
+            network.clone_machine(child, parent);
+            return CLONE_ATTEMPT;
+        }
+        other => unreachable!("nobody knows the fault {other}"),
+    }
+    time
+}
+
+/// One end of a link stops reading: that is nobody's trouble but of those behind that link.
+fn slow_reader(
+    world: &mut World,
+    truth: &Truth,
+    (child, parent): (HostId, HostId),
+    time: Duration,
+) -> bool {
+    let now = world.network.now();
+    let behind: BTreeSet<HostId> =
+        world.network.hosts().filter(|host| truth.is_below(*host, child)).collect();
+    world.books.borrow_mut().behind_slow.push((behind, now, now + time + AFTERMATH));
+    if world.random.percent(50) {
+        world.network.stop_reading(child, parent, time);
+    } else {
+        world.network.stop_reading(parent, child, time);
+    }
+    Totals::count(&mut world.totals.faults, "slow-reader", 1);
+    true
+}
+
+/// Somebody stops reading while all others talk in peace, if this run has such.
+pub(crate) fn disturb_one(world: &mut World) {
+    let wanted = world.plan.size == Size::Large && world.plan.kinds.contains(&"slow-reader");
+    if !wanted || !world.random.percent(50) {
+        return;
+    }
+    let truth = Truth::of(&world.network);
+    let is_leaf = |child: &HostId| truth.children(*child).next().is_none();
+    let leaves = truth.parents.iter().filter(|(child, _)| is_leaf(child));
+    let wires: Vec<(HostId, HostId)> = leaves.map(|(child, parent)| (*child, *parent)).collect();
+    if let Some(wire) = world.random.pick(&wires).copied() {
+        slow_reader(world, &truth, wire, Duration::from_secs(9));
+    }
 }
 
 /// A host tells its parent something in another one's name.

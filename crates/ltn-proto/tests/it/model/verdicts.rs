@@ -117,7 +117,10 @@ fn judge_outcome(books: &mut Books, case: &Case<'_>, totals: &mut Totals) {
         _ => {}
     }
     let start = case.record.started - SETTLED;
-    if books.is_calm(start, case.at) {
+    let ends = [case.word.by, case.word.meant.unwrap_or(case.word.by)];
+    let slow = books.is_behind_slow(ends, start, case.at)
+        || (case.word.meant.is_none() && !books.behind_slow.is_empty());
+    if books.is_calm(start, case.at) && !slow {
         Totals::count(&mut totals.checks, "judged without excuse", 1);
         judge_calm(books, case, entered, reply, &text);
     }

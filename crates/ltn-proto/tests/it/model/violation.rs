@@ -39,8 +39,40 @@ pub(crate) enum ViolationKind {
     WrongTree,
     /// Tables did not become empty.
     Leak,
+    /// Two children of one server have the same name.
+    SameName,
+    /// Two servers took the same node for their child, for longer than a lease.
+    TwoParents,
+    /// Nothing came over a link any more, and it was not given up in time.
+    NoticedLate,
     /// A roll call told something that did not happen.
     FalseRollCall,
+}
+
+impl ViolationKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 20] = [
+        Self::NeverEnded,
+        Self::EndedTwice,
+        Self::EndedLate,
+        Self::EnteredTwice,
+        Self::SaidNoButEntered,
+        Self::SaidDoneButNot,
+        Self::WrongTarget,
+        Self::OutOfOrder,
+        Self::Forged,
+        Self::LostAnswer,
+        Self::NoWay,
+        Self::Cycle,
+        Self::NotConnected,
+        Self::WrongPlace,
+        Self::WrongTree,
+        Self::Leak,
+        Self::SameName,
+        Self::TwoParents,
+        Self::NoticedLate,
+        Self::FalseRollCall,
+    ];
 }
 
 /// One broken promise.

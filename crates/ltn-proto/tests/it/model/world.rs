@@ -7,25 +7,23 @@ use std::time::Duration;
 
 use ltn_proto::sim::{Asked, HostId, Mutant, Network, Random, Reaction};
 use ltn_proto::{
-    Answer, Arity, CommandSpec, Content, Op, OpId, Parameter, ParameterKind, Permission, Refusal,
-    RefusalKind, Role, Value,
+    Answer, Arity, CommandSpec, Content, Moment, Op, OpId, Parameter, ParameterKind, Permission,
+    Refusal, RefusalKind, Role, Value,
 };
 
 use super::books::{Books, Keeper, Reply, number_in, number_of};
+use super::plan::{Plan, Size};
 use super::totals::Totals;
 use super::violation::Violation;
+use super::watched::{self, Claims};
 use super::{settled, trouble, verdicts};
 
-/// Operations in one run.
-const OPERATIONS: usize = 200;
-/// Faults in one run.
-const FAULTS: usize = 5;
 /// Operations in one round, at most.
 const ROUND: usize = 20;
 /// A round of talk has this much calm before and after it.
 const CALM: Duration = Duration::from_secs(6);
 /// A healed network comes to rest within this time.
-const SETTLING: Duration = Duration::from_secs(240);
+const SETTLING: Duration = Duration::from_secs(120);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -47,22 +45,36 @@ pub(crate) struct World {
     pub(crate) liar: Option<HostId>,
     /// Commands that may have to be confirmed.
     pub(crate) dangerous: BTreeMap<OpId, (HostId, Op)>,
+    pub(crate) plan: Plan,
+    /// Silent cuts that have to be noticed.
+    pub(crate) watches: Vec<Watch>,
+    claims: Claims,
+}
+
+/// A link over which nothing comes any more, and nobody is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watch {
+    pub(crate) child: HostId,
+    pub(crate) parent: HostId,
+    pub(crate) at: Moment,
+    pub(crate) until: Moment,
 }
 
 /// Plays the run of this seed.
-pub(crate) fn play(seed: u64, mutant: Option<Mutant>) -> Report {
-    let mut world = World::new(seed, mutant);
+pub(crate) fn play(size: Size, seed: u64, mutant: Option<Mutant>) -> Report {
+    let mut world = World::new(size, seed, mutant);
     world.grow();
     world.live();
     world.heal();
-    let World { network, books, mut totals, .. } = world;
+    let World { network, books, mut totals, watches, .. } = world;
     verdicts::judge(&network, &mut books.borrow_mut(), &mut totals);
+    watched::judge(&network, &mut books.borrow_mut(), &watches, &mut totals);
     let violations = std::mem::take(&mut books.borrow_mut().violations);
     Report { digest: network.history().digest(), violations, totals, picture: network.draw() }
 }
 
 impl World {
-    fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+    fn new(size: Size, seed: u64, mutant: Option<Mutant>) -> Self {
         // The first number of a seed says little about its neighbours', so mix it first.
         let mut random = Random::new(seed ^ 0x6c74_6e5f_7369_6d00);
         let mut network = Network::new(random.number());
@@ -78,18 +90,21 @@ impl World {
         Self {
             network,
             books,
-            random,
             totals: Totals::default(),
             words: 0,
             liar: None,
             dangerous: BTreeMap::new(),
+            plan: Plan::draw(size, &mut random),
+            watches: Vec::new(),
+            claims: Claims::default(),
+            random,
         }
     }
 
     /// Everybody starts and joins, all in the first seconds.
     fn grow(&mut self) {
-        let nodes = 5 + self.random.below(11);
-        let servers = 1 + self.random.below(nodes / 2);
+        let Plan { nodes, servers, layers, .. } = self.plan;
+        let mut layer = vec![0];
         self.network.add(Role::MainServer, "");
         for number in 1..nodes {
             let host = if number <= servers {
@@ -102,8 +117,12 @@ impl World {
                 self.network.add(Role::Session, "")
             };
             self.offer_all(host);
-            let server = HostId(self.random.below(number.min(servers + 1)));
-            let to = self.network.address(server);
+            let mut server = self.random.below(number.min(servers + 1));
+            while layer[server] + 1 > layers {
+                server = self.random.below(server);
+            }
+            layer.push(layer[server] + 1);
+            let to = self.network.address(HostId(server));
             self.begin("join", host, |op| Op::Connect { op, to, persist: true });
             let pause = self.random.time(Duration::ZERO, Duration::from_millis(300));
             self.network.run_for(pause);
@@ -124,19 +143,23 @@ impl World {
 
     /// Rounds of talk in a calm network, rounds of trouble, in any order.
     fn live(&mut self) {
-        let mut faults = FAULTS;
-        let mut left = OPERATIONS;
-        while left > 0 {
-            let round = (1 + self.random.below(ROUND)).min(left);
-            left -= round;
+        let Plan { mut faults, operations: mut left, life, at_once, .. } = self.plan;
+        let until = self.network.now() + life;
+        while left > 0 || self.network.now() < until {
+            let round = 1 + self.random.below(ROUND);
+            let round = if left > 0 { round.min(left) } else { round };
+            left = left.saturating_sub(round);
             let calm = self.random.percent(40);
             if calm {
                 self.network.run_for(CALM);
+                trouble::disturb_one(self);
+                self.network.run_for(if life.is_zero() { life } else { CALM });
             }
             for _ in 0..round {
                 let longest = Duration::from_millis(if calm { 150 } else { 900 });
                 let pause = self.random.time(Duration::ZERO, longest);
                 self.network.run_for(pause);
+                self.claims.look(&self.network, &mut self.books.borrow_mut());
                 self.confirm_some();
                 self.operate(calm);
                 if self.liar.is_some() && self.random.percent(30) {
@@ -145,8 +168,10 @@ impl World {
             }
             if calm {
                 self.network.run_for(CALM);
-            } else if faults > 0 {
-                faults -= usize::from(trouble::fault(self));
+            } else {
+                for _ in 0..at_once.min(faults) {
+                    faults -= usize::from(trouble::fault(self));
+                }
             }
         }
         while faults > 0 {
@@ -160,6 +185,10 @@ impl World {
     /// Everything is repaired; after a while everything has to be right.
     fn heal(&mut self) {
         self.network.heal_all();
+        let healed = self.network.now();
+        for watch in &mut self.watches {
+            watch.until = watch.until.min(healed);
+        }
         let mut wrong = Vec::new();
         let until = self.network.now() + SETTLING;
         while self.network.now() < until {
@@ -169,6 +198,8 @@ impl World {
                 break;
             }
         }
+        let took = self.network.now().since(healed).as_secs();
+        Totals::most(&mut self.totals.checks, "longest settling, in seconds", took);
         self.books.borrow_mut().violations.extend(wrong);
         for host in self.network.hosts() {
             if self.network.is_up(host) {

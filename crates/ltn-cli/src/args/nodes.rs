@@ -1,0 +1,46 @@
+//! Flags of nodes that stay: where they keep what they must remember, whether they are announced.
+
+use std::path::PathBuf;
+
+/// Where a node keeps who it is.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct StateArgs {
+    /// Keep who this node is, and where it belongs, in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// `ltn doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// The state directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: PathBuf,
+}
+
+/// Whether a server announces itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnnounceArgs {
+    /// Announce this server by mDNS, so that `ltn find --mdns` finds it at any port.
+    #[arg(long)]
+    pub(crate) announce: bool,
+}
+
+/// The event log of a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EventLogArgs {
+    /// Keep the event log in this file (JSON lines); s.storelog stores beside it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event_log: Option<PathBuf>,
+}
+
+/// What people may do at a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RightsArgs {
+    /// What everybody may do here: `admin`, as it is unless said, or `user`.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) newcomers: Option<String>,
+    /// Who gives the key in this file (s.getadmin) is admin here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_key_file: Option<PathBuf>,
+}

@@ -1,0 +1,17 @@
+//! `ltn doctor`: is a state directory whole, and what is in it?
+
+use ltn::inspect_state;
+
+use crate::args::DoctorArgs;
+use crate::output::Output;
+use crate::trouble::{Ending, Trouble};
+
+pub(crate) fn perform(args: &DoctorArgs) -> Result<Ending, Trouble> {
+    let view = inspect_state(&args.state).map_err(|error| Trouble::state(&error))?;
+    let output = Output::words();
+    output.say(&format!("{} is whole:", args.state.display()));
+    for line in view.lines {
+        output.say(&format!("  {line}"));
+    }
+    Ok(Ending::All)
+}

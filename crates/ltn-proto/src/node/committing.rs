@@ -1,0 +1,81 @@
+//! What has to be written down before this node goes on: the new higher server, before the old one
+//! is left.
+
+use super::NodeState;
+use crate::body::{self, Register, Welcome};
+use crate::durable::{Durable, WriteId};
+use crate::event::{Event, Output};
+use crate::frame::Kind;
+use crate::moment::Moment;
+use crate::outcome::{CloseReason, RefusalKind};
+use crate::text::sanitise_line;
+use crate::uplink::{Attempt, Committing, Wish};
+
+impl NodeState {
+    pub(super) fn persist(&mut self, what: Durable) -> WriteId {
+        self.writes += 1;
+        let write = WriteId(self.writes);
+        self.outputs.push_back(Output::Persist { write, what });
+        write
+    }
+
+    /// A write is done. If it was the new parent's, its place is taken now and the old one left:
+    /// whoever loses power here comes back to a parent that knows it.
+    pub(super) fn on_persisted(&mut self, now: Moment, write: WriteId, done: Result<(), String>) {
+        let is_it = |a: &Attempt| a.committing.as_ref().is_some_and(|c| c.write == write);
+        let Some(attempt) = self.uplink.attempt.as_mut().filter(|a| is_it(a)) else { return };
+        let wish = attempt.wish;
+        match (done, attempt.committing.take()) {
+            (Ok(()), Some(committing)) => self.take_place(now, *committing, wish),
+            (Err(why), _) => {
+                let text = format!("the new higher server could not be written down: {why}");
+                self.attempt_failed(now, RefusalKind::NotPossible, &text);
+            }
+            (Ok(()), None) => {}
+        }
+    }
+
+    fn take_place(&mut self, now: Moment, committing: Committing, wish: Wish) {
+        let Committing { parent, kept, welcome, .. } = committing;
+        let link = parent.link;
+        self.uplink.kept = Some(kept);
+        self.edition += 1;
+        self.links.register_parent(link);
+        self.watch_link(now, link);
+        let old = self.uplink.succeed(parent.clone());
+        let register = Register { edition: self.edition, metadata: self.metadata_that_fits() };
+        self.say(link, Kind::REGISTER, body::write(&register));
+        self.changes.clear();
+        self.tell_everything(now);
+        if let Some(old) = &old {
+            self.requests.relink(old.link, link);
+            self.drain_link(now, old.link);
+        }
+        self.recall_edges();
+        let Welcome { name, name_reason, place, metadata, admin, .. } = welcome;
+        if let Some(name) = &name {
+            self.name = name.clone();
+        }
+        self.event(Event::Connected {
+            parent: parent.id,
+            parent_name: parent.name.clone(),
+            address: parent.address.clone(),
+            name,
+            name_reason: name_reason.map(|reason| sanitise_line(&reason)),
+            metadata,
+            admin,
+        });
+        self.set_place(now, place);
+        self.wish_came_true(now, wish, (&parent, old));
+    }
+
+    /// An attempt leads nowhere: its link goes, and what is written stays what it was.
+    pub(super) fn drop_attempt(&mut self, now: Moment, attempt: &Attempt) {
+        if attempt.committing.is_some() {
+            self.persist(Durable::Parent(self.uplink.kept.clone()));
+        }
+        if let Some(link) = attempt.link {
+            self.close_link(now, link, CloseReason::Leaving, "not joining");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The state directory of a node that is being made: opened, and handed to the thread that writes.
+
+use std::path::{Path, PathBuf};
+
+use ltn_proto::{Address, Role};
+
+use crate::carrier::{Acceptor, LocalDoor};
+use crate::error::StartError;
+use crate::node::Facts;
+use crate::state::{Keeper, Kept, Owner, State, StateError};
+use crate::wake::WakeSender;
+
+/// Opens the state directory, if there is to be one, on a thread that may wait for a disk.
+pub(super) async fn open(
+    directory: Option<PathBuf>,
+    role: Role,
+    name: &str,
+) -> Result<Option<State>, StartError> {
+    let Some(path) = directory else { return Ok(None) };
+    let name = name.to_owned();
+    blocking(move || State::open(&path, Owner { role, name: &name })).await.map(Some)
+}
+
+/// The local door, for programs of the same person. A file system that knows no sockets is no
+/// reason not to start.
+pub(super) fn open_door(directory: &Path) -> Option<Box<dyn Acceptor>> {
+    let opened = LocalDoor::in_directory(directory).open();
+    let complain = |error: &std::io::Error| {
+        tracing::warn!(directory = %directory.display(), %error, "no local door");
+    };
+    opened.inspect_err(complain).ok()
+}
+
+/// Writes down where this run is reached and lets the thread begin that writes from then on.
+pub(super) async fn keep(
+    state: Option<State>,
+    facts: &Facts,
+    wakes: WakeSender,
+) -> Result<Option<Kept>, StartError> {
+    let Some(mut state) = state else { return Ok(None) };
+    let port = |address: &Option<Address>| {
+        address.as_ref().and_then(Address::socket_addr).map(|address| address.port())
+    };
+    let (port, data_port) = (port(&facts.address), port(&facts.data_address));
+    blocking(move || {
+        state.keep_ports(port, data_port)?;
+        Keeper::start(state, wakes).map(Some)
+    })
+    .await
+}
+
+/// Does something that waits for a disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StateError> + Send + 'static,
+) -> Result<T, StartError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(StartError::State),
+        Err(error) => Err(StartError::Identity(format!("the state directory: {error}"))),
+    }
+}

@@ -1,0 +1,323 @@
+//! The files of a state directory: held by one process, private, and replaced as a whole.
+//!
+//! This room knows files and their names. What stands in them is for others, but for the seal: a
+//! small file beside the store that says which of its generations was last acknowledged, so that an
+//! older store is never taken for the newest.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::StateError;
+
+/// The node's key.
+pub(super) const IDENTITY: &str = "identity";
+/// What changes.
+pub(super) const STORE: &str = "store";
+const SEAL: &str = "seal";
+const LOCK: &str = "lock";
+const MAKING: &str = "making";
+/// What a file is called until it is complete.
+const NEW: &str = ".new";
+/// The owner's local socket, which is made anew at each start.
+pub(super) const SOCKET: &str = "socket";
+
+/// The largest file that is read as text, in bytes.
+const TEXT_BYTES_MAX: u64 = 16 * 1024;
+/// What the seal begins with.
+const SEAL_WORDS: &str = "ltn state, generation ";
+
+/// A directory that this process holds.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    /// The lock lives as long as this file is open.
+    _lock: File,
+}
+
+/// What is in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// No node was ever complete in it.
+    Nothing,
+    /// All files of a node.
+    State,
+}
+
+impl Directory {
+    /// Holds this directory, which is made if it is not there. `holder` is for others to read.
+    pub(super) fn hold(path: &Path, holder: &str) -> Result<Self, StateError> {
+        let is_there = path.try_exists().map_err(|source| system(path, source))?;
+        if is_there {
+            check_before_touching(path)?;
+        } else {
+            make_directory(path).map_err(|source| system(path, source))?;
+        }
+        // A relative path would mean another place once the process changes its own.
+        let path = path.canonicalize().map_err(|source| system(path, source))?;
+        let file = path.join(LOCK);
+        let mut lock = private()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&file)
+            .map_err(|source| system(&file, source))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who it is helps a person, and nothing depends on it.
+                let _ = lock.take(256).read_to_string(&mut holder);
+                let holder = match ltn_proto::sanitise_line(holder.trim()) {
+                    text if text.is_empty() => "another process".to_owned(),
+                    text => text,
+                };
+                return Err(StateError::InUse { directory: path, holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(system(&file, source)),
+        }
+        let line = format!("process {}, {holder}\n", std::process::id());
+        let written = lock.set_len(0).and_then(|()| lock.write_all(line.as_bytes()));
+        written.map_err(|source| system(&file, source))?;
+        // What is in it is nobody else's business, also where it was there before.
+        set_private(&path, 0o700).map_err(|source| system(&path, source))?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Is there a node in it? What is left of one that was being made when the power went is
+    /// cleared away: nothing of it was ever acknowledged.
+    pub(super) fn look(&self) -> Result<Found, StateError> {
+        let making = self.is_there(MAKING)?;
+        if making {
+            for name in [STORE, IDENTITY, SEAL] {
+                for name in [name.to_owned(), format!("{name}{NEW}")] {
+                    self.remove(&name)?;
+                }
+            }
+            self.sync().map_err(|source| system(&self.path, source))?;
+            return Ok(Found::Nothing);
+        }
+        let mut found = 0;
+        for name in [IDENTITY, STORE, SEAL] {
+            found += usize::from(self.is_there(name)?);
+        }
+        match found {
+            0 => Ok(Found::Nothing),
+            3 => {
+                for name in [IDENTITY, STORE, SEAL] {
+                    self.check_is_private(name)?;
+                }
+                Ok(Found::State)
+            }
+            _ => {
+                let is_missing = |name: &&str| !self.file(name).exists();
+                let missing = [IDENTITY, STORE, SEAL].into_iter().find(is_missing);
+                let what = "it is missing, and the other files of the node are there";
+                Err(self.damaged(missing.unwrap_or(STORE), what))
+            }
+        }
+    }
+
+    /// From here until [`Self::end_making`] nothing in the directory counts.
+    pub(super) fn begin_making(&self) -> Result<(), StateError> {
+        self.write_new(MAKING, b"").map_err(|source| system(&self.file(MAKING), source))?;
+        self.sync().map_err(|source| system(&self.path, source))
+    }
+
+    /// See [`Self::begin_making`].
+    pub(super) fn end_making(&self) -> Result<(), StateError> {
+        let done = self.sync().and_then(|()| fs::remove_file(self.file(MAKING)));
+        done.and_then(|()| self.sync()).map_err(|source| system(&self.path, source))
+    }
+
+    /// Writes a file as a whole: after a power cut it has the old bytes or the new ones.
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let new = format!("{name}{NEW}");
+        let written = self
+            .write_new(&new, bytes)
+            .and_then(|()| fs::rename(self.file(&new), self.file(name)))
+            .and_then(|()| self.sync());
+        written.map_err(|source| system(&self.file(name), source))
+    }
+
+    /// The text of a file; never more than a few kilobytes.
+    pub(super) fn read(&self, name: &str) -> Result<String, StateError> {
+        let file = self.file(name);
+        let mut bytes = Vec::new();
+        File::open(&file)
+            .and_then(|open| open.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
+            .map_err(|source| system(&file, source))?;
+        if bytes.is_empty() {
+            return Err(self.damaged(name, "it is empty"));
+        }
+        String::from_utf8(bytes).map_err(|_| self.damaged(name, "it is no text"))
+    }
+
+    /// This generation of the store is acknowledged.
+    pub(super) fn seal(&self, generation: u64) -> Result<(), StateError> {
+        self.put(SEAL, seal(generation).as_bytes())
+    }
+
+    /// Is the store the one that was acknowledged last, or the next one (the power went before it
+    /// was)? Then it is sealed.
+    pub(super) fn compare_seal(&self, generation: u64) -> Result<(), StateError> {
+        let text = self.read(SEAL)?;
+        if text == seal(generation) {
+            return Ok(());
+        }
+        let next = generation.checked_sub(1).map(seal);
+        if next.as_ref() == Some(&text) {
+            return self.seal(generation);
+        }
+        let number = text.strip_prefix(SEAL_WORDS).and_then(|rest| rest.split_once(','));
+        let sealed = number.and_then(|(number, _)| number.parse::<u64>().ok());
+        Err(match sealed.filter(|sealed| seal(*sealed) == text) {
+            Some(sealed) => {
+                let what = format!(
+                    "it is generation {generation}, and {sealed} was acknowledged: it is a copy \
+                     from another time"
+                );
+                self.damaged(STORE, &what)
+            }
+            None => self.damaged(SEAL, "it is not as it was written"),
+        })
+    }
+
+    /// Nobody but the owner reads this file.
+    pub(super) fn make_private(&self, name: &str) -> Result<(), StateError> {
+        let file = self.file(name);
+        set_private(&file, 0o600).map_err(|source| system(&file, source))
+    }
+
+    /// An error about one of the files, with what to do.
+    pub(super) fn damaged(&self, name: &str, what: &str) -> StateError {
+        let what = format!(
+            "{what}; nothing was changed. Put back a copy of the whole directory, or give another \
+             one, where the node begins anew"
+        );
+        StateError::Damaged { file: self.file(name), what }
+    }
+
+    /// The path of one of the files.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Where the directory is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn is_there(&self, name: &str) -> Result<bool, StateError> {
+        let file = self.file(name);
+        file.try_exists().map_err(|source| system(&file, source))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StateError> {
+        match fs::remove_file(self.file(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(system(&self.file(name), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut options = private();
+        let mut file = options.write(true).create(true).truncate(true).open(self.file(name))?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    /// What was made, renamed or removed in the directory survives a power cut.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    #[cfg(unix)]
+    fn check_is_private(&self, name: &str) -> Result<(), StateError> {
+        use std::os::unix::fs::PermissionsExt;
+        let file = self.file(name);
+        let facts = fs::metadata(&file).map_err(|source| system(&file, source))?;
+        if facts.permissions().mode() & 0o077 == 0 {
+            return Ok(());
+        }
+        let what = "others on this machine may read or write it. If nobody did, take that away \
+                    (`chmod 600`); else give another directory, where the node begins anew";
+        Err(StateError::Damaged { file, what: what.to_owned() })
+    }
+
+    #[cfg(not(unix))]
+    fn check_is_private(&self, _name: &str) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+fn seal(generation: u64) -> String {
+    let digest = blake3::hash(format!("{SEAL_WORDS}{generation}").as_bytes()).to_hex();
+    let digest = &digest[..16];
+    format!("{SEAL_WORDS}{generation}, {digest}\n")
+}
+
+fn system(file: &Path, source: io::Error) -> StateError {
+    StateError::System { file: file.to_owned(), source }
+}
+
+/// Only an empty directory, or one that a node was made in, becomes a node's: nothing is put into
+/// somebody else's, and no permission of it changed.
+fn check_before_touching(path: &Path) -> Result<(), StateError> {
+    let mut foreign = None;
+    for entry in fs::read_dir(path).map_err(|source| system(path, source))? {
+        let name = entry.map_err(|source| system(path, source))?.file_name();
+        let name = name.to_string_lossy();
+        if [IDENTITY, STORE, SEAL, MAKING].contains(&&*name) {
+            return Ok(());
+        }
+        if name != LOCK && name != SOCKET {
+            foreign = Some(ltn_proto::sanitise_line(&name));
+        }
+    }
+    let Some(name) = foreign else { return Ok(()) };
+    let what =
+        format!("holds no node, but other things (`{name}`); give an empty or a new directory");
+    Err(StateError::Foreign { directory: path.to_owned(), what })
+}
+
+#[cfg(unix)]
+fn make_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+#[cfg(unix)]
+fn set_private(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut permissions = fs::metadata(path)?.permissions();
+    if permissions.mode() & 0o777 != mode {
+        permissions.set_mode(mode);
+        fs::set_permissions(path, permissions)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn set_private(_path: &Path, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

@@ -1,0 +1,249 @@
+//! What a node remembers, as entries of its store: each a value in CBOR, read as strictly as what
+//! comes from a stranger.
+//!
+//! An entry that is missing, unknown or not as it should be is an error, never a default.
+
+use std::path::Path;
+
+use ltn_proto::{Address, Durable, KeptParent, Name, NodeId, Role, Value};
+
+use super::{OPEN, Owner, StateError};
+use crate::store::{Change, Shelf, Store};
+
+/// How the entries are to be read. What was written by a later program is not guessed at.
+const SCHEMA: u64 = 1;
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Facts {
+    /// Whose state this is.
+    pub(super) id: NodeId,
+    network: String,
+    role: Role,
+    /// The name the node was given when it was made; empty for none.
+    name: String,
+    /// How often it was started.
+    pub(super) starts: u32,
+    /// The higher server it was configured with last.
+    pub(super) told_parent: Option<Address>,
+    /// The higher server it belongs to.
+    pub(super) parent: Option<KeptParent>,
+    /// The port it had last.
+    pub(super) port: Option<u16>,
+    /// The port its data socket had last.
+    pub(super) data_port: Option<u16>,
+}
+
+impl Facts {
+    /// The facts of a node that is being made.
+    pub(super) fn new(id: NodeId, owner: Owner<'_>) -> Self {
+        Self {
+            id,
+            network: OPEN.to_owned(),
+            role: owner.role,
+            name: owner.name.to_owned(),
+            starts: 0,
+            told_parent: None,
+            parent: None,
+            port: None,
+            data_port: None,
+        }
+    }
+
+    /// Reads them all.
+    pub(super) fn read(store: &Store) -> Result<Self, String> {
+        let mut entries = Entries::read(store)?;
+        let schema = entries.number("schema")?;
+        if schema != SCHEMA {
+            return Err(format!(
+                "it is written in form {schema}, and this program knows form {SCHEMA}: use the \
+                 program that wrote it, or a later one"
+            ));
+        }
+        let facts = Self {
+            id: entries.id("id")?,
+            network: entries.text("network")?,
+            role: entries.role("role")?,
+            name: entries.text("name")?,
+            starts: u32::try_from(entries.number("starts")?).map_err(|_| bad("starts"))?,
+            told_parent: entries.optional("told_parent")?.map(address).transpose()?,
+            parent: entries.optional("parent")?.map(parent).transpose()?,
+            port: entries.optional("port")?.map(port).transpose()?,
+            data_port: entries.optional("data_port")?.map(port).transpose()?,
+        };
+        match entries.0.into_iter().next() {
+            None => Ok(facts),
+            Some((name, _)) => Err(format!("it has an entry that is not known, `{name}`")),
+        }
+    }
+
+    /// Is this the directory of the node that wants to start?
+    pub(super) fn check(&self, directory: &Path, owner: Owner<'_>) -> Result<(), StateError> {
+        let is = |what: &str| format!("belongs to {what}; give another directory for this one");
+        let what = if self.network != OPEN {
+            is("a network with members, and the open mode must not touch it")
+        } else if self.role != owner.role {
+            is(&format!("a {}, and this is a {}", self.role, owner.role))
+        } else if self.name != owner.name {
+            is(&format!("`{}`, and this is `{}`", self.name, owner.name))
+        } else {
+            return Ok(());
+        };
+        Err(StateError::Foreign { directory: directory.to_owned(), what })
+    }
+
+    /// All of them, to be written.
+    pub(super) fn all_changes(&self) -> Vec<Change> {
+        let mut changes = vec![
+            put("schema", &Value::Int(SCHEMA.into())),
+            put("id", &Value::Bytes(self.id.as_bytes().to_vec())),
+            put("network", &Value::from(self.network.as_str())),
+            put("role", &Value::from(self.role.as_str())),
+            put("name", &Value::from(self.name.as_str())),
+            self.starts_change(),
+            parent_change(self.parent.as_ref()),
+            told_parent_change(self.told_parent.as_ref()),
+        ];
+        changes.extend(self.port_changes());
+        changes
+    }
+
+    pub(super) fn starts_change(&self) -> Change {
+        put("starts", &Value::Int(self.starts.into()))
+    }
+
+    pub(super) fn port_changes(&self) -> [Change; 2] {
+        let change = |name: &str, port: Option<u16>| {
+            put_optional(name, port.map(|port| Value::Int(port.into())))
+        };
+        [change("port", self.port), change("data_port", self.data_port)]
+    }
+
+    /// For people: one line for each thing.
+    pub(super) fn describe(&self) -> Vec<String> {
+        let name = if self.name.is_empty() { "without a name" } else { self.name.as_str() };
+        let mut lines = vec![
+            format!("{} {name}, {}", self.role, self.id),
+            format!("{} network", self.network),
+            format!("started {} times", self.starts),
+        ];
+        if let Some(parent) = &self.parent {
+            let addresses: Vec<&str> = parent.addresses.iter().map(Address::as_str).collect();
+            lines.push(format!("belongs to {} at {}", parent.name, addresses.join(", ")));
+        }
+        if let Some(told) = &self.told_parent {
+            lines.push(format!("was told to join {told}"));
+        }
+        if let Some(port) = self.port {
+            lines.push(format!("was last reached at port {port}"));
+        }
+        lines
+    }
+}
+
+/// The changes of what the mind wants to be written.
+pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
+    match what {
+        Durable::Parent(parent) => Ok(vec![parent_change(parent.as_ref())]),
+        other => Err(format!("this program does not know how to write {other:?}")),
+    }
+}
+
+pub(super) fn told_parent_change(told: Option<&Address>) -> Change {
+    put_optional("told_parent", told.map(|told| Value::from(told.as_str())))
+}
+
+fn parent_change(parent: Option<&KeptParent>) -> Change {
+    put_optional(
+        "parent",
+        parent.map(|parent| {
+            let addresses = parent.addresses.iter().map(|address| Value::from(address.as_str()));
+            Value::map([
+                ("id", Value::Bytes(parent.id.as_bytes().to_vec())),
+                ("name", Value::from(parent.name.as_str())),
+                ("addresses", Value::list(addresses)),
+            ])
+        }),
+    )
+}
+
+fn put(name: &str, value: &Value) -> Change {
+    Change::put(Shelf::Facts, name, value.to_cbor())
+}
+
+fn put_optional(name: &str, value: Option<Value>) -> Change {
+    match value {
+        Some(value) => put(name, &value),
+        None => Change::remove(Shelf::Facts, name),
+    }
+}
+
+fn bad(name: &str) -> String {
+    format!("its entry `{name}` is not as it should be")
+}
+
+fn address(value: Value) -> Result<Address, String> {
+    value.as_text().map(Address::new).ok_or_else(|| bad("told_parent"))
+}
+
+fn port(value: Value) -> Result<u16, String> {
+    let number = value.as_u64().and_then(|number| u16::try_from(number).ok());
+    number.ok_or_else(|| bad("port"))
+}
+
+fn parent(value: Value) -> Result<KeptParent, String> {
+    let read = || {
+        let id = value.get("id")?.as_bytes()?.try_into().ok().map(NodeId::from_bytes)?;
+        let name = Name::known(value.get("name")?.as_text()?).ok()?;
+        let listed = value.get("addresses")?.as_list()?;
+        let addresses: Option<Vec<Address>> =
+            listed.iter().map(|address| address.as_text().map(Address::new)).collect();
+        let kept = KeptParent::new(id, name, addresses?);
+        (!kept.addresses.is_empty() && kept.addresses.len() == listed.len()).then_some(kept)
+    };
+    read().ok_or_else(|| bad("parent"))
+}
+
+/// The entries that nobody has read yet.
+struct Entries(std::collections::BTreeMap<String, Value>);
+
+impl Entries {
+    fn read(store: &Store) -> Result<Self, String> {
+        let mut entries = Self(std::collections::BTreeMap::new());
+        for (key, bytes) in store.all(Shelf::Facts).map_err(|error| error.to_string())? {
+            let name = String::from_utf8(key).map_err(|_| bad("(a name that is no text)"))?;
+            let value = Value::from_cbor(&bytes).map_err(|_| bad(&name))?;
+            entries.0.insert(name, value);
+        }
+        Ok(entries)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it reads like its neighbours")]
+    fn optional(&mut self, name: &str) -> Result<Option<Value>, String> {
+        Ok(self.0.remove(name))
+    }
+
+    fn needed(&mut self, name: &str) -> Result<Value, String> {
+        self.0.remove(name).ok_or_else(|| format!("its entry `{name}` is missing"))
+    }
+
+    fn text(&mut self, name: &str) -> Result<String, String> {
+        self.needed(name)?.as_text().map(str::to_owned).ok_or_else(|| bad(name))
+    }
+
+    fn number(&mut self, name: &str) -> Result<u64, String> {
+        self.needed(name)?.as_u64().ok_or_else(|| bad(name))
+    }
+
+    fn id(&mut self, name: &str) -> Result<NodeId, String> {
+        let value = self.needed(name)?;
+        let bytes = value.as_bytes().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(NodeId::from_bytes).ok_or_else(|| bad(name))
+    }
+
+    fn role(&mut self, name: &str) -> Result<Role, String> {
+        let text = self.text(name)?;
+        let roles = [Role::MainServer, Role::SubServer, Role::Server, Role::Client, Role::Session];
+        roles.into_iter().find(|role| role.as_str() == text).ok_or_else(|| bad(name))
+    }
+}

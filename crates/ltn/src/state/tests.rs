@@ -1,0 +1,237 @@
+//! What becomes of state directories: the same node again, or one clear refusal.
+
+use std::fs;
+
+use ltn_proto::{Durable, Name, NodeId, Value};
+
+use super::facts::changes_of;
+use super::testing::{Place, copy};
+use super::*;
+
+const HALL: Owner<'static> = Owner { role: Role::SubServer, name: "hall" };
+
+fn open(place: &Place) -> Result<State, StateError> {
+    State::open(place.path(), HALL)
+}
+
+fn parent(port: u16) -> KeptParent {
+    let id = NodeId::of_public_key(&port.to_be_bytes());
+    let address = Address::new(&format!("127.0.0.1:{port}"));
+    KeptParent::new(id, Name::known("Mainserver").unwrap(), [address])
+}
+
+fn keep_parent(state: &mut State, port: u16) {
+    let what = Durable::Parent(Some(parent(port)));
+    state.commit(&changes_of(&what).unwrap()).unwrap();
+}
+
+/// A directory with a node that belongs to the server at port 4002, acknowledged after 4001.
+fn lived_in() -> Place {
+    let place = Place::new();
+    let mut state = open(&place).unwrap();
+    keep_parent(&mut state, 4_001);
+    keep_parent(&mut state, 4_002);
+    state.keep_ports(Some(4_100), None).unwrap();
+    place
+}
+
+#[test]
+fn a_node_is_the_same_one_at_its_next_start() {
+    let place = Place::new();
+    let first = open(&place).unwrap();
+    let id = first.identity().id();
+    assert_eq!((first.starts(), first.parent()), (1, None));
+    drop(first);
+    let mut second = open(&place).unwrap();
+    assert_eq!((second.identity().id(), second.starts()), (id, 2));
+    keep_parent(&mut second, 4_000);
+    second.keep_ports(Some(4_001), Some(3_999)).unwrap();
+    drop(second);
+    let third = open(&place).unwrap();
+    assert_eq!((third.identity().id(), third.starts()), (id, 3));
+    assert_eq!(third.parent(), Some(&parent(4_000)));
+    assert_eq!(third.ports(), (Some(4_001), Some(3_999)));
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_it_and_what_others_could_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = lived_in();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(place.path()), 0o700);
+    for entry in fs::read_dir(place.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    let key = place.path().join("identity");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    let error = open(&place).unwrap_err().to_string();
+    assert!(error.contains("identity") && error.contains("chmod 600"), "{error}");
+}
+
+#[test]
+fn one_process_owns_a_directory_and_says_who_it_is() {
+    let place = Place::new();
+    let state = open(&place).unwrap();
+    let StateError::InUse { holder, .. } = open(&place).unwrap_err() else { panic!("it is held") };
+    assert!(holder.contains("sub-server hall"), "{holder}");
+    assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+    drop(state);
+    open(&place).unwrap();
+}
+
+#[test]
+fn a_directory_of_another_node_is_refused_and_not_touched() {
+    let place = lived_in();
+    for (owner, part) in [
+        (Owner { role: Role::Client, name: "hall" }, "a sub-server, and this is a client"),
+        (Owner { role: Role::SubServer, name: "kitchen" }, "`hall`, and this is `kitchen`"),
+    ] {
+        let error = State::open(place.path(), owner).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let mut state = State::inspect(place.path()).unwrap();
+    assert_eq!(state.starts(), 1, "who is refused counts no start");
+    let members = Change::put(crate::store::Shelf::Facts, "network", Value::from("home").to_cbor());
+    state.commit(&[members]).unwrap();
+    drop(state);
+    let error = open(&place).unwrap_err().to_string();
+    assert!(error.contains("a network with members"), "{error}");
+}
+
+#[test]
+fn a_directory_of_somebody_else_is_not_even_locked() {
+    let place = Place::new();
+    fs::write(place.path().join("letter.txt"), "dear").unwrap();
+    let error = open(&place).unwrap_err().to_string();
+    assert!(error.contains("letter.txt"), "{error}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    let nowhere = place.path().join("nothing");
+    assert!(State::inspect(&nowhere).is_err());
+    assert!(!nowhere.exists(), "looking makes nothing");
+}
+
+#[test]
+fn a_missing_or_empty_file_is_refused_by_its_name() {
+    for name in ["identity", "store", "seal"] {
+        let place = lived_in();
+        let file = place.path().join(name);
+        fs::write(&file, "").unwrap();
+        let error = open(&place).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("empty"), "{error}");
+        fs::remove_file(&file).unwrap();
+        let error = open(&place).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("missing"), "{error}");
+        assert!(!file.exists(), "nothing is made in its place");
+    }
+}
+
+#[test]
+fn an_interrupted_first_start_begins_anew() {
+    let place = lived_in();
+    fs::write(place.path().join("making"), "").unwrap();
+    fs::remove_file(place.path().join("seal")).unwrap();
+    let state = open(&place).unwrap();
+    assert_eq!((state.starts(), state.parent()), (1, None));
+    assert!(!place.path().join("making").exists());
+}
+
+#[test]
+fn an_older_store_is_found_out_and_one_that_was_not_acknowledged_is_taken() {
+    let place = Place::new();
+    let mut state = open(&place).unwrap();
+    keep_parent(&mut state, 4_001);
+    drop(state);
+    let older = Place::new();
+    copy(place.path(), older.path());
+    let mut state = open(&place).unwrap();
+    keep_parent(&mut state, 4_002);
+    let changes = changes_of(&Durable::Parent(Some(parent(4_003)))).unwrap();
+    state.store.commit(&changes).unwrap();
+    drop(state);
+    // The power went between the store and the seal: later than acknowledged is as good.
+    assert_eq!(open(&place).unwrap().parent(), Some(&parent(4_003)));
+    fs::copy(older.path().join("store"), place.path().join("store")).unwrap();
+    let error = open(&place).unwrap_err().to_string();
+    assert!(error.contains("was acknowledged"), "{error}");
+}
+
+#[test]
+fn a_later_form_of_the_store_and_unknown_entries_are_not_guessed_at() {
+    for (name, value, part) in [
+        ("schema", Value::Int(2), "form 2"),
+        ("colour", Value::from("blue"), "colour"),
+        ("starts", Value::from("many"), "starts"),
+        ("parent", Value::map([("id", Value::Null)]), "parent"),
+        ("role", Value::from("king"), "role"),
+    ] {
+        let place = lived_in();
+        let mut state = State::inspect(place.path()).unwrap();
+        let change = Change::put(crate::store::Shelf::Facts, name, value.to_cbor());
+        state.commit(&[change]).unwrap();
+        drop(state);
+        let error = open(&place).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+/// What a start with a changed file comes to: refused, or the last acknowledged state.
+fn is_refused_or_whole(place: &Place, what: &str) -> bool {
+    match State::inspect(place.path()) {
+        Err(_) => true,
+        Ok(state) => {
+            assert_eq!(state.parent(), Some(&parent(4_002)), "{what}");
+            assert_eq!(state.ports(), (Some(4_100), None), "{what}");
+            assert_eq!(state.starts(), 1, "{what}");
+            false
+        }
+    }
+}
+
+#[test]
+fn no_changed_byte_of_the_small_files_is_overlooked() {
+    let place = lived_in();
+    for name in ["identity", "seal"] {
+        let file = place.path().join(name);
+        let whole = fs::read(&file).unwrap();
+        for at in 0..whole.len() {
+            for bit in [0x01, 0x20, 0x80] {
+                let mut changed = whole.clone();
+                changed[at] ^= bit;
+                fs::write(&file, &changed).unwrap();
+                let what = format!("{name}, byte {at} ^ {bit:#x}");
+                assert!(is_refused_or_whole(&place, &what), "{what}");
+            }
+            fs::write(&file, &whole[..at]).unwrap();
+            let what = format!("{name}, cut at {at}");
+            assert!(is_refused_or_whole(&place, &what), "{what}");
+        }
+        fs::write(&file, &whole).unwrap();
+    }
+    assert!(!is_refused_or_whole(&place, "as it was"));
+}
+
+#[test]
+fn no_changed_byte_of_the_store_leads_to_another_state() {
+    let place = lived_in();
+    let file = place.path().join("store");
+    let whole = fs::read(&file).unwrap();
+    // The header byte by byte; of the rest, which is mostly empty, some of what is in use.
+    let used: Vec<usize> = (512..whole.len()).filter(|at| whole[*at] != 0).collect();
+    let some = used.iter().step_by((used.len() / 150).max(1)).copied();
+    let mut refused = 0;
+    for at in (0..320).chain(some) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1 << (at % 8);
+        fs::write(&file, &changed).unwrap();
+        refused += usize::from(is_refused_or_whole(&place, &format!("store, byte {at}")));
+    }
+    assert!(refused > 100, "only {refused} were noticed at all");
+    for step in 1..60 {
+        let at = whole.len() * step / 60;
+        fs::write(&file, &whole[..at]).unwrap();
+        let what = format!("store, cut at {at}");
+        assert!(is_refused_or_whole(&place, &what), "{what}");
+    }
+}
