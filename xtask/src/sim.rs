@@ -37,7 +37,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let test = ["test", "--package", "ltn-proto", "--all-features", "--test", "it"];
     let name = if arguments.large { LARGE } else { SMALL };
     let only = ["--", name, "--nocapture"];
-    let mut child = shell::cargo(&[&test[..], &only].concat())?
+    let mut cargo = shell::cargo(&[&test[..], &only].concat())?;
+    if arguments.large {
+        cargo.env("LTN_SIM_LARGE", "1");
+    }
+    let mut child = cargo
         .env("LTN_SIM_SEEDS", arguments.seeds.to_string())
         .env("LTN_SIM_START", arguments.start.to_string())
         .env("LTN_SIM_TRACE", arguments.trace.to_string())

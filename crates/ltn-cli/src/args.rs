@@ -3,12 +3,14 @@
 //! This room knows spellings only. What they mean, and whether they make sense together, is decided
 //! in `settings.rs`.
 
+mod moving;
 mod nodes;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
 pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, RightsArgs, StateArgs};
 
 const LONG_ABOUT: &str = "\
@@ -121,9 +123,16 @@ Examples:
   ltn move /sub1/hall --under /sub2 --dry-run --open --to 4000
   ltn move /sub1/hall --under /sub2 --return-after 60s --open --to 4000")]
     Move(MoveArgs),
-    /// Stop the whole network, the lowest layers first, and say how each node ended.
-    #[command(after_help = "Example:\n  ltn shutdown --open --to 4000")]
-    Shutdown(ShutdownArgs),
+    /// Stop the whole network or a part of it, the lowest layers first, and say how each ended.
+    #[command(after_help = "\
+Examples:
+  ltn shutdown --open --to 4000
+  ltn shutdown /sub1 --open --to 4000            with everything below it
+  ltn shutdown /sub1 --alone --open --to 4000    what is below it goes on")]
+    Shutdown(OrderArgs),
+    /// Restart all servers or a part of them, the lowest layers first, and say how each ended.
+    #[command(after_help = "Example:\n  ltn restart /sub1 --open --to 4000")]
+    Restart(OrderArgs),
     /// Print the completions of this program for a shell.
     #[command(after_help = "Example:\n  ltn completions bash > \
                             ~/.local/share/bash-completion/completions/ltn")]
@@ -149,7 +158,7 @@ impl Verb {
             Self::Run(args) => args.visit.json,
             Self::Ping(args) => args.visit.json,
             Self::Move(args) => args.visit.json,
-            Self::Shutdown(args) => args.visit.json,
+            Self::Shutdown(args) | Self::Restart(args) => args.visit.json,
         }
     }
 
@@ -237,6 +246,8 @@ pub(crate) struct SubArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
+    pub(crate) backup: BackupArgs,
+    #[command(flatten)]
     pub(crate) announce: AnnounceArgs,
     #[command(flatten)]
     pub(crate) event_log: EventLogArgs,
@@ -262,6 +273,8 @@ pub(crate) struct ClientArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
 }
 
 /// What all short visits share.
@@ -409,37 +422,6 @@ pub(crate) struct PipeArgs {
     pub(crate) target: String,
     /// The name of the data socket; `s.listsocks()` lists them.
     pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn move`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct MoveArgs {
-    /// Whom: a path (/sub1/hall), a name or an id.
-    pub(crate) target: String,
-    /// Below which server: a path, a name or an id.
-    #[arg(long, value_name = "SERVER")]
-    pub(crate) under: String,
-    /// Only say what would change, or why it cannot be.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Move back by itself if the new server is lost within this time: 60s, 5m, 2h.
-    #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
-    pub(crate) return_after: Option<String>,
-    /// Do not ask first; say with --to which network that is.
-    #[arg(long, requires = "to")]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn shutdown`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ShutdownArgs {
-    /// Do not ask first; say with --to which network that is.
-    #[arg(long, requires = "to")]
-    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
 }

@@ -14,7 +14,7 @@ use ltn::{Name, PortExpr, nearest};
 
 use crate::trouble::Trouble;
 
-pub(crate) use entries::{ClientEntry, OfferEntry, Offered, ProgramEntry, ServerEntry};
+pub(crate) use entries::{ClientEntry, OfferEntry, Offered, ParentName, ProgramEntry, ServerEntry};
 
 /// A network as its file describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,7 +163,17 @@ fn unique_names(servers: &[ServerEntry], clients: &[ClientEntry]) -> Result<(), 
 fn known_parents(servers: &[ServerEntry], clients: &[ClientEntry]) -> Result<(), Wrong> {
     let of_servers = servers.iter().filter_map(|s| Some((&s.name, s.parent.as_ref()?)));
     let of_clients = clients.iter().map(|c| (&c.name, &c.parent));
-    for (child, parent) in of_servers.chain(of_clients) {
+    let backed_up = servers.iter().map(|s| (&s.name, &s.backups));
+    let backed_up = backed_up.chain(clients.iter().map(|c| (&c.name, &c.backups)));
+    let backups = backed_up.flat_map(|(child, names)| names.iter().map(move |name| (child, name)));
+    if let Some((child, own)) = backups.clone().find(|(child, own)| child.as_str() == own.name) {
+        return Err(Wrong::at(own.line, format!("`{child}` is no backup of itself")));
+    }
+    if let Some(main) = servers.iter().find(|s| s.parent.is_none() && !s.backups.is_empty()) {
+        let text = format!("`{}` is the main server; it has no parent to be replaced", main.name);
+        return Err(Wrong::at(main.line, text));
+    }
+    for (child, parent) in of_servers.chain(of_clients).chain(backups) {
         if servers.iter().any(|server| server.name.as_str() == parent.name) {
             continue;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ltn::{Address, Finder, Name, Permissions, PortExpr};
 
-use crate::args::{FindArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
+use crate::args::{BackupArgs, FindArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
 use crate::trouble::Trouble;
 
 /// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
@@ -43,6 +43,8 @@ pub(crate) enum Way {
 const ANNOUNCEMENTS_TIME: Duration = Duration::from_secs(3);
 /// The longest time that somebody can sensibly wait for an answer.
 const TIMEOUT_SECONDS_MAX: f64 = 86_400.0;
+/// The servers that a node can be given for bad times.
+pub(crate) const BACKUPS_MAX: usize = 16;
 
 impl OpenMode {
     /// The open mode if it was asked for; `retry` is the command line to try instead.
@@ -159,6 +161,15 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
         .hint("a network over several machines needs `ltn init`, which comes later"));
     }
     Ok(address)
+}
+
+/// The servers to go to when the higher server is lost.
+pub(crate) fn backups(args: &BackupArgs) -> Result<Vec<Address>, Trouble> {
+    if args.backup.len() > BACKUPS_MAX {
+        let number = args.backup.len();
+        return Err(Trouble::usage(format!("--backup: {number} times; {BACKUPS_MAX} at most")));
+    }
+    args.backup.iter().map(|text| address(text)).collect()
 }
 
 /// The flags that say where to join, for advice.

@@ -4,11 +4,13 @@
 //! an earlier one skips it. This room reads and writes; it decides nothing.
 
 mod edges;
+mod orders;
 mod selecting;
 mod watching;
 mod words;
 
 pub(crate) use edges::{EdgeAnswer, EdgeAsk, EdgeDone, TakeAsk};
+pub(crate) use orders::{OrderCheck, OrderGo};
 
 use bytes::Bytes;
 use minicbor::{Decode, Decoder, Encode};
@@ -45,6 +47,9 @@ pub(crate) fn read<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, BadBody
         Err(BadBody("bytes follow the end".to_owned()))
     }
 }
+
+/// A bit of the features in `HELLO`: the child comes back with the same key after a restart.
+pub(crate) const KEEPS_KEY: u64 = 1;
 
 /// `HELLO`: a child introduces itself.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]

@@ -4,20 +4,20 @@
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
 
+mod input;
 mod many;
 mod output;
 mod words;
 
 use std::time::Duration;
 
+pub use input::Input;
 pub use output::Output;
-pub use words::{Answer, Content, DialError, Direction, KeyNews, KeyWish, ServiceWish};
+pub use words::{Answer, Content, DialError, Direction, GivenOrder, KeyNews, KeyWish, ServiceWish};
 
 use crate::address::Address;
 use crate::commands::CommandSpec;
-use crate::durable::WriteId;
-use crate::frame::Frame;
-use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
+use crate::id::{InboundId, NodeId, OpId};
 use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
@@ -26,66 +26,6 @@ use crate::role::Role;
 use crate::value::Value;
 
 pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
-
-/// What can happen to a node.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// An authenticated connection stands. `peer` is who the other end proved to be.
-    LinkOpened {
-        /// The shell's number for it.
-        link: LinkId,
-        /// Which way it leads: the answer to a dial leads up, what was accepted leads down.
-        direction: Direction,
-        /// The id of the other end, taken from its key.
-        peer: NodeId,
-        /// Where the other end speaks from.
-        remote: Address,
-    },
-    /// A dial came to nothing.
-    DialFailed {
-        /// Which one.
-        dial: DialId,
-        /// Why.
-        why: DialError,
-    },
-    /// A frame arrived.
-    Frame {
-        /// On which link.
-        link: LinkId,
-        /// What it says.
-        frame: Frame,
-    },
-    /// A connection is gone, or was found to break the rules of the wire. Comes exactly once for
-    /// each link that was opened, also after the mind itself asked for its closing.
-    LinkClosed {
-        /// Which one.
-        link: LinkId,
-        /// Why, as far as the shell can tell.
-        why: CloseReason,
-    },
-    /// The queue towards a link became too full to wait for, or has room again.
-    LinkStalled {
-        /// Which one.
-        link: LinkId,
-        /// Is it stalled now?
-        stalled: bool,
-    },
-    /// The program on this node wants something.
-    Op(Op),
-    /// What `Output::Persist` asked for is written, so that no power cut takes it away; or it could
-    /// not be. Where a node keeps nothing, this comes at once.
-    Persisted {
-        /// Which write.
-        write: WriteId,
-        /// If it could not be written: why, in words.
-        done: Result<(), String>,
-    },
-    /// The machine of this node slept and is awake again. Time went on meanwhile, and `now` says
-    /// how much; comes before anything that waited.
-    Slept,
-    /// The moment that `poll_timeout` named has come.
-    Timeout,
-}
 
 /// What the program on this node can ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -219,10 +159,19 @@ pub enum Op {
         /// Whose.
         child: NodeId,
     },
-    /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`.
+    /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`. Nobody looks
+    /// for it afterwards, unless it comes back at once.
     Stop {
         /// Come back at once?
         restart: bool,
+    },
+    /// As `Stop`, where somebody may start the node again: whoever is joined to it goes on looking
+    /// for it. Ends with `Event::Stopped`.
+    GoAway,
+    /// Look there for another higher server when the own one is lost, in this order; 16 at most.
+    BackUp {
+        /// Their addresses; they take the place of earlier ones.
+        parents: Vec<Address>,
     },
 }
 
@@ -419,6 +368,14 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// Two running nodes have the same key: a copied card or directory. The first goes on; the
+    /// newcomer, who is told this too, was turned away and needs a key of its own.
+    ClonedKey {
+        /// Whose key it is.
+        id: NodeId,
+        /// Where it was noticed: the name of the server, or the address that was dialed.
+        at: String,
+    },
     /// A service of the program is due. Run it once and answer with `Op::ServiceEnded`.
     ServiceDue {
         /// Which one.
@@ -454,8 +411,23 @@ pub enum Event {
         /// Which.
         tickets: Vec<[u8; 16]>,
     },
+    /// A roll call that is led from this node begins: everybody who is asked, as it stands before
+    /// anything was heard. If this node is lost midway, this is what there is to be told.
+    RollCallBegun {
+        /// What was ordered, and by whom.
+        order: GivenOrder,
+        /// Every node once.
+        entries: Vec<RollCallEntry>,
+    },
+    /// An order that came in is not carried out.
+    OrderIgnored {
+        /// Why, in words.
+        why: String,
+    },
     /// A roll call that was led from this node has ended; comes before `Stopped`.
     RollCall {
+        /// What was ordered.
+        order: GivenOrder,
         /// Who gave the order.
         issuer: NodeId,
         /// Every node once.
@@ -467,6 +439,11 @@ pub enum Event {
         restart: bool,
         /// In words.
         text: String,
+    },
+    /// This node has begun to stop: everybody who is joined is told so, and its links are closing.
+    Stopping {
+        /// Will it come back at once?
+        restart: bool,
     },
     /// Everything is closed; nothing follows.
     Stopped {

@@ -89,6 +89,11 @@ impl Kind {
     /// Would you take me below you, and where would that be?
     pub const TAKE_ASK: Self = Self(0x58);
 
+    /// To who gave an order: do you still want it?
+    pub const ORDER_CHECK: Self = Self(0x59);
+    /// The answer to [`Kind::ORDER_CHECK`]: yes, do it.
+    pub const ORDER_GO: Self = Self(0x5a);
+
     /// Is it passed on by its destination?
     #[must_use]
     pub const fn is_routed(self) -> bool {

@@ -34,6 +34,8 @@
 //!     limits: Limits::default(),
 //!     services: true,
 //!     parent: None,
+//!     backup_parents: Vec::new(),
+//!     keeps_key: false,
 //! };
 //! let mut main = NodeState::new(config, Moment::ZERO);
 //! main.handle(Moment::ZERO, Input::Op(Op::Stop { restart: false }));
@@ -64,6 +66,7 @@ mod followings;
 mod fragments;
 pub mod frame;
 mod gatherings;
+mod goals;
 mod id;
 mod inbound;
 mod invite;
@@ -82,6 +85,7 @@ mod people;
 mod permissions;
 mod random;
 mod requests;
+mod reservations;
 mod role;
 mod rollcall;
 mod secret;
@@ -104,8 +108,8 @@ pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, near
 pub use drawing::draw_tree;
 pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
 pub use event::{
-    Addressee, Answer, Content, DialError, Direction, Event, Gathered, Input, KeyNews, KeyWish,
-    ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
+    Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input, KeyNews,
+    KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};

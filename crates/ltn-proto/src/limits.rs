@@ -109,6 +109,8 @@ pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
 pub const DUPLICATE_PROBE: Duration = Duration::from_secs(2);
 /// After its machine slept a node waits this long for a sign of life of each neighbour.
 pub const RECHECK_TIME: Duration = Duration::from_secs(2);
+/// The orders whose numbers a server remembers, so that none is carried out twice.
+pub const ORDERS_KNOWN_MAX: usize = 64;
 /// A network-wide order ends after this time, whoever has not answered.
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 /// What each layer keeps back of an order's time, so that it answers before its parent gives up.
@@ -131,6 +133,24 @@ pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const RETURN_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// The places that the plan of a move names one by one; the counts are of all.
 pub const MOVED_PLACES_MAX: usize = 1_000;
+
+/// A name is kept this long for a node that is away and keeps its key.
+pub const NAME_RESERVATION: Duration = Duration::from_secs(24 * 3_600);
+/// The names that one server keeps for nodes which are away.
+pub const NAMES_RESERVED_MAX: usize = 1_024;
+/// The parents that the owner of a node names for bad times.
+pub const BACKUP_PARENTS_MAX: usize = 16;
+/// A lost parent is tried alone this long: whoever is back in a moment finds everybody at home.
+pub const BACKUP_PATIENCE: Duration = Duration::from_secs(2);
+/// Servers that nobody named, but which were above the lost parent, are tried after this time.
+pub const ANCESTOR_PATIENCE: Duration = Duration::from_secs(30);
+/// A parent that announced its restart is waited for this long before others are tried.
+pub const RESTART_PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a node that lives elsewhere tries its home again; longer each time that home was lost
+/// again within [`HOMING_PAUSE_MAX`].
+pub const HOMING_PAUSE_MIN: Duration = Duration::from_secs(30);
+/// See [`HOMING_PAUSE_MIN`].
+pub const HOMING_PAUSE_MAX: Duration = Duration::from_secs(600);
 
 /// The maxima that a user may need to set. The defaults fit a Raspberry Pi and a house.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -215,6 +215,9 @@ pub enum CloseReason {
     /// The connection broke, without a word.
     #[n(11)]
     Lost,
+    /// The node's process ends and may be started again: whoever belongs to it looks for it.
+    #[n(12)]
+    Away,
 }
 
 impl CloseReason {
@@ -240,6 +243,7 @@ impl fmt::Display for CloseReason {
             Self::SlowReader => "did not read what it was sent",
             Self::Cycle => "the link would close a cycle",
             Self::Lost => "connection lost",
+            Self::Away => "went away and may come back",
         })
     }
 }

@@ -4,9 +4,10 @@
 //! at the end. This room keeps the book; who is told what, and when, is decided in
 //! `node/ordering.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::id::{InboundId, NodeId};
+use crate::limits::ORDERS_KNOWN_MAX;
 use crate::moment::Moment;
 use crate::outcome::{RollCallEntry, RollCallOutcome};
 use crate::text::shorten;
@@ -47,6 +48,52 @@ pub(crate) enum Stage {
     LettingGo,
 }
 
+/// An order that came in and waits for its giver's second word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    pub(crate) order: Order,
+    pub(crate) giver: NodeId,
+    /// Made for the question whether it is still wanted.
+    pub(crate) nonce: u64,
+    /// When that was asked.
+    pub(crate) asked: Moment,
+}
+
+/// The orders that came in: one may wait, and none is carried out twice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OrdersHeard {
+    waiting: Option<Heard>,
+    /// The numbers of the last ones, the newest last.
+    numbers: VecDeque<u64>,
+}
+
+impl OrdersHeard {
+    /// Is this number known? It is from now on.
+    pub(crate) fn is_known(&mut self, number: u64) -> bool {
+        if self.numbers.contains(&number) {
+            return true;
+        }
+        if self.numbers.len() == ORDERS_KNOWN_MAX {
+            self.numbers.pop_front();
+        }
+        self.numbers.push_back(number);
+        false
+    }
+
+    /// This one waits for its second word; an earlier one that still did has been left alone.
+    pub(crate) const fn wait(&mut self, heard: Heard) {
+        self.waiting = Some(heard);
+    }
+
+    /// The order that this second word belongs to.
+    pub(crate) fn take(&mut self, number: u64, nonce: u64, giver: NodeId) -> Option<Heard> {
+        let is_it = |heard: &mut Heard| {
+            (heard.order.number, heard.nonce, heard.giver) == (number, nonce, giver)
+        };
+        self.waiting.take_if(is_it)
+    }
+}
+
 /// The book of one order at one server.
 #[derive(Debug, Clone)]
 pub(crate) struct RollCall {
@@ -58,6 +105,8 @@ pub(crate) struct RollCall {
     entries: BTreeMap<NodeId, RollCallEntry>,
     /// Ordered, and not ready yet.
     waiting: BTreeSet<NodeId>,
+    /// Of those, the ones that asked whether it is still wanted, and were told so.
+    going_on: BTreeSet<NodeId>,
     /// Ready, and told to go.
     going: BTreeSet<NodeId>,
     /// Ready, and on the way to the issuer: these go last.
@@ -79,6 +128,7 @@ impl RollCall {
             entries_max,
             entries: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            going_on: BTreeSet::new(),
             going: BTreeSet::new(),
             held: BTreeSet::new(),
         }
@@ -100,6 +150,15 @@ impl RollCall {
     /// This server was ordered and has to report.
     pub(crate) fn wait_for(&mut self, server: NodeId) {
         self.waiting.insert(server);
+    }
+
+    /// A server asks whether the order is still wanted: is it?
+    pub(crate) fn goes_on(&mut self, server: NodeId) -> bool {
+        let wanted = self.stage == Stage::Collecting && self.waiting.contains(&server);
+        if wanted {
+            self.going_on.insert(server);
+        }
+        wanted
     }
 
     /// A server reports on itself and what is below it; others it does not speak for.
@@ -142,7 +201,7 @@ impl RollCall {
     /// The order did not get to a server.
     pub(crate) fn unreachable(&mut self, server: NodeId, why: &str) {
         if self.waiting.remove(&server) {
-            self.end(server, RollCallOutcome::Unreachable, why);
+            self.end_branch(server, why);
         }
     }
 
@@ -156,7 +215,7 @@ impl RollCall {
             };
             self.end(server, outcome, "");
         } else if self.waiting.remove(&server) {
-            self.end(server, RollCallOutcome::Unknown, "lost before it reported");
+            self.end_waiting(server, "lost before it reported");
         }
         self.held.remove(&server);
     }
@@ -164,11 +223,33 @@ impl RollCall {
     /// The time is over: whoever has not ended is unknown.
     pub(crate) fn give_up(&mut self) {
         for server in std::mem::take(&mut self.waiting) {
-            self.end(server, RollCallOutcome::Unknown, "did not report in time");
+            self.end_waiting(server, "did not report in time");
         }
         for server in std::mem::take(&mut self.going) {
             self.end(server, RollCallOutcome::Unknown, "said it goes and did not go in time");
         }
+    }
+
+    /// Who was never told to go on has certainly not done it, and nobody below it has.
+    fn end_waiting(&mut self, server: NodeId, why: &str) {
+        if self.going_on.contains(&server) {
+            self.end(server, RollCallOutcome::Unknown, why);
+        } else {
+            self.end_branch(server, &format!("{why}, and was not told to go on"));
+        }
+    }
+
+    /// The order did not get to a server, nor to anybody behind it.
+    fn end_branch(&mut self, server: NodeId, why: &str) {
+        let Some(top) = self.entries.get(&server).map(|entry| entry.path.clone()) else { return };
+        for entry in self.entries.values_mut() {
+            let open = entry.outcome == RollCallOutcome::Unknown;
+            if entry.id != server && open && top.contains(&entry.path) {
+                entry.outcome = RollCallOutcome::Unreachable;
+                entry.detail = shorten(&format!("behind {top}"), DETAIL_CHARS_MAX);
+            }
+        }
+        self.end(server, RollCallOutcome::Unreachable, why);
     }
 
     fn end(&mut self, id: NodeId, outcome: RollCallOutcome, detail: &str) {
@@ -234,6 +315,7 @@ mod tests {
     #[test]
     fn nobody_is_stopped_before_his_link_is_gone() {
         let mut roll = sample();
+        assert!(roll.goes_on(id(1)) && roll.goes_on(id(3)));
         assert!(roll.ready(id(1), false));
         assert_eq!(roll.entries()[0].outcome, RollCallOutcome::Unknown);
         roll.lost(id(1));
@@ -261,5 +343,40 @@ mod tests {
         let outcomes: Vec<_> = roll.entries().iter().map(|e| e.outcome).collect();
         use RollCallOutcome::{Stopped, Unknown};
         assert_eq!(outcomes, [Unknown, Stopped, Unknown]);
+    }
+
+    #[test]
+    fn who_was_not_told_to_go_on_has_certainly_not_done_it() {
+        let mut roll = sample();
+        assert!(roll.goes_on(id(3)) && !roll.goes_on(id(2)), "2 is asked by 1, not from here");
+        roll.give_up();
+        let outcomes: Vec<_> = roll.entries().iter().map(|e| e.outcome).collect();
+        use RollCallOutcome::{Unknown, Unreachable};
+        assert_eq!(outcomes, [Unreachable, Unreachable, Unknown]);
+        assert_eq!(roll.entries()[1].detail, "behind /a");
+        assert!(!roll.goes_on(id(1)), "whoever asks later is not told to go on");
+    }
+
+    #[test]
+    fn an_order_is_known_for_a_while_and_the_memory_has_an_end() {
+        let mut heard = OrdersHeard::default();
+        assert!(!heard.is_known(0));
+        assert!(heard.is_known(0));
+        (1..=200).for_each(|number| assert!(!heard.is_known(number)));
+        assert_eq!(heard.numbers.len(), ORDERS_KNOWN_MAX);
+        assert!(heard.is_known(200));
+    }
+
+    #[test]
+    fn a_second_word_belongs_to_the_question_that_was_asked() {
+        let mut heard = OrdersHeard::default();
+        let order =
+            Order { number: 7, restart: false, subtree: true, issuer: id(9), includes_me: true };
+        heard.wait(Heard { order, giver: id(1), nonce: 5, asked: Moment::ZERO });
+        assert!(heard.take(7, 4, id(1)).is_none());
+        assert!(heard.take(7, 5, id(2)).is_none());
+        assert!(heard.take(8, 5, id(1)).is_none());
+        assert!(heard.take(7, 5, id(1)).is_some());
+        assert!(heard.take(7, 5, id(1)).is_none(), "once");
     }
 }

@@ -1,4 +1,5 @@
-//! The way up: the parent, the attempt to get one, and the pause until the next attempt.
+//! The way up: the parent, the attempt to get one, and the pause until the next attempt. Whom to
+//! try next is for `goals.rs`.
 //!
 //! This room remembers; dialing, registering and telling people is done by `node/joining.rs`.
 
@@ -8,7 +9,6 @@ use crate::address::Address;
 use crate::body::Welcome;
 use crate::durable::{KeptParent, WriteId};
 use crate::id::{DialId, InboundId, LinkId, NodeId, OpId};
-use crate::limits::{RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
 use crate::moment::Moment;
 use crate::name::Name;
 
@@ -41,6 +41,15 @@ pub(crate) enum Wish {
     },
     /// The node itself, after it lost its parent.
     Return,
+    /// The node itself, which lives elsewhere and tries where it belongs.
+    Home,
+}
+
+impl Wish {
+    /// Does it give way to whatever somebody wants?
+    pub(crate) const fn is_background(self) -> bool {
+        matches!(self, Self::Return | Self::Home)
+    }
 }
 
 /// An attempt to join a server.
@@ -86,14 +95,10 @@ pub(crate) struct Uplink {
     pub(crate) parent: Option<Parent>,
     pub(crate) attempt: Option<Attempt>,
     pub(crate) retry: Option<Retry>,
-    /// Where to come back to after a loss.
-    pub(crate) home: Option<Address>,
-    /// The parent that is written down.
-    pub(crate) kept: Option<KeptParent>,
     /// The last move, while it may still be taken back.
     pub(crate) trial: Option<Trial>,
-    /// Failures since the last success.
-    failures: u32,
+    /// The parent that is written down.
+    pub(crate) kept: Option<KeptParent>,
 }
 
 impl Uplink {
@@ -102,21 +107,20 @@ impl Uplink {
         Self { kept, ..Self::default() }
     }
 
-    /// The pause before the next attempt, without jitter; longer with each failure.
-    pub(crate) fn next_pause(&mut self) -> Duration {
-        let doubled = RECONNECT_PAUSE_MIN * 2_u32.pow(self.failures.min(10));
-        self.failures = self.failures.saturating_add(1);
-        doubled.min(RECONNECT_PAUSE_MAX)
-    }
-
     /// It worked.
     pub(crate) fn succeed(&mut self, parent: Parent) -> Option<Parent> {
-        self.failures = 0;
         self.retry = None;
         self.attempt = None;
         self.trial = None;
-        self.home = Some(parent.address.clone());
         self.parent.replace(parent)
+    }
+
+    /// Where somebody wants this node, however long that takes.
+    pub(crate) fn sought(&self) -> Option<Address> {
+        let lasting = |wish: Wish| matches!(wish, Wish::Op { persist: true, .. });
+        let attempt = self.attempt.as_ref().filter(|a| lasting(a.wish)).map(|a| &a.to);
+        let retry = self.retry.as_ref().filter(|retry| lasting(retry.wish)).map(|r| &r.to);
+        attempt.or(retry).cloned()
     }
 
     /// Is this the link of the parent?
@@ -127,19 +131,5 @@ impl Uplink {
     /// Is this the link of the attempt under way?
     pub(crate) fn is_attempt_link(&self, link: LinkId) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.link == Some(link))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_have_an_end() {
-        let mut uplink = Uplink::default();
-        let pauses: Vec<Duration> = (0..40).map(|_| uplink.next_pause()).collect();
-        assert_eq!(pauses[0], RECONNECT_PAUSE_MIN);
-        assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1]));
-        assert_eq!(pauses[39], RECONNECT_PAUSE_MAX);
     }
 }

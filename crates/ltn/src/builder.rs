@@ -59,6 +59,7 @@ pub struct NodeBuilder {
     discoverable: bool,
     logs: Logs,
     state: Option<PathBuf>,
+    backup_parents: Vec<Address>,
     beside: Option<PathBuf>,
     admin_key: Option<Secret>,
 }
@@ -153,6 +154,7 @@ impl NodeBuilder {
             discoverable: false,
             logs: Logs { file: None, file_bytes_max: FILE_BYTES_MAX, directory: None },
             state: None,
+            backup_parents: Vec::new(),
             beside: None,
             admin_key: None,
         }
@@ -412,6 +414,8 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            backup_parents: self.backup_parents,
+            keeps_key: facts.kept.is_some(),
             parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }

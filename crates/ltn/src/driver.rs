@@ -259,7 +259,13 @@ impl Driver {
             Ask::Cast { to, content, room: _room } => {
                 self.feed(Input::Op(Op::Cast { to, content })).await;
             }
-            Ask::Op(op) => self.feed(Input::Op(*op)).await,
+            Ask::Op(op) => {
+                if let Op::BackUp { parents } = &*op {
+                    // A later life of this node has them, too.
+                    self.config.backup_parents.clone_from(parents);
+                }
+                self.feed(Input::Op(*op)).await;
+            }
             Ask::Wait(waited) => {
                 let Waited { id, op, end, room: _room } = *waited;
                 match end {

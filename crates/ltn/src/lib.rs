@@ -82,11 +82,11 @@ pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError}
 pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
 pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
-    Content, Counters, Event, Gathered, Limits, Line, Name, NoRoute, NodeId, NodePath, Outcome,
-    Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind, Refusal,
-    RefusalKind, Role, RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector, ServiceStatus,
-    Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line, sanitise,
-    sanitise_line,
+    Content, Counters, Event, Gathered, GivenOrder, Limits, Line, Name, NoRoute, NodeId, NodePath,
+    Outcome, Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind,
+    Refusal, RefusalKind, Role, RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector,
+    ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line,
+    sanitise, sanitise_line,
 };
 pub use node::{Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};

@@ -387,7 +387,8 @@ impl Node {
         self.queues.messages.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Stops this node: leaves the higher server, tells everybody below, closes everything.
+    /// Stops this node for good: leaves the higher server, tells everybody below, closes
+    /// everything. Nobody who is told so looks for it; see [`Self::go_away`].
     pub async fn shutdown(&self) {
         // A queue that is closed already means that it has stopped.
         let _ = self.ask(Ask::plain(Op::Stop { restart: false })).await;

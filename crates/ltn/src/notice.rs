@@ -158,6 +158,10 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::Disconnected { parent_name, reason, text, returning, .. } => {
             (Connection, disconnected(parent_name, *reason, text, *returning))
         }
+        Event::ClonedKey { id, at } => {
+            let id = id.short();
+            (Warning, format!("two running nodes have the key id:{id}…, noticed at {at}"))
+        }
         Event::MovingBack { lost, to, address } => {
             (Warning, format!("{lost} was lost on trial: going back to {to} at {address}"))
         }
@@ -170,6 +174,7 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
             (Warning, format!("this node is {path}, cut off from the main server"))
         }
         Event::RollCall { entries, .. } => roll_call(entries),
+        Event::OrderIgnored { why } => (Warning, format!("an order was ignored: {why}")),
         Event::Ordered { text, .. } => (Status, text.clone()),
         Event::Stopped { restart: true } => (Status, "restarting".to_owned()),
         Event::Stopped { restart: false } => (Status, "stopped".to_owned()),
@@ -195,13 +200,14 @@ fn in_brackets(text: Option<&String>) -> String {
 
 fn left(who: &str, reason: CloseReason) -> (NoticeKind, String) {
     use CloseReason::{
-        Kicked, Leaving, Lost, Misbehaved, Moved, Replaced, Restarting, SlowReader, Stopping,
+        Away, Kicked, Leaving, Lost, Misbehaved, Moved, Replaced, Restarting, SlowReader, Stopping,
     };
     match reason {
         Leaving | Moved => (NoticeKind::Connection, format!("{who} {reason}")),
         // Either end may be the one that stops.
         Stopping => (NoticeKind::Connection, format!("{who} is gone: shutting down")),
         Restarting => (NoticeKind::Connection, format!("{who} is gone: restarting")),
+        Away => (NoticeKind::Connection, format!("{who} {reason}")),
         Kicked | Replaced => (NoticeKind::Connection, format!("{who} was {reason}")),
         Misbehaved | SlowReader => {
             (NoticeKind::Warning, format!("closed the connection with {who}: it {reason}"))
@@ -212,9 +218,9 @@ fn left(who: &str, reason: CloseReason) -> (NoticeKind, String) {
 }
 
 fn disconnected(server: &Name, reason: CloseReason, said: &str, returning: bool) -> String {
-    use CloseReason::{Lost, Restarting, Stopping};
+    use CloseReason::{Away, Lost, Restarting, Stopping};
     let what = match reason {
-        Stopping | Restarting => format!("{server} {reason}"),
+        Stopping | Restarting | Away => format!("{server} {reason}"),
         Lost => format!("lost connection with {server}"),
         _ => format!("lost connection with {server}: {reason}"),
     };
@@ -243,7 +249,7 @@ fn roll_call(entries: &[RollCallEntry]) -> (NoticeKind, String) {
 
 #[cfg(test)]
 mod tests {
-    use ltn_proto::Value;
+    use ltn_proto::{GivenOrder, Value};
 
     use super::*;
 
@@ -330,7 +336,11 @@ mod tests {
         };
         let told = |outcome| {
             let entries = vec![entry(outcome)];
-            of_event(&Event::RollCall { issuer: id(), entries }).unwrap()
+            {
+                let issuer = id();
+                let order = GivenOrder { number: 1, restart: false, subtree: true, issuer };
+                of_event(&Event::RollCall { order, issuer, entries }).unwrap()
+            }
         };
         assert_eq!(told(RollCallOutcome::Stopped).0, NoticeKind::Status);
         let (kind, text) = told(RollCallOutcome::Unreachable);

@@ -34,6 +34,9 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             let next = if *returning { "; trying to come back" } else { "" };
             format!("disconnected from {parent_name}: {why}{said}{next}")
         }
+        Event::ClonedKey { id, at } => {
+            format!("two running nodes have the key id:{}…, noticed at {at}", id.short())
+        }
         Event::MovingBack { lost, to, address } => {
             format!("{lost} was lost on trial: going back to {to} at {address}")
         }
@@ -87,6 +90,7 @@ fn who(name: &Option<Name>, id: &NodeId) -> String {
 fn why(reason: CloseReason) -> String {
     match reason {
         CloseReason::Leaving
+        | CloseReason::Away
         | CloseReason::Moved
         | CloseReason::Stopping
         | CloseReason::Restarting => format!("it {reason}"),

@@ -43,6 +43,7 @@ pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
     let signals = Signals::listen()?;
     let to = whereto::unless_kept(to, &args.state, Output::words()).await?;
     let builder = with_state(Client::builder(name.as_str()).open(), &args.state);
+    let builder = builder.backup_parents(settings::backups(&args.backup)?);
     let started = builder.start().await;
     let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
     let to = home(&node, to.as_ref()).await?;

@@ -28,10 +28,12 @@ mod tree;
 mod up;
 mod visit;
 mod watch;
+mod watchdog;
 mod whereto;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};
+use shutdown::Deed;
 
 /// Does what was typed.
 pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
@@ -51,7 +53,8 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Ping(args) => ping::perform(&args).await,
         Verb::Pipe(args) => pipe::perform(&args).await,
         Verb::Move(args) => move_node::perform(&args).await,
-        Verb::Shutdown(args) => shutdown::perform(&args).await,
+        Verb::Shutdown(args) => shutdown::perform(&args, Deed::Shutdown).await,
+        Verb::Restart(args) => shutdown::perform(&args, Deed::Restart).await,
         Verb::Completions(args) => manual::complete(&args),
         Verb::Man(args) => manual::page(&args),
     }

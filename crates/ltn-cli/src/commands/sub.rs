@@ -26,6 +26,7 @@ pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
     let builder = with_ports(SubServer::builder(name.as_str()).open(), ports);
     let builder = with_event_log(builder, &args.event_log);
     let builder = with_state(builder, &args.state);
+    let builder = builder.backup_parents(settings::backups(&args.backup)?);
     let builder = with_rights(builder, &args.rights)?;
     let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;

@@ -13,7 +13,7 @@ use crate::commands::offering::Offering;
 use crate::commands::sub::{home, join_and_stay};
 use crate::commands::watch::{News, Signals, Watch, show, stay};
 use crate::commands::{rights, roll_call};
-use crate::network_file::{ClientEntry, Entry, KnownPort, NetworkFile, ServerEntry};
+use crate::network_file::{ClientEntry, Entry, KnownPort, NetworkFile, ParentName, ServerEntry};
 use crate::output::Output;
 use crate::settings::Ports;
 use crate::trouble::{Ending, Trouble};
@@ -80,6 +80,19 @@ async fn start_all(
         offering.put_up(&node, &entry.offers).await?;
         let told = |text: &str| output.line(name, width, text);
         join(fleet, &node, name, &entry.parent.name, told).await?;
+    }
+    back_up(file, fleet).await
+}
+
+/// Where each goes that loses its parent: known only when all are running.
+async fn back_up(file: &NetworkFile, fleet: &Fleet) -> Result<(), Trouble> {
+    let servers = file.servers.iter().map(|server| (&server.name, &server.backups));
+    let clients = file.clients.iter().map(|client| (&client.name, &client.backups));
+    for (name, backups) in servers.chain(clients).filter(|(_, backups)| !backups.is_empty()) {
+        let address = |backup: &ParentName| fleet.node(&backup.name).and_then(Node::address);
+        let Some(node) = fleet.node(name.as_str()) else { continue };
+        let set = node.set_backup_parents(backups.iter().filter_map(address)).await;
+        set.map_err(|error| Trouble::failed(format!("{name}: {error}")))?;
     }
     Ok(())
 }
@@ -238,14 +251,18 @@ async fn only(
     signals: &mut Signals,
 ) -> Result<Ending, Trouble> {
     let output = Output::words();
-    let (builder, parent, offers) = match file.entry(name)? {
+    let (builder, parent, offers, backups) = match file.entry(name)? {
         Entry::Server(entry) => {
-            (builder(entry, offering.folder())?, entry.parent.as_ref(), &entry.offers)
+            let builder = builder(entry, offering.folder())?;
+            (builder, entry.parent.as_ref(), &entry.offers, &entry.backups)
         }
-        Entry::Client(ClientEntry { name, parent, description, offers, .. }) => {
-            (Client::builder(name.as_str()).open().description(description), Some(parent), offers)
+        Entry::Client(ClientEntry { name, parent, description, offers, backups, .. }) => {
+            let builder = Client::builder(name.as_str()).open().description(description);
+            (builder, Some(parent), offers, backups)
         }
     };
+    let backups = backups.iter().map(|backup| address_of(file, &backup.name, output));
+    let builder = builder.backup_parents(backups.collect::<Result<Vec<Address>, Trouble>>()?);
     offering.check(offers)?;
     // Before anything starts: a parent that nobody can find is a mistake in the file.
     let to = parent.map(|parent| address_of(file, &parent.name, output)).transpose()?;

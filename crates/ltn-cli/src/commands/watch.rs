@@ -6,7 +6,7 @@ use ltn::{CloseReason, Event, Message, Node, RollCallEntry};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
-use crate::commands::{chronicle, roll_call};
+use crate::commands::{chronicle, roll_call, watchdog};
 use crate::output::Output;
 use crate::trouble::{Ending, Trouble};
 
@@ -201,8 +201,10 @@ pub(crate) async fn stay(
         tokio::select! {
             news = watch.next() => {
                 show(output, None, &news);
-                if news == News::Over {
-                    return Ending::All;
+                match news {
+                    News::Over => return Ending::All,
+                    News::Event(Event::Stopping { restart: false }) => watchdog::arm(),
+                    _ => (),
                 }
                 if node.address().is_none() && let Some(ending) = parted_for_good(&news) {
                     node.shutdown().await;
@@ -217,10 +219,12 @@ pub(crate) async fn stay(
     }
 }
 
-/// Stops a node; a second wish does not wait for it.
+/// Stops a node because its process ends; whoever is joined goes on looking for it, as it may be
+/// started again. A second wish does not wait for it.
 pub(crate) async fn stop(node: &Node, signals: &mut Signals, output: Output) -> Ending {
+    watchdog::arm();
     tokio::select! {
-        () = node.shutdown() => {
+        () = node.go_away() => {
             output.happened("has stopped");
             Ending::All
         }

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::network_file::{Wrong, did_you_mean};
-use crate::settings;
+use crate::settings::{self, BACKUPS_MAX};
 
 pub(crate) use offers::{OfferEntry, Offered, ProgramEntry};
 
@@ -24,6 +24,8 @@ pub(crate) struct ServerEntry {
     pub(crate) data_port: Option<PortExpr>,
     /// The higher server; the main server has none.
     pub(crate) parent: Option<ParentName>,
+    /// The servers it goes to when its higher server is lost, in order.
+    pub(crate) backups: Vec<ParentName>,
     pub(crate) description: String,
     /// Shall its services run?
     pub(crate) services: bool,
@@ -41,6 +43,8 @@ pub(crate) struct ServerEntry {
 pub(crate) struct ClientEntry {
     pub(crate) name: Name,
     pub(crate) parent: ParentName,
+    /// See [`ServerEntry`].
+    pub(crate) backups: Vec<ParentName>,
     pub(crate) description: String,
     /// Its own requestables and commands.
     pub(crate) offers: Vec<OfferEntry>,
@@ -55,11 +59,12 @@ pub(crate) struct ParentName {
 }
 
 const FILE_KEYS: [&str; 3] = ["open", "server", "client"];
-const SERVER_KEYS: [&str; 11] = [
+const SERVER_KEYS: [&str; 12] = [
     "name",
     "port",
     "data_port",
     "parent",
+    "backup",
     "description",
     "services",
     "newcomers",
@@ -68,7 +73,8 @@ const SERVER_KEYS: [&str; 11] = [
     "command",
     "data_socket",
 ];
-const CLIENT_KEYS: [&str; 5] = ["name", "parent", "description", "requestable", "command"];
+const CLIENT_KEYS: [&str; 6] =
+    ["name", "parent", "backup", "description", "requestable", "command"];
 
 /// Reads all entries of a file, in its order.
 pub(crate) fn read(text: &str) -> Result<(Vec<ServerEntry>, Vec<ClientEntry>), Wrong> {
@@ -130,6 +136,7 @@ fn server(section: &Section<'_, '_>) -> Result<ServerEntry, Wrong> {
         port: section.port("port")?,
         data_port: section.port("data_port")?,
         parent: section.parent()?,
+        backups: section.backups()?,
         description: section.text("description")?.unwrap_or_default(),
         services: section.flag("services")?.unwrap_or(true),
         newcomers: section.newcomers()?,
@@ -150,7 +157,8 @@ fn client(section: &Section<'_, '_>) -> Result<ClientEntry, Wrong> {
     };
     let description = section.text("description")?.unwrap_or_default();
     let offers = offers::of(section, "client")?;
-    Ok(ClientEntry { name, parent, description, offers, line: section.line })
+    let backups = section.backups()?;
+    Ok(ClientEntry { name, parent, backups, description, offers, line: section.line })
 }
 
 /// One `[[server]]` or `[[client]]` being read.
@@ -173,6 +181,16 @@ impl Section<'_, '_> {
         let name = self.text("parent")?;
         let line = self.line_of("parent");
         Ok(name.map(|name| ParentName { name, line }))
+    }
+
+    fn backups(&self) -> Result<Vec<ParentName>, Wrong> {
+        let names = self.texts("backup")?.unwrap_or_default();
+        let line = self.line_of("backup");
+        if names.len() > BACKUPS_MAX {
+            let text = format!("`backup` names {} servers; {BACKUPS_MAX} at most", names.len());
+            return Err(Wrong::at(line, text));
+        }
+        Ok(names.into_iter().map(|name| ParentName { name, line }).collect())
     }
 
     fn text(&self, key: &str) -> Result<Option<String>, Wrong> {

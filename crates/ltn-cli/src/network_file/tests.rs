@@ -13,6 +13,30 @@ fn names(file: &NetworkFile) -> Vec<&str> {
 }
 
 #[test]
+fn backups_are_servers_of_the_file_and_not_oneself() {
+    let file = |backup: &str| {
+        let text = format!(
+            "open = true\n[[server]]\nname = \"top\"\n[[server]]\nname = \"hall\"\n\
+             parent = \"top\"\nbackup = [{backup}]\n"
+        );
+        NetworkFile::parse(&text)
+    };
+    let hall = file("\"top\"").unwrap().servers.remove(1);
+    assert_eq!(hall.backups[0].name, "top");
+    for (backup, what) in [
+        ("\"hall\"", "no backup of itself"),
+        ("\"attic\"", "no server is called so"),
+        ("1", "list"),
+    ] {
+        let wrong = file(backup).unwrap_err();
+        assert_eq!(wrong.line, Some(7), "{backup}");
+        assert!(wrong.what.contains(what), "{}", wrong.what);
+    }
+    let of_main = "open = true\n[[server]]\nname = \"top\"\nbackup = [\"top\"]\n";
+    assert!(NetworkFile::parse(of_main).is_err());
+}
+
+#[test]
 fn the_seed_is_a_network_file() {
     let file = NetworkFile::parse(SEED).unwrap();
     let wanted =
@@ -46,7 +70,11 @@ fn an_unknown_key_is_fatal_and_the_nearest_is_named() {
 
     let client = wrong("open = true\n[[server]]\nname = 'a'\n[[client]]\nname = 'c'\nzebra = 1\n");
     assert_eq!(client.line, Some(6));
-    assert!(client.what.contains("there are: name, parent, description"), "{}", client.what);
+    assert!(
+        client.what.contains("there are: name, parent, backup, description"),
+        "{}",
+        client.what
+    );
 }
 
 #[test]

@@ -8,11 +8,14 @@ mod console;
 mod demo;
 mod files;
 mod finding;
+mod middle;
 mod moves;
+mod orders;
 mod process;
 mod programs;
 #[cfg(unix)]
 mod pty;
+mod returning;
 mod sending;
 mod servers;
 mod state;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::id::{DialId, InboundId};
+use crate::id::{DialId, InboundId, NodeId};
 use crate::outcome::Refusal;
 use crate::secret::Secret;
 use crate::value::Value;
@@ -118,4 +118,17 @@ pub enum Answer {
     Failed(String),
     /// The handler did not run.
     Refused(Refusal),
+}
+
+/// An order to stop or restart, as it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenOrder {
+    /// Its number; all servers that it goes through use the same.
+    pub number: u64,
+    /// To restart, or to stop?
+    pub restart: bool,
+    /// With everything below those who are ordered?
+    pub subtree: bool,
+    /// Who gave it.
+    pub issuer: NodeId,
 }

@@ -2,7 +2,7 @@
 
 use super::NodeState;
 use crate::address::Address;
-use crate::body::{self, Hello, Place, Register, Ticket, Token, Welcome};
+use crate::body::{self, Hello, KEEPS_KEY, Place, Register, Ticket, Token, Welcome};
 use crate::event::Event;
 use crate::frame::{Kind, PROTOCOL_VERSION};
 use crate::id::{LinkId, NodeId};
@@ -28,6 +28,7 @@ impl NodeState {
     ) -> Result<(), Misbehaved> {
         let Some(known) = self.links.get_mut(link) else { return Ok(()) };
         known.incarnation = hello.incarnation;
+        self.reservations.expire(now);
         let peer = known.peer;
         let is_full = self.tree.len() >= self.config.limits.records;
         if let Some(old) = self.tree.longest_stale().filter(|_| is_full) {
@@ -97,6 +98,7 @@ impl NodeState {
             let heard = self.links.get(old).map(|l| l.heard);
             if heard.is_some_and(|heard| heard > now - DUPLICATE_PROBE) {
                 let text = "another running node has the same key; make a new one for this machine";
+                self.event(Event::ClonedKey { id: peer, at: self.name.to_string() });
                 self.turn_away(now, link, RefusalKind::DuplicateKey, text);
                 return;
             }
@@ -149,16 +151,20 @@ impl NodeState {
         valid.find(|name| self.holder_of(peer, name).is_none()).unwrap_or_else(|| name.clone())
     }
 
-    /// Who else has this name here, or was promised it. Who is out of reach keeps nothing.
+    /// Who else has this name here, was promised it, or is away and keeps it.
     fn holder_of(&self, peer: NodeId, name: &Name) -> Option<NodeId> {
         #[cfg(feature = "sim")]
         if self.mutant == Some(crate::sim::Mutant::NoNameCheck) {
             return None;
         }
         let has_it = self.tree.child_named(self.config.id, name).filter(|id| self.is_live(*id));
+        let kept = || self.reservations.holder(name).filter(|id| *id != peer);
         let promised =
             || self.promised_names().find(|(_, other)| name.clashes_with(other)).map(|(id, _)| id);
-        has_it.filter(|id| *id != peer).or_else(|| promised().filter(|id| *id != peer))
+        has_it
+            .filter(|id| *id != peer)
+            .or_else(|| promised().filter(|id| *id != peer))
+            .or_else(kept)
     }
 
     /// Names of those who were let in and have not taken their place yet.
@@ -223,6 +229,7 @@ impl NodeState {
             return;
         }
         self.tree.clear_below(peer);
+        self.reservations.arrived(peer, hello.features & KEEPS_KEY != 0);
         self.forget_predecessor(peer, hello.address.as_ref());
         self.links.register_child(link);
         self.watch_link(now, link);

@@ -47,6 +47,8 @@ impl NodeState {
             Kind::EDGE_DONE => self.on_edge_done(&whole),
             Kind::TAKE_ASK => self.on_take_ask(now, &whole),
             Kind::ORDER => self.on_order(now, &whole),
+            Kind::ORDER_CHECK => self.on_order_check(now, &whole),
+            Kind::ORDER_GO => self.on_order_go(now, &whole),
             Kind::ORDER_REPORT => self.on_order_report(now, &whole),
             Kind::ORDER_NOTED => self.on_order_noted(now, &whole),
             _ => {

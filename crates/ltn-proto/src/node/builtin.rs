@@ -124,6 +124,14 @@ fn main_server_commands() -> Vec<CommandSpec> {
             .one_or_more("name_or_path", ParameterKind::Text),
         admin("s.restartserver", "restart these servers, wherever they are")
             .one_or_more("name_or_path", ParameterKind::Text),
+        admin("s.shutdownsubtree", "stop these servers with everything below them, leaves first")
+            .one_or_more("name_or_path", ParameterKind::Text),
+        admin(
+            "s.restartsubtree",
+            "restart these servers with all servers below them, leaves first",
+        )
+        .one_or_more("name_or_path", ParameterKind::Text),
+        admin("s.restartnetwork", "restart all servers, leaves first, this server last"),
         admin("s.shutdownnetwork", "stop everything, leaves first, this server last"),
     ]
 }

@@ -43,6 +43,13 @@ impl NodeState {
         self.links.register_parent(link);
         self.watch_link(now, link);
         let old = self.uplink.succeed(parent.clone());
+        match wish {
+            Wish::Return | Wish::Home => self.goals.arrive(&parent.address, now),
+            Wish::Op { persist: true, .. } if old.is_none() => {
+                self.goals.arrive(&parent.address, now);
+            }
+            _ => self.goals.belong(parent.address.clone(), now),
+        }
         let register = Register { edition: self.edition, metadata: self.metadata_that_fits() };
         self.say(link, Kind::REGISTER, body::write(&register));
         self.changes.clear();

@@ -184,23 +184,9 @@ impl NodeState {
 
     /// One of many has ended.
     pub(super) fn on_gathered(&mut self, op: OpId, entry: Gathered) {
-        if self.gatherings.ended(op, entry.id) && self.tells_of(&entry) {
+        if self.gatherings.ended(op, entry.id) {
             self.event(Event::Many(ManyEvent::Gathered { op, entry }));
         }
-    }
-
-    /// Only a deliberately broken build does not tell of everybody.
-    #[cfg_attr(
-        not(feature = "sim"),
-        expect(clippy::unused_self, reason = "the simulator's builds look at it")
-    )]
-    fn tells_of(&self, entry: &Gathered) -> bool {
-        #[cfg(feature = "sim")]
-        if self.mutant == Some(crate::sim::Mutant::LostEntry) {
-            return !entry.id.as_bytes()[0].is_multiple_of(4);
-        }
-        let _everybody = entry;
-        true
     }
 
     /// Reads the next page: here, or at the server that had the one before, or at the first one

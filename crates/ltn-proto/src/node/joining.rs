@@ -2,9 +2,11 @@
 //!
 //! A move is make-before-break: the old parent is left only when the new one has taken us.
 
+use std::time::Duration;
+
 use super::NodeState;
 use crate::address::Address;
-use crate::body::{self, Hello, Place, Welcome};
+use crate::body::{self, Hello, KEEPS_KEY, Place, Welcome};
 use crate::durable::{Durable, KeptParent};
 use crate::event::{Event, Output};
 use crate::frame::{Kind, PROTOCOL_VERSION};
@@ -22,6 +24,9 @@ impl NodeState {
         if let Err(refusal) = self.check_connect(&to) {
             self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) });
             return;
+        }
+        if persist && self.uplink.parent.is_none() {
+            self.goals.seek(to.clone(), now);
         }
         self.connect(now, to, Wish::Op { op, persist });
     }
@@ -51,7 +56,7 @@ impl NodeState {
             return Err(self.below_me(below.id));
         }
         if let Some(attempt) = &self.uplink.attempt
-            && attempt.wish != Wish::Return
+            && !attempt.wish.is_background()
         {
             let text = format!("{me} is already connecting to {}", attempt.to);
             return Err(Refusal::new(RefusalKind::AlreadyConnecting, text));
@@ -93,7 +98,7 @@ impl NodeState {
                 Wish::Command(inbound) | Wish::Move { inbound, .. } => {
                     self.answer_with(now, inbound, refused);
                 }
-                Wish::Return => {}
+                Wish::Return | Wish::Home => {}
             }
         }
     }
@@ -138,7 +143,7 @@ impl NodeState {
             current_parent: self.uplink.parent.as_ref().map(|parent| parent.id),
             root_incarnation: self.place.root_incarnation,
             height: u8::try_from(self.tree.height()).unwrap_or(u8::MAX),
-            features: 0,
+            features: if self.config.keeps_key { KEEPS_KEY } else { 0 },
         }
     }
 
@@ -161,6 +166,12 @@ impl NodeState {
                     known.said = Some((close.reason, text.clone()));
                 }
                 if self.uplink.is_attempt_link(link) {
+                    if kind == RefusalKind::DuplicateKey
+                        && let Some(attempt) = &self.uplink.attempt
+                    {
+                        let at = attempt.to.to_string();
+                        self.event(Event::ClonedKey { id: self.config.id, at });
+                    }
                     self.attempt_failed(now, kind, &text);
                 }
                 self.outputs.push_back(Output::Close { link, reason: close.reason });
@@ -197,8 +208,15 @@ impl NodeState {
         }
         let parent =
             Parent { link, id: above.id, name: above.name.clone(), address: attempt.to.clone() };
+        let goals = &self.goals;
         let addresses = [attempt.to].into_iter().chain(above.address.clone());
-        let kept = KeptParent::new(above.id, above.name.clone(), addresses);
+        let kept = match &self.uplink.kept {
+            // Who found another parent by itself still belongs where it belonged.
+            Some(kept) if attempt.wish == Wish::Return && goals.is_elsewhere(&parent.address) => {
+                kept.clone()
+            }
+            _ => KeptParent::new(above.id, above.name.clone(), addresses),
+        };
         // The link waits as it did before; a parent that closes it meanwhile is understood.
         self.links.set_phase(link, Phase::ExpectWelcome(state));
         let write = self.persist(Durable::Parent(Some(kept.clone())));
@@ -235,7 +253,7 @@ impl NodeState {
                 let moved = Value::map(moved.map(|(key, text)| (key, Value::from(text))));
                 self.answer_with(now, inbound, Outcome::Reply(moved));
             }
-            Wish::Return => {}
+            Wish::Return | Wish::Home => {}
         }
     }
 
@@ -264,28 +282,47 @@ impl NodeState {
                 let refusal = Refusal::new(kind, format!("{why}{kept}"));
                 self.answer_with(now, inbound, Outcome::Refused(refusal));
             }
+            // It lives elsewhere, and home will be tried again.
+            Wish::Home => {}
+            wish @ Wish::Op { persist: true, .. } if self.uplink.parent.is_some() => {
+                let pause = self.goals.next_pause();
+                return self.try_later(now, (attempt.to, pause), wish, why);
+            }
             wish @ (Wish::Return | Wish::Op { persist: true, .. }) => {
-                self.schedule_retry(now, attempt.to, wish, why);
-                return;
+                return self.search_on(now, wish, why);
             }
         }
         // A wish by hand failed while the node had no parent: the search for one goes on.
-        if self.uplink.parent.is_none()
-            && self.uplink.retry.is_none()
-            && let Some(home) = self.uplink.home.clone()
-        {
-            self.schedule_retry(now, home, Wish::Return, why);
+        if self.uplink.parent.is_none() && self.uplink.retry.is_none() {
+            self.search_on(now, Wish::Return, why);
         }
     }
 
-    fn schedule_retry(&mut self, now: Moment, to: Address, wish: Wish, why: &str) {
+    /// Tries whoever is next among those that may be this node's parent, after a pause.
+    fn search_on(&mut self, now: Moment, wish: Wish, why: &str) {
+        if let Some(goal) = self.goals.next(now) {
+            self.try_later(now, goal, wish, why);
+        }
+    }
+
+    fn try_later(&mut self, now: Moment, (to, pause): (Address, Duration), wish: Wish, why: &str) {
         if self.stopping.is_some() {
             return;
         }
-        let pause = self.uplink.next_pause();
         let pause = self.random.jitter(pause);
         self.uplink.retry = Some(Retry { at: now + pause, to: to.clone(), wish });
         self.event(Event::Retrying { address: to, why: why.to_owned(), pause });
+    }
+
+    /// It lives elsewhere than where it belongs: is home there again? Nothing is left for it before
+    /// home has taken it.
+    pub(super) fn on_homing_due(&mut self, now: Moment) {
+        let Some(home) = self.goals.try_home(now) else { return };
+        let uplink = &self.uplink;
+        let is_busy = uplink.attempt.is_some() || uplink.retry.is_some();
+        if uplink.parent.is_some() && !is_busy && self.stopping.is_none() {
+            self.connect(now, home, Wish::Home);
+        }
     }
 
     pub(super) fn on_retry_due(&mut self, now: Moment) {
@@ -302,11 +339,21 @@ impl NodeState {
         let Some(parent) = self.uplink.parent.take() else { return };
         let trial = self.uplink.trial.take().filter(|trial| now < trial.until);
         let trial = trial.filter(|_| self.stopping.is_none());
-        self.uplink.home = match &trial {
-            Some(trial) => Some(trial.former.address.clone()),
-            None => reason.invites_return().then(|| parent.address.clone()),
-        };
-        let returning = self.uplink.home.is_some() && self.stopping.is_none();
+        let above = self.place.ancestors.iter().rev().skip(1);
+        let above = above.filter_map(|ancestor| ancestor.address.clone()).collect();
+        match &trial {
+            // The one who moved it wished it back, for whatever reason the new one is lost.
+            Some(trial) => {
+                self.goals.lose(now, &parent.address, CloseReason::Lost, above);
+                self.goals.take_back(trial.former.address.clone());
+            }
+            None => self.goals.lose(now, &parent.address, reason, above),
+        }
+        if let Some(sought) = self.uplink.sought() {
+            // Somebody wants it elsewhere, and that search goes on.
+            self.goals.seek(sought, now);
+        }
+        let returning = self.goals.is_searching() && self.stopping.is_none();
         self.changes.clear();
         self.known.forget_all();
         self.end_requests_by(now, parent.link, &format!("{} {reason}", parent.name));
@@ -330,7 +377,7 @@ impl NodeState {
         // A search by hand that is under way goes on; it ends with a parent, too.
         let searching = self.uplink.attempt.is_some() || self.uplink.retry.is_some();
         if returning && !searching {
-            self.schedule_retry(now, parent.address, Wish::Return, &reason.to_string());
+            self.search_on(now, Wish::Return, &reason.to_string());
         }
     }
 
@@ -339,7 +386,7 @@ impl NodeState {
         let (lost, to) = (lost.name.clone(), former.name);
         let address = former.address;
         self.event(Event::MovingBack { lost, to, address: address.clone() });
-        let by_hand = self.uplink.attempt.as_ref().is_some_and(|a| a.wish != Wish::Return);
+        let by_hand = self.uplink.attempt.as_ref().is_some_and(|a| !a.wish.is_background());
         if !by_hand {
             self.connect(now, address, Wish::Return);
         }
@@ -357,7 +404,7 @@ impl NodeState {
         if let Some(parent) = &self.uplink.parent {
             self.close_link(now, parent.link, CloseReason::Leaving, text);
         }
-        self.uplink.home = None;
+        self.goals.leave();
         if self.uplink.kept.take().is_some() {
             self.persist(Durable::Parent(None));
         }

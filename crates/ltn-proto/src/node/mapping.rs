@@ -185,6 +185,8 @@ impl NodeState {
             // It registered elsewhere below us meanwhile.
             return;
         }
+        let away = record.name.as_ref().filter(|_| reason.invites_return());
+        self.reservations.left(child, away, now);
         if record.role.is_listed() {
             let (role, name) = (record.role, record.name);
             self.event(Event::Left { child, role, name, reason });

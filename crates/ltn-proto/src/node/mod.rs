@@ -54,6 +54,7 @@ use crate::expiring::Deadlines;
 use crate::followings::Followings;
 use crate::fragments::Reassembly;
 use crate::gatherings::Gatherings;
+use crate::goals::Goals;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::inbound::Inbound;
 use crate::keydesk::KeyDesk;
@@ -69,8 +70,9 @@ use crate::people::People;
 use crate::permissions::Permissions;
 use crate::random::Random;
 use crate::requests::Requests;
+use crate::reservations::Reservations;
 use crate::role::Role;
-use crate::rollcall::RollCall;
+use crate::rollcall::{OrdersHeard, RollCall};
 use crate::services::Services;
 use crate::snapshot::Counters;
 use crate::tree::Tree;
@@ -108,6 +110,12 @@ pub struct NodeConfig {
     pub services: bool,
     /// The higher server that was written down in an earlier life.
     pub parent: Option<KeptParent>,
+    /// Where it looks for another higher server when it has lost its own, in this order; 16 at
+    /// most.
+    pub backup_parents: Vec<Address>,
+    /// Does it come back with the same key when its process is started again? Then its name is kept
+    /// for it.
+    pub keeps_key: bool,
 }
 
 /// The mind: everything that one node knows and decides.
@@ -129,6 +137,8 @@ pub struct NodeState {
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
+    goals: Goals,
+    reservations: Reservations,
     tree: Tree,
     /// What the parent has not been told yet.
     changes: Vec<Change>,
@@ -161,6 +171,7 @@ pub struct NodeState {
     /// Further data sockets, by name and port, as others are told of them.
     data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
+    orders_heard: OrdersHeard,
     /// The name that the parent was asked for.
     renaming: Option<renaming::Renaming>,
     stopping: Option<Stopping>,
@@ -207,6 +218,8 @@ impl NodeState {
             links: Links::default(),
             link_deadlines: Deadlines::default(),
             uplink: Uplink::remembering(config.parent.clone()),
+            goals: Goals::new(config.address.clone(), config.backup_parents.clone()),
+            reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
             edges,
@@ -229,6 +242,7 @@ impl NodeState {
             services: serving::built_in(&config, now),
             data_sockets: Vec::new(),
             roll_call: None,
+            orders_heard: OrdersHeard::default(),
             renaming: None,
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,
@@ -285,6 +299,7 @@ impl NodeState {
             self.followings.next_deadline(),
             self.inbound.next_deadline(),
             self.uplink.retry.as_ref().map(|retry| retry.at),
+            self.goals.homing(),
             self.reassembly.poll_timeout(),
             self.roll_call.as_ref().map(RollCall::deadline),
             self.services.next_due(),
@@ -319,6 +334,9 @@ impl NodeState {
         self.reassembly.handle_timeout(now);
         if self.uplink.retry.as_ref().is_some_and(|retry| retry.at <= now) {
             self.on_retry_due(now);
+        }
+        if self.goals.homing().is_some_and(|due| due <= now) {
+            self.on_homing_due(now);
         }
         if self.roll_call.as_ref().is_some_and(|roll| roll.deadline() <= now) {
             self.on_roll_call_due(now);
@@ -357,19 +375,27 @@ impl NodeState {
             Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Stop { restart } => self.stop(now, restart),
+            Op::GoAway => self.stop_because(now, CloseReason::Away),
+            Op::BackUp { parents } => self.goals.give(parents),
         }
     }
 
     /// Stop: tell everybody, close everything. [`Self::finish_stopping`] says when it is over.
     fn stop(&mut self, now: Moment, restart: bool) {
+        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
+        self.stop_because(now, reason);
+    }
+
+    fn stop_because(&mut self, now: Moment, reason: CloseReason) {
         if self.stopping.is_some() {
             return;
         }
+        let restart = reason == CloseReason::Restarting;
         self.stopping = Some(Stopping { restart, told: false });
+        self.event(Event::Stopping { restart });
         self.services.halt();
         let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
         self.give_up_search(now, &refusal);
-        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
         let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
         let text = format!("{} {reason}", self.name);
         for link in links {

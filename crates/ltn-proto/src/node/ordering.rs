@@ -7,15 +7,15 @@
 use std::time::Duration;
 
 use super::NodeState;
-use crate::body::{self, Entry, OrderNoted, OrderReport};
-use crate::event::Event;
+use crate::body::{self, Entry, OrderCheck, OrderGo, OrderNoted, OrderReport};
+use crate::event::{Event, GivenOrder};
 use crate::frame::{Frame, Header, Kind};
 use crate::id::{InboundId, LinkId, NodeId};
 use crate::limits::{ORDER_LIFETIME, ORDER_MARGIN};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, RollCallEntry, RollCallOutcome};
 use crate::path::NodePath;
-use crate::rollcall::{Giver, Order, RollCall, Stage};
+use crate::rollcall::{Giver, Heard, Order, RollCall, Stage};
 use crate::text::sanitise_line;
 use crate::value::Value;
 
@@ -60,12 +60,19 @@ impl NodeState {
             // Visitors are on no list, so nobody waits for word of them either.
             let listed =
                 |id: &NodeId| self.tree.get(*id).is_some_and(|record| record.role.is_listed());
-            asked = self.tree.subtree(self.config.id).into_iter().skip(1).filter(listed).collect();
+            let me = [self.config.id];
+            let tops = if order.includes_me { &me[..] } else { servers };
+            let below = tops.iter().flat_map(|top| self.tree.subtree(*top));
+            asked = below.filter(listed).collect();
         } else if order.includes_me {
             asked.extend(self.own_clients());
         }
         for id in asked {
             roll.write(self.first_entry(now, id));
+        }
+        if matches!(roll.giver, Giver::Command(_)) {
+            let entries = roll.entries();
+            self.event(Event::RollCallBegun { order: given(order), entries });
         }
         let live: Vec<NodeId> = servers.iter().copied().filter(|id| self.is_live(*id)).collect();
         for server in &live {
@@ -141,52 +148,91 @@ impl NodeState {
         }
     }
 
-    /// A server above orders this one to go.
+    /// A server above orders this one to go. It is asked first whether it still wants that: the
+    /// order may have been on its way for longer than anybody waited.
     pub(super) fn on_order(&mut self, now: Moment, frame: &Frame) {
         let Ok(body) = body::read::<body::Order>(&frame.payload) else { return };
         let giver = frame.header.source;
-        let is_above = self.place.ancestors.iter().any(|ancestor| ancestor.id == giver);
-        let time_left = Duration::from_millis(frame.header.time_left_ms.into()).min(ORDER_LIFETIME);
-        if time_left.is_zero() {
-            // It was on its way for too long: whoever gave it has given up already.
-            self.counters.dropped += 1;
+        if frame.header.time_left_ms == 0 {
+            return self.ignore_order("it came when its time was over");
+        }
+        if self.orders_heard.is_known(body.order) {
+            return self.ignore_order("it was heard before");
+        }
+        let body::Order { order: number, restart, subtree, issuer } = body;
+        let order = Order { number, restart, subtree, issuer, includes_me: true };
+        if let Err(why) = self.check_order(giver) {
+            return self.refuse_order(now, giver, number, why);
+        }
+        let nonce = self.random.number();
+        self.orders_heard.wait(Heard { order, giver, nonce, asked: now });
+        let check = body::write(&OrderCheck { order: number, nonce });
+        self.tell(now, Kind::ORDER_CHECK, giver, check);
+    }
+
+    fn check_order(&self, giver: NodeId) -> Result<(), &'static str> {
+        if !self.place.ancestors.iter().any(|ancestor| ancestor.id == giver) {
+            Err("only a server above may order that")
+        } else if !self.config.role.is_server() {
+            Err("this node is no server")
+        } else if self.stopping.is_some() || self.roll_call.is_some() {
+            Err("another order is under way here")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn refuse_order(&mut self, now: Moment, giver: NodeId, order: u64, why: &str) {
+        let refused = Some(why.to_owned());
+        let report = OrderReport { order, entries: Vec::new(), ready: false, refused };
+        self.tell(now, Kind::ORDER_REPORT, giver, body::write(&report));
+    }
+
+    fn ignore_order(&mut self, why: &str) {
+        self.counters.dropped += 1;
+        self.event(Event::OrderIgnored { why: why.to_owned() });
+    }
+
+    /// A server below asks whether an order of this one still holds.
+    pub(super) fn on_order_check(&mut self, now: Moment, frame: &Frame) {
+        let Ok(OrderCheck { order, nonce }) = body::read(&frame.payload) else { return };
+        let server = frame.header.source;
+        let mine = self.roll_call.as_mut().filter(|roll| roll.order.number == order);
+        let Some(roll) = mine else { return };
+        let time_left = roll.deadline().since(now).saturating_sub(ORDER_MARGIN);
+        if time_left.is_zero() || !roll.goes_on(server) {
             return;
         }
-        let refused = if !is_above {
-            Some("only a server above may order that")
-        } else if !self.config.role.is_server() {
-            Some("this node is no server")
-        } else if self.stopping.is_some() || self.roll_call.is_some() {
-            Some("another order is under way here")
-        } else {
-            None
-        };
-        if let Some(why) = refused {
-            let report = OrderReport {
-                order: body.order,
-                entries: Vec::new(),
-                ready: false,
-                refused: Some(why.to_owned()),
-            };
-            return self.tell(now, Kind::ORDER_REPORT, giver, body::write(&report));
+        let time_left_ms = u64::try_from(time_left.as_millis()).unwrap_or(0);
+        let go = body::write(&OrderGo { order, nonce, time_left_ms });
+        self.tell(now, Kind::ORDER_GO, server, go);
+    }
+
+    /// The order still holds: it is carried out.
+    pub(super) fn on_order_go(&mut self, now: Moment, frame: &Frame) {
+        let Ok(OrderGo { order, nonce, time_left_ms }) = body::read(&frame.payload) else { return };
+        let giver = frame.header.source;
+        let Some(heard) = self.orders_heard.take(order, nonce, giver) else { return };
+        // Counted from the question, which is earlier than whatever the giver counts from.
+        let time_left = Duration::from_millis(time_left_ms).min(ORDER_LIFETIME);
+        let deadline = heard.asked + time_left;
+        if deadline <= now {
+            return self.ignore_order("its second word came when its time was over");
         }
-        let order = Order {
-            number: body.order,
-            restart: body.restart,
-            subtree: body.subtree,
-            issuer: body.issuer,
-            includes_me: true,
-        };
+        if let Err(why) = self.check_order(giver) {
+            return self.refuse_order(now, giver, order, why);
+        }
+        let order = heard.order;
         let text = match (order.subtree, order.restart) {
-            (true, false) => "the network is shutting down",
-            (true, true) => "the network is restarting",
+            (true, false) => "this server and everything below it was told to shut down",
+            (true, true) => "this server and everything below it was told to restart",
             (false, false) => "this server was told to shut down",
             (false, true) => "this server was told to restart",
         };
         self.event(Event::Ordered { restart: order.restart, text: text.to_owned() });
         let servers = if order.subtree { self.own_servers() } else { Vec::new() };
-        let roll =
-            RollCall::new(order, Giver::Server(giver), now + time_left, self.config.limits.records);
+        let most = self.config.limits.records;
+        let roll = RollCall::new(order, Giver::Server(giver), deadline, most);
         self.spread(now, roll, &servers);
     }
 
@@ -302,10 +348,11 @@ impl NodeState {
     /// The leader's end: the report goes to who gave the order, before anybody on its way goes.
     fn finish_leading(&mut self, now: Moment, inbound: InboundId) {
         let Some(roll) = &self.roll_call else { return };
-        let (entries, issuer) = (roll.entries(), roll.order.issuer);
-        let report = report_value(&entries, roll.order.restart);
+        let (order, entries) = (roll.order, roll.entries());
+        let report = report_value(&entries, order.restart);
         self.answer_with(now, inbound, Outcome::Reply(report));
-        self.event(Event::RollCall { issuer, entries });
+        let issuer = order.issuer;
+        self.event(Event::RollCall { order: given(order), issuer, entries });
         self.let_everybody_go(now);
     }
 
@@ -330,6 +377,11 @@ impl NodeState {
             self.stop(now, roll.order.restart);
         }
     }
+}
+
+const fn given(order: Order) -> GivenOrder {
+    let Order { number, restart, subtree, issuer, .. } = order;
+    GivenOrder { number, restart, subtree, issuer }
 }
 
 /// The report as the one who gave the order gets it.

@@ -131,7 +131,17 @@ impl NodeState {
         match self.tree.get(id).and_then(|record| record.stale_since) {
             Some(since) => {
                 let span = span(now.since(since));
-                format!("{} is out of reach for {span}: its branch is lost", self.call(id))
+                let mut top = id;
+                while let Some(above) = self.tree.get(top).map(|record| record.parent)
+                    && self.tree.get(above).is_some_and(|record| record.stale_since.is_some())
+                {
+                    top = above;
+                }
+                let behind = match top == id {
+                    true => String::new(),
+                    false => format!(" behind {}", self.call(top)),
+                };
+                format!("{} is out of reach for {span}: its branch is lost{behind}", self.call(id))
             }
             None => self.out_of_reach(id),
         }

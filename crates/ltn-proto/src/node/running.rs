@@ -159,7 +159,7 @@ impl NodeState {
             Err(refusal) => return self.refuse(now, run, refusal.kind, &refusal.text),
         };
         // Without a higher server there is none to lose.
-        let has_none = self.uplink.parent.is_none() && self.uplink.home.is_none();
+        let has_none = self.uplink.parent.is_none() && self.goals.home().is_none();
         let harmless = command == "s.sethigherserver" && has_none;
         if run.token.is_none() && !harmless {
             return self.offer_token(now, command, run, prepared);
@@ -180,16 +180,18 @@ impl NodeState {
                 self.reply_text(now, run, text);
                 self.stop(now, restart);
             }
-            "s.shutdownnetwork" => {
-                let text = "the network is shutting down".to_owned();
-                self.event(Event::Ordered { restart: false, text });
+            "s.shutdownnetwork" | "s.restartnetwork" => {
+                let restart = command == "s.restartnetwork";
+                let what = if restart { "restarting" } else { "shutting down" };
+                self.event(Event::Ordered { restart, text: format!("the network is {what}") });
                 let mut servers = self.own_servers();
                 servers.retain(|server| targets.contains(server));
-                self.lead_order(now, run.inbound, order(run, false, true), &servers);
+                self.lead_order(now, run.inbound, order(run, restart, true), &servers);
             }
             _ => {
-                let restart = command == "s.restartserver";
-                self.lead_order(now, run.inbound, order(run, restart, false), &targets);
+                let (restart, subtree) = (is_restart(command), is_of_subtrees(command));
+                let order = Order { subtree, ..order(run, restart, false) };
+                self.lead_order(now, run.inbound, order, &targets);
             }
         }
     }
@@ -220,12 +222,13 @@ impl NodeState {
                 let text = format!("{me} will {what}; {servers} and {clients} are joined to it");
                 Ok((text, vec![self.config.id]))
             }
-            "s.shutdownnetwork" => {
+            "s.shutdownnetwork" | "s.restartnetwork" => {
+                let what = if is_restart(command) { "restart" } else { "shut down" };
                 let tree = self.snapshot(now).tree;
                 let servers = tree.iter().filter(|node| node.role.is_server()).count();
                 let clients = tree.len() - servers;
                 let text = format!(
-                    "the whole network will shut down: {} and {}",
+                    "the whole network will {what}: {} and {}",
                     count(servers, "server"),
                     count(clients, "client")
                 );
@@ -241,19 +244,30 @@ impl NodeState {
         command: &str,
         run: &Run,
     ) -> Result<(String, Vec<NodeId>), Refusal> {
-        let what = if command == "s.restartserver" { "restart" } else { "shut down" };
+        let what = if is_restart(command) { "restart" } else { "shut down" };
         let mut targets = Vec::new();
-        let mut names = Vec::new();
         for index in 0..run.arguments.len() {
             let id = self.find_server(now, &run.text(index))?;
             if !targets.contains(&id) {
                 targets.push(id);
-                let below = self.tree.subtree(id).len() - 1;
-                let others =
-                    if below == 0 { String::new() } else { format!(" (with {below} below)") };
-                names.push(format!("{}{others}", self.where_is(id)));
             }
         }
+        if is_of_subtrees(command) {
+            // Whoever is below another one that is named goes with that one.
+            let all = targets.clone();
+            let is_top = |id: &NodeId| !all.iter().any(|o| o != id && self.tree.is_below(*id, *o));
+            targets.retain(is_top);
+        }
+        let name = |id: &NodeId| {
+            let below = self.tree.subtree(*id).len() - 1;
+            let others = match (below, is_of_subtrees(command)) {
+                (0, _) => String::new(),
+                (below, true) => format!(" with all {below} below it"),
+                (below, false) => format!(" ({below} below it go on without it)"),
+            };
+            format!("{}{others}", self.where_is(*id))
+        };
+        let names: Vec<String> = targets.iter().map(name).collect();
         Ok((format!("{} will {what}", names.join(", ")), targets))
     }
 
@@ -370,6 +384,15 @@ fn address_of(run: &Run) -> Address {
         Some(port) => Address::new(&format!("{}:{port}", run.text(0))),
         None => Address::new(&run.text(0)),
     }
+}
+
+fn is_restart(command: &str) -> bool {
+    command.starts_with("s.restart")
+}
+
+/// Does it go to everything below those who are named?
+fn is_of_subtrees(command: &str) -> bool {
+    command.ends_with("subtree")
 }
 
 const fn order(run: &Run, restart: bool, whole: bool) -> Order {

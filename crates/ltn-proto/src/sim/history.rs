@@ -164,6 +164,8 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Service { .. } | Op::ServiceEnded { .. } => "service",
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
+        Op::GoAway => "go away",
+        Op::BackUp { .. } => "back up",
     }
 }
 
@@ -194,6 +196,8 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::DataSockets(_)
         | Op::TicketUsed { .. }
         | Op::ServiceEnded { .. }
+        | Op::BackUp { .. }
+        | Op::GoAway
         | Op::Stop { .. } => None,
     }
 }

@@ -58,6 +58,8 @@ pub(super) struct Host {
     pub(super) disk_busy_until: Moment,
     /// What its program asked for to find a first server, until it has one.
     pub(super) seeking: Option<OpId>,
+    /// Its process ends and may be started again: it keeps its place in mind.
+    pub(super) goes_away: bool,
     /// What its program offers, told again after each start.
     pub(super) offers: BTreeMap<String, Op>,
     /// Steps in the simulated second that runs: a mind that never rests is found out.
@@ -85,6 +87,8 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: true,
+            backup_parents: Vec::new(),
+            keeps_key: false,
             parent: None,
         };
         Self {
@@ -101,6 +105,7 @@ impl Host {
             disk: None,
             disk_busy_until: Moment::ZERO,
             seeking: None,
+            goes_away: false,
             offers: BTreeMap::new(),
             steps: (0, 0),
             skew: Duration::ZERO,

@@ -12,7 +12,6 @@ use super::HostId;
 use super::history::What;
 use super::mutant::Mutant;
 use super::network::{Happening, Network};
-use super::wire::Stage;
 
 impl Network {
     /// What a host's clock shows.
@@ -58,22 +57,16 @@ impl Network {
     }
 
     pub(super) fn give_up_on(&mut self, host: HostId, from: HostId) {
-        if !self.is_cut(from, host) {
+        if !self.is_cut(from, host) || self.is_paused(from) {
             return;
         }
         for (wire, side) in self.ways_between(from, host) {
             let Some(end) = self.wires.get(&wire).map(|both| both.end(side)) else { continue };
-            if end.stage != Stage::Open {
-                continue;
-            }
             let link = end.link;
-            let machine = &mut self.hosts[from.0];
-            let run = machine.run;
-            if let Some(way) = machine.links.remove(&link) {
-                machine.closing.insert(link, way);
+            if self.hosts[from.0].links.remove(&link).is_some() {
                 self.give_up(wire, side, true);
                 let why = CloseReason::SlowReader;
-                self.at(self.now, Happening::Closed { host: from, run, link, why });
+                self.handle(from, Input::LinkClosed { link, why });
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::body;
-use crate::event::{Event, Input, Op};
+use crate::event::{Event, Input, ManyEvent, Op};
 use crate::frame::{Frame, Kind};
 use crate::id::{DialId, LinkId};
 use crate::node::NodeConfig;
@@ -73,6 +73,10 @@ impl Network {
 
     /// What a program is told, or what a broken mind makes of it.
     pub(super) fn telling(&mut self, event: Event) -> Option<Event> {
+        if let Event::Many(ManyEvent::Gathered { entry, .. }) = &event {
+            let left_out = entry.id.as_bytes()[0].is_multiple_of(4);
+            return (self.mutant != Some(Mutant::LeavesOut) || !left_out).then_some(event);
+        }
         let Event::Ended { op, outcome } = event else { return Some(event) };
         let outcome = match (self.mutant, outcome) {
             (Some(Mutant::ForgetsUnknown), Outcome::Unknown(_)) => return None,

@@ -18,8 +18,6 @@ pub enum Mutant {
     NoQuietTime,
     /// It sometimes forgets to pass a reply on.
     LostReply,
-    /// It sometimes forgets to tell how one of many ended.
-    LostEntry,
     /// It leaves its old parent before the new one is written down.
     HastyMove,
     /// It does not free the places of callers who gave up.
@@ -54,6 +52,8 @@ pub enum Mutant {
     HidesPlaces,
     /// It does not tell its parent of losses.
     HidesLosses,
+    /// Its gatherings leave somebody out.
+    LeavesOut,
     /// Its roll calls count everybody as stopped.
     CountsAllAsStopped,
 }

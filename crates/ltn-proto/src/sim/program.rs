@@ -126,6 +126,7 @@ impl Network {
                 machine.home.wanted = true;
                 machine.seeking = Some(*op);
             }
+            Op::GoAway => machine.goes_away = true,
             Op::Disconnect { .. } => {
                 machine.home.wanted = false;
             }
@@ -188,6 +189,9 @@ impl Network {
                 let (run, op) = (self.hosts[host.0].run, Op::Many(ManyOp::Taken { op, count: 1 }));
                 self.after(Duration::ZERO, Happening::Goes { host, run, op });
             }
+            Event::Renamed { node, name, .. } if node == self.id(host) => {
+                self.hosts[host.0].home.name = Some(name);
+            }
             Event::Stopped { restart } => self.process_ended(host, restart),
             _ => {}
         }
@@ -222,7 +226,7 @@ impl Network {
         self.end_process(host, true);
         if restart {
             self.restart(host, RESTART_PAUSE);
-        } else {
+        } else if !std::mem::take(&mut self.hosts[host.0].goes_away) {
             self.hosts[host.0].home = Home::default();
         }
     }

@@ -183,6 +183,17 @@ impl Network {
         self.tell(host, Op::OfferRequestable { name: name.to_owned() });
     }
 
+    /// Ends a node's process for now, in order.
+    pub fn go_away(&mut self, host: HostId) {
+        self.tell(host, Op::GoAway);
+    }
+
+    /// A node looks there for another parent when it has lost its own.
+    pub fn back_up(&mut self, host: HostId, parents: &[HostId]) {
+        let parents = parents.iter().map(|parent| self.address(*parent)).collect();
+        self.tell(host, Op::BackUp { parents });
+    }
+
     /// Stops a node in order.
     pub fn stop(&mut self, host: HostId, restart: bool) {
         self.tell(host, Op::Stop { restart });

@@ -16,7 +16,7 @@ const SEEDS: u64 = 200;
 const SOUND: u64 = 10;
 
 /// What is wrong with a mind, what it must be accused of, and in which runs.
-const CAUGHT: [(Mutant, ViolationKind, Size); 20] = [
+const CAUGHT: [(Mutant, ViolationKind, Size); 21] = [
     (Mutant::ForgetsUnknown, ViolationKind::NeverEnded, Size::Small),
     (Mutant::EndsTwice, ViolationKind::EndedTwice, Size::Small),
     (Mutant::WaitsTooLong, ViolationKind::EndedLate, Size::Small),
@@ -36,6 +36,7 @@ const CAUGHT: [(Mutant, ViolationKind, Size); 20] = [
     (Mutant::NoNameCheck, ViolationKind::SameName, Size::Small),
     (Mutant::NoLease, ViolationKind::TwoParents, Size::Small),
     (Mutant::NoLease, ViolationKind::NoticedLate, Size::Small),
+    (Mutant::LeavesOut, ViolationKind::FalseGathering, Size::Small),
     (Mutant::CountsAllAsStopped, ViolationKind::FalseRollCall, Size::Small),
 ];
 
@@ -82,13 +83,9 @@ fn a_mind_that_loses_replies_is_caught() {
 }
 
 #[test]
-fn a_mind_that_leaves_somebody_out_of_a_roll_call_is_caught() {
-    assert!(caught(Mutant::LostEntry, ViolationKind::FalseRollCall, Size::Small).is_some());
-}
-
-#[test]
 fn sound_minds_are_not_accused() {
-    for (size, seed) in (0..SOUND).flat_map(|seed| [(Size::Small, seed), (Size::Large, seed)]) {
+    let large = (0..SOUND / 4).map(|seed| (Size::Large, seed));
+    for (size, seed) in (0..SOUND).map(|seed| (Size::Small, seed)).chain(large) {
         let report = play(size, seed, None);
         let said: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
         assert_eq!(said, [""; 0], "{size:?} seed {seed}");

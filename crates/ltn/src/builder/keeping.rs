@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use ltn_proto::limits::BACKUP_PARENTS_MAX;
 use ltn_proto::{Address, Role};
 
+use super::NodeBuilder;
 use crate::carrier::{Acceptor, LocalDoor};
 use crate::error::StartError;
 use crate::node::Facts;
@@ -56,5 +58,15 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(StartError::State),
         Err(error) => Err(StartError::Identity(format!("the state directory: {error}"))),
+    }
+}
+
+impl NodeBuilder {
+    /// Parents for bad times, 16 at most; see
+    /// [`Node::set_backup_parents`](crate::Node::set_backup_parents).
+    #[must_use]
+    pub fn backup_parents(mut self, parents: impl IntoIterator<Item = Address>) -> Self {
+        self.backup_parents = parents.into_iter().take(BACKUP_PARENTS_MAX).collect();
+        self
     }
 }

@@ -1,10 +1,13 @@
-//! Moving other nodes within the tree: what a move would change, and the move itself.
+//! Places in the tree: what a move would change, the move itself, where a node looks for another
+//! higher server, and an end that is none for good.
 
 use std::time::Duration;
 
-use ltn_proto::{NodeId, NodePath, Value};
+use ltn_proto::limits::BACKUP_PARENTS_MAX;
+use ltn_proto::{Address, NodeId, NodePath, Op, Value};
 
 use super::{Node, unreadable};
+use crate::driver::Ask;
 use crate::error::TalkError;
 use crate::listing;
 use crate::words::{CallReply, IntoTarget};
@@ -37,6 +40,28 @@ pub struct MovePlan {
 }
 
 impl Node {
+    /// Where this node looks for another higher server when it has lost its own, in this order: 16
+    /// at most, further ones are ignored; they take the place of earlier ones. It still belongs to
+    /// the server that it was put below, and goes back there when that one is back.
+    ///
+    /// # Errors
+    /// [`TalkError::Stopped`].
+    pub async fn set_backup_parents(
+        &self,
+        parents: impl IntoIterator<Item = Address>,
+    ) -> Result<(), TalkError> {
+        let parents = parents.into_iter().take(BACKUP_PARENTS_MAX).collect();
+        self.ask(Ask::plain(Op::BackUp { parents })).await
+    }
+
+    /// Stops this node as [`Self::shutdown`] does, but for now: whoever is joined to it is told
+    /// that it may come back, and goes on looking for it.
+    pub async fn go_away(&self) {
+        // A queue that is closed already means that it has stopped.
+        let _ = self.ask(Ask::plain(Op::GoAway)).await;
+        self.stopped().await;
+    }
+
     /// What would change if that node, which may be this one, went below that server? Asks the
     /// node, the server and the main server, and changes nothing. Needs the same rights as
     /// [`Self::move_node`].

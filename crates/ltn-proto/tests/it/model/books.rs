@@ -255,6 +255,7 @@ fn told(books: &mut Books, network: &Network, host: HostId, event: &Event) {
         Event::Connected { .. }
         | Event::Disconnected { .. }
         | Event::Placed { .. }
+        | Event::Renamed { .. }
         | Event::Joined { .. }
         | Event::Left { .. }
         | Event::Ordered { .. }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ltn_proto::sim::HostId;
-use ltn_proto::{Op, OpId, Role, Target, Value};
+use ltn_proto::{ManyOp, Op, OpId, Role, Target, Value, Whom, Wording};
 
 use super::books::{Word, WordKind};
 use super::totals::Totals;
@@ -23,14 +23,14 @@ impl World {
             return;
         }
         let talk = 915;
-        match self.random.below(if calm { talk } else { 1_000 }) {
+        match self.random.below(if calm { talk } else { 1_030 }) {
             0..240 => self.say(host, WordKind::Send),
             240..380 => self.say(host, WordKind::Cast),
             380..620 => self.say(host, WordKind::Request),
             620..760 => self.say(host, WordKind::Call),
-            760..800 => self.locate(host),
-            800..820 => self.say_to_many(host),
-            820..860 => self.list(host),
+            760..820 => self.locate(host),
+            820..840 => self.list(host),
+            840..860 => self.gather(host),
             860..890 => self.offer(host),
             890..915 => self.withdraw(host),
             915..955 => self.move_elsewhere(host),
@@ -41,7 +41,8 @@ impl World {
             985..988 => self.stop(host, false),
             988..992 => self.stop(host, true),
             992..996 => self.order(host, "s.shutdownserver"),
-            _ => self.order(host, "s.restartserver"),
+            996..1_000 => self.order(host, "s.restartserver"),
+            _ => self.rename(host),
         }
     }
 
@@ -163,6 +164,29 @@ impl World {
         self.begin("list", host, call);
     }
 
+    /// Somebody pings everybody.
+    fn gather(&mut self, host: HostId) {
+        let truth = Truth::of(&self.network);
+        let whom = Whom::Fitting("/**".parse().expect("a proper pattern"));
+        let what = Wording::Request { name: "PING".to_owned(), argument: Value::Null };
+        let make = |op| Op::Many(ManyOp::Gather { op, whom, what, timeout: TIMEOUT });
+        let op = self.begin("gather", host, make);
+        let is_there = |other: &HostId| {
+            *other != host
+                && truth.parents.contains_key(other)
+                && truth.is_rooted(&self.network, *other)
+                && self.network.role(*other).is_listed()
+        };
+        let expected = self.network.hosts().filter(is_there).collect();
+        self.gatherings.insert(op, expected);
+    }
+
+    /// Somebody wants another name, perhaps one that is taken.
+    fn rename(&mut self, host: HostId) {
+        let name = format!("name{}", self.random.below(30));
+        self.begin("rename", host, |op| Op::Rename { op, name });
+    }
+
     fn offer(&mut self, host: HostId) {
         Totals::count(&mut self.totals.operations, "offer", 1);
         self.network.offer(host, "echo");
@@ -174,8 +198,8 @@ impl World {
         self.network.tell(host, Op::Withdraw { name: name.to_owned() });
     }
 
-    fn move_elsewhere(&mut self, host: HostId) {
-        if !self.network.role(host).has_uplink() {
+    pub(crate) fn move_elsewhere(&mut self, host: HostId) {
+        if !self.can_ask(host) || !self.network.role(host).has_uplink() {
             return;
         }
         let Some(server) = self.random_server(host) else { return };

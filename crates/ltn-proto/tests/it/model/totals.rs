@@ -14,7 +14,7 @@ pub(crate) struct Totals {
 }
 
 /// The operations that the random runs are made of.
-pub(crate) const OPERATIONS: [&str; 19] = [
+pub(crate) const OPERATIONS: [&str; 21] = [
     "send",
     "cast",
     "request",
@@ -22,6 +22,8 @@ pub(crate) const OPERATIONS: [&str; 19] = [
     "confirm",
     "locate",
     "list",
+    "gather",
+    "rename",
     "offer",
     "withdraw",
     "join",
@@ -39,7 +41,7 @@ pub(crate) const OPERATIONS: [&str; 19] = [
 pub(crate) const OUTCOMES: [&str; 7] =
     ["delivered", "reply", "failed", "confirm", "refused", "no-route", "unknown"];
 /// What was found to hold, where it was not trivial.
-pub(crate) const CHECKS: [&str; 9] = [
+pub(crate) const CHECKS: [&str; 10] = [
     "forged source refused",
     "late answer dropped",
     "handler entered",
@@ -49,6 +51,7 @@ pub(crate) const CHECKS: [&str; 9] = [
     "place compared",
     "answer traced",
     "silence noticed",
+    "gathering without excuse",
 ];
 
 impl Totals {

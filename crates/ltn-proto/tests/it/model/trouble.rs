@@ -45,19 +45,22 @@ fn line_fault(
     (child, parent): (HostId, HostId),
     time: Duration,
 ) -> Duration {
-    let network = &mut world.network;
     match word {
-        "broken-link" => network.break_wires(child, parent),
+        "broken-link" => world.network.break_wires(child, parent),
         "silent-cut" => {
-            let at = network.now();
-            network.cut_both_ways(child, parent, time);
+            let at = world.network.now();
+            world.network.cut_both_ways(child, parent, time);
             world.watches.push(Watch { child, parent, at, until: at + time });
+            if world.random.percent(40) {
+                // Somebody moves what nobody knows to be cut off: the old parent cannot be told.
+                world.move_elsewhere(child);
+            }
         }
-        "one-way-cut" if world.random.percent(50) => network.cut(child, parent, time),
-        "one-way-cut" => network.cut(parent, child, time),
+        "one-way-cut" if world.random.percent(50) => world.network.cut(child, parent, time),
+        "one-way-cut" => world.network.cut(parent, child, time),
         _ => {
             let (shortest, longest) = (Duration::from_millis(20), Duration::from_millis(400));
-            network.slow_down(Latency { shortest, longest }, time);
+            world.network.slow_down(Latency { shortest, longest }, time);
         }
     }
     time

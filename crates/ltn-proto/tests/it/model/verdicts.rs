@@ -37,7 +37,6 @@ pub(crate) fn judge(network: &Network, books: &mut Books, totals: &mut Totals) {
         }
         judge_roll_call(network, books, *at, outcome);
     }
-    super::many::judge_roll_calls(network, books);
 }
 
 /// Did it end, once, in time?

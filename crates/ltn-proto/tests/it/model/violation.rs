@@ -45,13 +45,15 @@ pub(crate) enum ViolationKind {
     TwoParents,
     /// Nothing came over a link any more, and it was not given up in time.
     NoticedLate,
+    /// A gathering named somebody twice, or left somebody out.
+    FalseGathering,
     /// A roll call told something that did not happen.
     FalseRollCall,
 }
 
 impl ViolationKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::NeverEnded,
         Self::EndedTwice,
         Self::EndedLate,
@@ -71,6 +73,7 @@ impl ViolationKind {
         Self::SameName,
         Self::TwoParents,
         Self::NoticedLate,
+        Self::FalseGathering,
         Self::FalseRollCall,
     ];
 }

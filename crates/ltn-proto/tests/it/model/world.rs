@@ -1,7 +1,7 @@
 //! One random run: a network is born, lives with operations and faults, is healed, and judged.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::plan::{Plan, Size};
 use super::totals::Totals;
 use super::violation::Violation;
 use super::watched::{self, Claims};
-use super::{settled, trouble, verdicts};
+use super::{gathered, settled, trouble, verdicts};
 
 /// Operations in one round, at most.
 const ROUND: usize = 20;
@@ -46,6 +46,8 @@ pub(crate) struct World {
     /// Commands that may have to be confirmed.
     pub(crate) dangerous: BTreeMap<OpId, (HostId, Op)>,
     pub(crate) plan: Plan,
+    /// Whom a gathering has to name, if nothing disturbs it.
+    pub(crate) gatherings: BTreeMap<OpId, BTreeSet<HostId>>,
     /// Silent cuts that have to be noticed.
     pub(crate) watches: Vec<Watch>,
     claims: Claims,
@@ -66,8 +68,9 @@ pub(crate) fn play(size: Size, seed: u64, mutant: Option<Mutant>) -> Report {
     world.grow();
     world.live();
     world.heal();
-    let World { network, books, mut totals, watches, .. } = world;
+    let World { network, books, mut totals, watches, gatherings, .. } = world;
     verdicts::judge(&network, &mut books.borrow_mut(), &mut totals);
+    gathered::judge(&network, &mut books.borrow_mut(), &gatherings, &mut totals);
     watched::judge(&network, &mut books.borrow_mut(), &watches, &mut totals);
     let violations = std::mem::take(&mut books.borrow_mut().violations);
     Report { digest: network.history().digest(), violations, totals, picture: network.draw() }
@@ -95,6 +98,7 @@ impl World {
             liar: None,
             dangerous: BTreeMap::new(),
             plan: Plan::draw(size, &mut random),
+            gatherings: BTreeMap::new(),
             watches: Vec::new(),
             claims: Claims::default(),
             random,

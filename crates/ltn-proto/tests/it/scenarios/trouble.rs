@@ -215,6 +215,9 @@ fn a_cloned_key_is_refused_while_its_first_holder_lives() {
     network.restart(clone, SECOND);
     network.run_for(SECOND * 2);
     refused(network.join(clone, main), RefusalKind::DuplicateKey);
+    let cloned =
+        |event: &Event| matches!(event, Event::ClonedKey { id: whose, .. } if *whose == id);
+    assert!(was_told(&network, main, cloned) && was_told(&network, clone, cloned));
     assert_eq!(network.home(first).parent, Some(network.id(main)));
     network.power_off(first);
     network.run_for(SECOND);

@@ -1,0 +1,39 @@
+//! `ltn shutdown` and `ltn restart` of a part of the network.
+
+use crate::process::{Running, visit};
+
+#[test]
+fn a_part_of_the_network_is_restarted_and_shut_down_by_its_path() {
+    let (mut main, address) = Running::main_server();
+    let sub = |name: &str, to: &str| {
+        let mut sub = Running::start(&["sub", name, "--to", to, "--open", "--port", "0"]);
+        let at = sub.address();
+        sub.expect("connected with");
+        (sub, at)
+    };
+    let (mut hall, at_hall) = sub("hall", &address);
+    let (attic, _) = sub("attic", &at_hall);
+    main.expect("hall joined");
+    let unasked = visit(&address, &["shutdown", "/hall"]);
+    assert_eq!(unasked.code, Some(2));
+    assert!(unasked.stderr.contains("with all 1 below it will shut down"), "{}", unasked.stderr);
+    let alone = visit(&address, &["shutdown", "/hall", "--alone"]);
+    assert!(alone.stderr.contains("go on without it"), "{}", alone.stderr);
+
+    let restarted = visit(&address, &["restart", "/hall", "--yes"]);
+    assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
+    assert!(restarted.stdout.contains("/hall/attic"), "{}", restarted.stdout);
+    hall.expect("is restarting");
+    hall.expect("connected with Mainserver");
+    main.expect("hall joined");
+    hall.expect("attic joined");
+
+    let stopped = visit(&address, &["shutdown", "/hall", "--yes", "--json"]);
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    let roll: serde_json::Value = serde_json::from_str(&stopped.stdout).unwrap();
+    let paths: Vec<_> = roll["roll_call"].as_array().unwrap().iter().collect();
+    assert_eq!(paths.len(), 2, "{}", stopped.stdout);
+    assert!(paths.iter().all(|entry| entry["outcome"] == "stopped"), "{}", stopped.stdout);
+    assert_eq!((hall.wait().code, attic.wait().code), (Some(0), Some(0)));
+    assert_eq!(visit(&address, &["ping", "/", "--count", "1"]).code, Some(0), "it goes on");
+}

@@ -1,0 +1,118 @@
+//! Orders to stop or restart a part of the network, or all of it: leaves first, and never late.
+
+use super::*;
+use ltn_proto::sim::{Line, What};
+
+fn expected(lines: &[(&str, &str)]) -> Vec<(String, String)> {
+    lines.iter().map(|(path, how)| ((*path).to_owned(), (*how).to_owned())).collect()
+}
+
+/// The hosts in the order in which their processes ended.
+fn ended(network: &Network) -> Vec<HostId> {
+    let records = &network.history().records;
+    let stopped = records.iter().filter(|record| matches!(record.what, What::Stopped));
+    stopped.map(|record| record.host).collect()
+}
+
+#[test]
+fn a_subtree_stops_leaves_first_and_the_others_go_on() {
+    let Demonstration { mut network, main, sub1, sub2, sub3, clients } = demonstration();
+    let line = Line::new("s.shutdownsubtree", &["sub1"]);
+    let first = network.call(clients[0], "/", &line);
+    let Outcome::Confirm(word) = first else { panic!("{first:?}") };
+    assert!(word.text.contains("/sub1 with all 3 below it"), "{}", word.text);
+    let report = network.call(clients[0], "/", &line.confirmed(word.token));
+    let roll = [
+        ("/sub1", "stopped"),
+        ("/sub1/client3", "told"),
+        ("/sub1/lower_sub3", "stopped"),
+        ("/sub1/lower_sub3/client4", "told"),
+    ];
+    assert_eq!(roll_call(&report), expected(&roll));
+    assert_eq!(ended(&network), [sub3, sub1]);
+    assert!(network.is_up(main) && network.is_up(sub2));
+    let begun = |event: &Event| match event {
+        Event::RollCallBegun { entries, order } => entries.len() == 4 && order.subtree,
+        _ => false,
+    };
+    assert!(was_told(&network, main, begun));
+}
+
+#[test]
+fn a_subtree_restarts_as_a_whole_and_is_back_at_its_places() {
+    let Demonstration { mut network, main, sub1, sub2, sub3, clients } = demonstration();
+    let places = paths(&network, main);
+    // Whoever is named and below another one that is named is ordered once.
+    let line = Line::new("s.restartsubtree", &["/sub1/lower_sub3", "sub1"]);
+    let report = network.call_and_confirm(clients[0], "/", &line);
+    let roll = roll_call(&report);
+    assert!(roll.contains(&("/sub1/lower_sub3".to_owned(), "restarting".to_owned())), "{roll:?}");
+    network.run_for(SECOND * 90);
+    let runs = [main, sub1, sub2, sub3].map(|server| network.run_of(server));
+    assert_eq!(runs, [1, 2, 1, 2]);
+    assert_eq!(paths(&network, main), places);
+    assert_eq!(network.send(clients[3], "/client1", "back"), Outcome::Delivered);
+}
+
+#[test]
+fn the_whole_network_restarts_and_is_back_at_its_places() {
+    let Demonstration { mut network, main, sub1, sub2, sub3, clients } = demonstration();
+    let places = paths(&network, main);
+    let report = network.call_and_confirm(clients[3], "/", &Line::new("s.restartnetwork", &[]));
+    assert_eq!(roll_call(&report).len(), 8);
+    network.run_for(SECOND * 120);
+    for server in [main, sub1, sub2, sub3] {
+        assert_eq!(network.run_of(server), 2);
+    }
+    assert_eq!(paths(&network, main), places);
+    assert_eq!(network.send(clients[3], "/client1", "back"), Outcome::Delivered);
+}
+
+#[test]
+fn a_server_that_slept_through_an_order_does_not_stop_when_it_wakes() {
+    let Demonstration { mut network, main, sub1, sub2, sub3, clients } = demonstration();
+    // The order waits at its door for longer than anybody waits for its report.
+    network.pause(sub1, SECOND * 100);
+    let report = network.call_and_confirm(clients[0], "/", &Line::new("s.shutdownnetwork", &[]));
+    let roll = roll_call(&report);
+    let how = |path: &str| roll.iter().find(|line| line.0 == path).map(|line| line.1.as_str());
+    assert_eq!(how("/sub1"), Some("unreachable"), "certainly not done: it was not told to go on");
+    assert_eq!(how("/sub1/lower_sub3"), Some("unreachable"));
+    assert_eq!((how("/sub2"), how("/")), (Some("stopped"), Some("stopping")));
+    network.run_for(SECOND * 200);
+    assert!(!network.is_up(main) && !network.is_up(sub2));
+    assert!(network.is_up(sub1) && network.is_up(sub3));
+}
+
+#[test]
+fn an_order_that_arrives_late_within_the_lease_is_asked_about_and_left() {
+    // The branch is slow, not dead: the giver has given up when the order gets through.
+    let Demonstration { mut network, main, sub1, sub3, clients, .. } = demonstration();
+    let line = Line::new("s.shutdownserver", &["/sub1/lower_sub3"]);
+    network.pause(sub1, SECOND * 9);
+    let begun = network.begin_call(clients[0], "/", &line);
+    let Outcome::Confirm(word) = network.finish(begun) else { panic!("it is dangerous") };
+    let ordered = network.begin_call(clients[0], "/", &line.confirmed(word.token));
+    network.run_for(SECOND);
+    // The main server is replaced by another run of itself: the order has no giver any more.
+    network.crash(main);
+    network.restart(main, SECOND);
+    network.run_for(SECOND * 120);
+    let outcome = network.finish(ordered);
+    assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}");
+    assert!(network.is_up(sub3), "nobody wanted it any more");
+    assert_eq!(path(&network, sub3), "/sub1/lower_sub3");
+}
+
+#[test]
+fn whoever_is_behind_a_lost_branch_is_said_to_be_so() {
+    let Demonstration { mut network, sub1, clients, .. } = demonstration();
+    network.crash(sub1);
+    network.run_for(SECOND * 2);
+    let report = network.call_and_confirm(clients[0], "/", &Line::new("s.restartnetwork", &[]));
+    let Outcome::Reply(reply) = report else { panic!("{report:?}") };
+    let lines = reply.get("roll_call").and_then(Value::as_list).expect("a report").to_vec();
+    let sub3 = lines.iter().find(|line| word(line, "path") == "/sub1/lower_sub3");
+    let detail = word(sub3.expect("it is in the report"), "detail");
+    assert!(detail.contains("behind sub1"), "{detail}");
+}
