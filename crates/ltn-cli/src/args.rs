@@ -25,8 +25,7 @@ and everybody can message, ask and command everybody else along the tree.";
     name = "ltn",
     version,
     long_about = LONG_ABOUT,
-    after_help = "New here? `ltn demo` shows everything in a second, on this machine only.",
-    disable_help_subcommand = true
+    after_help = "New here? `ltn demo` shows everything in a second, on this machine only."
 )]
 pub(crate) struct Args {
     /// Say more on stderr: -v what changes, -vv details, -vvv everything.

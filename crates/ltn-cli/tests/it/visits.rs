@@ -48,6 +48,10 @@ fn each_verb_answers_and_its_code_is_honest() {
     assert_eq!(nobody.code, Some(2));
     assert!(nobody.stderr.contains("/nobody") && nobody.stderr.contains("Certainly not done"));
     assert_eq!(visit(&address, &["ask", "/", "NOSUCH"]).code, Some(2));
+    let pong = visit(&address, &["run", "/", "s.pong()"]);
+    assert!(pong.stderr.contains("did you mean `s.ping`? Certainly not"), "{}", pong.stderr);
+    let socket = visit(&address, &["pipe", "/", "echo"]);
+    assert!(socket.stderr.contains("/ refused: no data socket `echo`"), "{}", socket.stderr);
     let json = visit(&address, &["run", "/", "s.nosuch", "--json"]);
     let error: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((json.code, &error["ending"]), (Some(2), &"none".into()));
