@@ -25,8 +25,7 @@ and everybody can message, ask and command everybody else along the tree.";
     name = "ltn",
     version,
     long_about = LONG_ABOUT,
-    after_help = "New here? `ltn demo` shows everything in a second, on this machine only.",
-    disable_help_subcommand = true
+    after_help = "New here? `ltn demo` shows everything in a second, on this machine only."
 )]
 pub(crate) struct Args {
     /// Say more on stderr: -v what changes, -vv details, -vvv everything.
@@ -68,6 +67,7 @@ What you can type:
   s.info()                  a command to the server (`s.help()` lists them)
   @/sub1/client3 hello      a message to any node, by its path or name
   @/sub1 s.info()           a command to any node
+  @role=client&/sub1/** hi  a message to all who fit: stars and roles, without spaces
   \\s.info                   a message that only looks like a command
 
 Example:

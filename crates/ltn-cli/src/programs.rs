@@ -6,6 +6,7 @@
 
 mod piping;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -215,6 +216,17 @@ fn command_of(program: &Program, arguments: &[String]) -> Command {
     command
 }
 
+/// Why a program did not start, without a word on where it lies.
+fn why_not(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "the program, or what shall run it, is not there".to_owned(),
+        ErrorKind::PermissionDenied => "the system does not let it run".to_owned(),
+        ErrorKind::ExecutableFileBusy => "somebody is writing to it".to_owned(),
+        // Most often a script; what the system calls it differs and helps nobody.
+        _ => "the system cannot run it; does a script begin with a line like `#!/bin/sh`?".into(),
+    }
+}
+
 /// A program that runs. Dropped before its end, it is killed.
 #[derive(Debug)]
 struct Process {
@@ -235,7 +247,7 @@ impl Process {
         let child = command.spawn().map_err(|error| {
             // What the system says would tell strangers where the program lies; the log may know.
             tracing::warn!(name, %error, "a program cannot be started");
-            HandlerError::Failed(format!("`{name}` cannot be started: {}", error.kind()))
+            HandlerError::Failed(format!("`{name}` cannot be started: {}", why_not(&error)))
         })?;
         Ok(Self { child, ended: false })
     }

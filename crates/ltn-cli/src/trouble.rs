@@ -115,18 +115,23 @@ impl Trouble {
     pub(crate) fn talk(target: &str, deed: &str, error: &TalkError) -> Self {
         let (ending, what) = match error {
             TalkError::BadTarget(bad) => (Ending::Nothing, bad.to_string()),
-            TalkError::Refused(no) => {
-                (Ending::Nothing, format!("{target} refused: {no}. Certainly not done: {deed}"))
-            }
-            TalkError::NoRoute(no) => {
-                (Ending::Nothing, format!("no way to {target}: {no}. Certainly not done: {deed}"))
-            }
+            TalkError::Refused(no) => (
+                Ending::Nothing,
+                format!("{target} refused: {} Certainly not done: {deed}", sentence(no)),
+            ),
+            TalkError::NoRoute(no) => (
+                Ending::Nothing,
+                format!("no way to {target}: {} Certainly not done: {deed}", sentence(no)),
+            ),
             TalkError::Failed(why) => {
                 (Ending::Some, format!("{target} tried and failed: {why} ({deed})"))
             }
             TalkError::Unknown(why) => (
                 Ending::Unknown,
-                format!("no word from {target}: {why}. It may or may not be done: {deed}"),
+                format!(
+                    "no word from {target}: {} It may or may not be done: {deed}",
+                    sentence(why)
+                ),
             ),
             TalkError::Stopped => {
                 (Ending::Unknown, format!("this node stopped before {target} answered ({deed})"))
@@ -152,13 +157,23 @@ impl Trouble {
                 Self::talk(target, deed, error)
             }
             TransferError::Refused(no) | TransferError::Stream(StreamError::Refused(no)) => {
-                Self::usage(format!("{target} refused: {no}. Certainly not delivered: {deed}"))
+                let no = sentence(no);
+                Self::usage(format!("{target} refused: {no} Certainly not delivered: {deed}"))
                     .hint("a client takes files if it was started with --receive FOLDER")
             }
             TransferError::Stream(error) => Self::stream(target, deed, error),
             error => Self::failed(format!("{deed} did not reach {target} as a whole: {error}")),
         }
     }
+}
+
+/// What somebody said, ending as a sentence does.
+fn sentence(said: &impl fmt::Display) -> String {
+    let mut said = said.to_string();
+    if !said.ends_with(['.', '?', '!']) {
+        said.push('.');
+    }
+    said
 }
 
 fn talk_hint(error: &TalkError) -> Option<String> {

@@ -5,6 +5,8 @@ use super::tree::Tree;
 
 /// The page of the invariants.
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
+/// The pages, and the folder of pages, for people who come from another system.
+const COMING_FROM: &str = "docs/coming-from";
 /// How an invariant names its test or tests: "(test: `name`)" or "(tests: `one`, `two`)".
 const MARKS: [&str; 2] = ["(test: ", "(tests: "];
 
@@ -42,6 +44,31 @@ fn tests_named(line: &str) -> Vec<&str> {
     names
 }
 
+/// Every test named on the pages for people who come from elsewhere exists: what is in backticks in
+/// the last column of a table, if that is its column of tests.
+pub(super) fn rows_have_tests(tree: &Tree) -> Vec<String> {
+    let mut problems = Vec::new();
+    for page in tree.files.iter().filter(|file| file.path.starts_with(COMING_FROM)) {
+        let mut names_tests = false;
+        for (number, line) in page.text.lines().enumerate() {
+            let Some(cells) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
+                names_tests = false;
+                continue;
+            };
+            let last = cells.rsplit('|').next().unwrap_or_default();
+            names_tests |= last.trim() == "test";
+            let tests = last.split('`').skip(1).step_by(2).filter(|_| names_tests);
+            for test in tests {
+                let function = format!("fn {test}");
+                if !tree.rust("").any(|file| mentions(&file.code, &function)) {
+                    problems.push(page.problem(number, &format!("there is no test `{test}`")));
+                }
+            }
+        }
+    }
+    problems
+}
+
 /// The change log has a place where a change says what it brings.
 pub(super) fn changelog_has_a_place_for_news(tree: &Tree) -> Vec<String> {
     let heading = "## [Unreleased]";
@@ -68,6 +95,18 @@ mod tests {
     fn a_page_without_tests_is_found() {
         assert_eq!(invariants_have_tests(&Tree::of(&[("ARCHITECTURE.md", "# Words")])).len(), 1);
         assert_eq!(invariants_have_tests(&Tree::of(&[])).len(), 1);
+    }
+
+    #[test]
+    fn a_row_without_its_test_is_found() {
+        let page = "| there | here |\n|---|---|\n| a | `no_test` |\n\n\
+                    | there | test |\n|---|---|\n| a | `rows_hold` |\n| b | `gone` |\n";
+        let code = "fn rows_hold() {}";
+        let tree = Tree::of(&[("docs/coming-from/tests.md", page), ("tests/a.rs", code)]);
+        assert_eq!(
+            rows_have_tests(&tree),
+            ["docs/coming-from/tests.md:8: there is no test `gone`"]
+        );
     }
 
     #[test]

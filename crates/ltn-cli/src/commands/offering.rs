@@ -61,6 +61,11 @@ impl Offering {
                 let what = format!("runs {}, and there is no such file", executable.display());
                 return Err(self.trouble(offer, &what));
             }
+            if executable.is_absolute() && !may_run(&executable) {
+                let shown = executable.display();
+                let what = format!("runs {shown}, and that file is not executable");
+                return Err(self.trouble(offer, &what).hint(format!("`chmod +x {shown}`")));
+            }
         }
         Ok(())
     }
@@ -104,4 +109,18 @@ impl Offering {
     fn trouble(&self, offer: &OfferEntry, what: &str) -> Trouble {
         Trouble::usage(format!("{}:{}: {} {what}", self.file, offer.line, offer.shown()))
     }
+}
+
+/// May the system run this file?
+#[cfg(unix)]
+fn may_run(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(file).is_ok_and(|known| known.permissions().mode() & 0o111 != 0)
+}
+
+/// May the system run this file?
+#[cfg(not(unix))]
+fn may_run(_file: &Path) -> bool {
+    // There it is the name that decides, at the start.
+    true
 }

@@ -243,9 +243,25 @@ fn without_permission_nothing_starts_and_the_entry_is_named() {
     assert!(refused.stdout.is_empty(), "nothing was started: {}", refused.stdout);
     let lamp = run(&["up", &folder.file(), "--only", "lamp"]);
     said(&lamp, 2, "the command `dim` runs a program");
-    fs::remove_file(folder.0.join("program.sh")).expect("it is ours");
+    let program = folder.0.join("program.sh");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    let plain = run(&["up", &folder.file(), "--allow-programs"]);
+    said(&plain, 2, "program.sh, and that file is not executable");
+    said(&plain, 2, "`chmod +x");
+    fs::remove_file(program).expect("it is ours");
     let missing = run(&["up", &folder.file(), "--allow-programs"]);
     said(&missing, 2, "program.sh, and there is no such file");
+}
+
+#[test]
+fn a_program_that_goes_or_cannot_run_is_said_so_and_the_node_goes_on() {
+    let folder = Folder::new("broken");
+    let (_up, address) = folder.start();
+    folder.write("program.sh", "no first line that names a shell\n");
+    said(&visit(&address, &["ask", "/", "words"]), 1, "does a script begin with a line like");
+    fs::remove_file(folder.0.join("program.sh")).expect("it is ours");
+    said(&visit(&address, &["ask", "/", "words"]), 1, "is not there");
+    said(&visit(&address, &["ask", "/", "house"]), 0, "hall");
 }
 
 #[test]

@@ -48,6 +48,10 @@ fn each_verb_answers_and_its_code_is_honest() {
     assert_eq!(nobody.code, Some(2));
     assert!(nobody.stderr.contains("/nobody") && nobody.stderr.contains("Certainly not done"));
     assert_eq!(visit(&address, &["ask", "/", "NOSUCH"]).code, Some(2));
+    let pong = visit(&address, &["run", "/", "s.pong()"]);
+    assert!(pong.stderr.contains("did you mean `s.ping`? Certainly not"), "{}", pong.stderr);
+    let socket = visit(&address, &["pipe", "/", "echo"]);
+    assert!(socket.stderr.contains("/ refused: no data socket `echo`"), "{}", socket.stderr);
     let json = visit(&address, &["run", "/", "s.nosuch", "--json"]);
     let error: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((json.code, &error["ending"]), (Some(2), &"none".into()));
@@ -94,6 +98,12 @@ fn many_are_told_of_one_by_one_and_counted() {
 
     assert_eq!(visit(&address, &["send", "role=client", "dinner"]).code, Some(0));
     lamp.expect("> dinner");
+    lamp.type_line("@role=server&/** good night");
+    lamp.expect("/  delivered");
+    lamp.type_line("@/** s.shutdown()");
+    lamp.expect("/  nothing is done yet: Mainserver will shut down");
+    lamp.type_line("@/nobody/* hello");
+    lamp.expect("/ is there");
     let nobody = visit(&address, &["ask", "role=sub-server", "PING"]);
     assert_eq!(nobody.code, Some(2));
     assert!(nobody.stderr.contains("nobody fits"), "{}", nobody.stderr);

@@ -71,7 +71,8 @@ impl NodeState {
             return refuse(RefusalKind::WrongVersion, text);
         }
         if peer == self.config.id {
-            return refuse(RefusalKind::DuplicateKey, format!("{me} has this very key"));
+            let text = format!("{me} has this very key, and nobody goes below himself");
+            return refuse(RefusalKind::DuplicateKey, text);
         }
         if !hello.role.has_uplink() {
             let text = format!("a {} joins nobody", hello.role);

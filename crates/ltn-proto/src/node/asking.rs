@@ -314,14 +314,12 @@ impl NodeState {
     pub(super) fn on_request_due(&mut self, now: Moment, id: u64) {
         let Some(open) = self.requests.get(id) else { return };
         let target = open.target.to_string();
-        let waited = now.since(open.asked);
+        let waited = now.since(open.asked).as_secs_f64();
         let outcome = match open.stage {
             Stage::Resolving => {
-                self.no_route(format!("nobody said in {waited:?} where {target} is"))
+                self.no_route(format!("nobody said in {waited:.1} s where {target} is"))
             }
-            Stage::Sent(_) => Outcome::Unknown(format!(
-                "no answer from {target} in {waited:?}; it may or may not have been done"
-            )),
+            Stage::Sent(_) => Outcome::Unknown(format!("no answer from {target} in {waited:.1} s")),
         };
         // It left the queue of deadlines already; ending it takes it out of the table too.
         self.end_request(now, id, outcome);
@@ -333,9 +331,7 @@ impl NodeState {
             let Some(open) = self.requests.get(id) else { continue };
             let outcome = match open.stage {
                 Stage::Resolving => self.no_route(why.to_owned()),
-                Stage::Sent(_) => Outcome::Unknown(format!(
-                    "{why} after it was passed on; it may or may not have been done"
-                )),
+                Stage::Sent(_) => Outcome::Unknown(format!("{why} after it was passed on")),
             };
             self.end_request(now, id, outcome);
         }

@@ -173,6 +173,18 @@ impl NodeState {
         }
     }
 
+    /// What is said about a command that is not here.
+    fn no_such_command(&self, name: &str) -> Refusal {
+        let wanted = sanitise_line(name);
+        let hint = match whose(&wanted) {
+            Some(whose) => format!("; {whose}"),
+            None => nearest(&wanted, self.offers.commands().map(|spec| spec.name.as_str()))
+                .map_or(String::new(), |name| format!("; did you mean `{name}`?")),
+        };
+        let text = format!("{} has no command called `{wanted}`{hint}", self.name);
+        Refusal::new(RefusalKind::NotOffered, text)
+    }
+
     /// Is there such a command, may the caller run it, do the arguments fit?
     pub(super) fn check_call(
         &self,
@@ -181,11 +193,7 @@ impl NodeState {
     ) -> Result<(Runner, Vec<Value>), Refusal> {
         let me = &self.name;
         let Some((spec, runner)) = self.offers.command(&call.command) else {
-            let wanted = sanitise_line(&call.command);
-            let hint = nearest(&wanted, self.offers.commands().map(|spec| spec.name.as_str()))
-                .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-            let text = format!("{me} has no command called `{wanted}`{hint}");
-            return Err(Refusal::new(RefusalKind::NotOffered, text));
+            return Err(self.no_such_command(&call.command));
         };
         let parent = self.uplink.parent.as_ref().map(|parent| parent.id);
         let by_parent =
@@ -205,6 +213,22 @@ impl NodeState {
         let checked = spec.check(arguments);
         let arguments = checked.map_err(|text| Refusal::new(RefusalKind::BadArguments, text))?;
         Ok((*runner, arguments))
+    }
+}
+
+/// Who comes with a command of this name, if anybody does.
+fn whose(name: &str) -> Option<&'static str> {
+    let has = |specs: Vec<CommandSpec>| specs.iter().any(|spec| spec.name == name);
+    if has(main_server_commands()) {
+        Some("the main server, `/`, has it")
+    } else if has(sub_server_commands()) {
+        Some("sub-servers have it")
+    } else if has(server_commands()) {
+        Some("servers have it")
+    } else if has(joiner_commands()) {
+        Some("whoever joins a server has it, and the main server joins nobody")
+    } else {
+        None
     }
 }
 

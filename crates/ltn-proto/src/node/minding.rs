@@ -48,7 +48,7 @@ impl NodeState {
         }
         self.requests.vigil.end(node);
         for id in self.awaited_from_above(node) {
-            let text = format!("{why}, after it was passed on; it may or may not have been done");
+            let text = format!("{why}, after it was passed on");
             let before = self.requests.get(id).is_some_and(|open| open.asked <= asked);
             if before {
                 self.end_request(now, id, Outcome::Unknown(text));

@@ -10,6 +10,7 @@ mod moving;
 mod orders;
 mod outcomes;
 mod people;
+mod reference;
 mod returning;
 mod rights;
 mod seed;

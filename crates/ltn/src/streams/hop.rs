@@ -213,6 +213,7 @@ pub(super) async fn refuse(
     let (word, at, text) = match why {
         StreamError::NoRoute(NoRoute { at, text }) => (1, at.as_str(), text.clone()),
         StreamError::Refused(Refusal { kind: RefusalKind::Busy, text }) => (2, "", text.clone()),
+        StreamError::Refused(Refusal { text, .. }) => (3, "", text.clone()),
         other => (3, "", other.to_string()),
     };
     let (at, text) = (cut(at, u8::MAX.into()), cut(&text, WHY_BYTES_MAX));
@@ -301,6 +302,15 @@ mod tests {
         let mut bytes = Vec::new();
         accept(&mut bytes).await.unwrap();
         assert_eq!(answer(&mut bytes.as_slice()).await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_was_said_is_passed_on_as_it_was_said() {
+        let why = StreamError::Refused(Refusal::new(RefusalKind::NotOffered, "no such socket"));
+        let mut bytes = Vec::new();
+        refuse(&mut bytes, &why).await.unwrap();
+        let heard = answer(&mut bytes.as_slice()).await.unwrap().unwrap_err();
+        assert_eq!(heard.to_string(), "refused: no such socket");
     }
 
     #[tokio::test]

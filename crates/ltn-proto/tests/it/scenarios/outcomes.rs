@@ -34,7 +34,7 @@ fn a_question_across_ends_as_unknown_soon_after_its_branch_is_lost() {
     network.crash(sub3);
     let outcome = network.finish(op);
     let Outcome::Unknown(why) = outcome else { panic!("{outcome:?}") };
-    assert!(why.contains("out of reach") && why.contains("may or may not"), "{why}");
+    assert!(why.contains("out of reach") && why.contains("after it was passed on"), "{why}");
     assert!(network.now().since(before) < SECOND * 4, "{:?}", network.now().since(before));
 }
 
