@@ -417,9 +417,9 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            remembered: keeping::remembered(facts),
             backup_parents: self.backup_parents,
             keeps_key: facts.kept.is_some(),
-            parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }
 }
@@ -468,6 +468,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         servers: servers.clone(),
         carriers: context.carriers().clone(),
     };
+    keeping::tell_what_is_unknown(&config.remembered, &log);
     let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());

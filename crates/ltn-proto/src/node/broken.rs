@@ -18,10 +18,6 @@ impl NodeState {
     }
 
     /// Does the root of this build look into its book? Only a deliberately broken one does not.
-    #[cfg_attr(
-        not(feature = "sim"),
-        expect(clippy::unused_self, reason = "the simulator's builds look at it")
-    )]
     pub(super) const fn asks_the_book(&self) -> bool {
         #[cfg(feature = "sim")]
         if matches!(self.mutant, Some(crate::sim::Mutant::PathCheckOnly)) {

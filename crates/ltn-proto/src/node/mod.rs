@@ -24,6 +24,7 @@ mod gathering;
 mod governing;
 mod helping;
 mod joining;
+mod journal;
 mod links;
 mod locating;
 mod mapping;
@@ -50,7 +51,8 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::body::{Change, EdgeDone, Place};
 use crate::confirmations::Confirmations;
-use crate::durable::KeptParent;
+use crate::deeds::Deeds;
+use crate::durable::{Remembered, WriteId};
 use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
@@ -117,8 +119,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// Does it start with the services that come with a node of its role?
     pub services: bool,
-    /// The higher server that was written down in an earlier life.
-    pub parent: Option<KeptParent>,
+    /// What was written down in earlier lives.
+    pub remembered: Remembered,
     /// Where it looks for another higher server when it has lost its own, in this order; 16 at
     /// most.
     pub backup_parents: Vec<Address>,
@@ -147,6 +149,9 @@ pub struct NodeState {
     /// What this node says of its place and has not signed yet.
     stating: Vec<stating::Stating>,
     verified: Verified,
+    deeds: Deeds,
+    /// Confirmed commands that are being written down.
+    accepted: BTreeMap<WriteId, journal::Accepted>,
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
@@ -232,9 +237,11 @@ impl NodeState {
             signings: 0,
             stating: Vec::new(),
             verified: Verified::new(limits.records),
+            deeds: Deeds::new(&config.remembered.deeds),
+            accepted: BTreeMap::new(),
             links: Links::default(),
             link_deadlines: Deadlines::default(),
-            uplink: Uplink::remembering(config.parent.clone()),
+            uplink: Uplink::remembering(config.remembered.parent.clone()),
             goals: Goals::new(config.address.clone(), config.backup_parents.clone()),
             reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
@@ -287,6 +294,9 @@ impl NodeState {
                 }
             }
             Input::Op(op) => self.on_op(now, op),
+            Input::Persisted { write, done } if self.accepted.contains_key(&write) => {
+                self.on_deed_written(now, write, done);
+            }
             Input::Persisted { write, done } => self.on_persisted(now, write, done),
             Input::Signed { signing, signature } => self.on_signed(now, signing, signature),
             Input::Slept => self.on_slept(now),

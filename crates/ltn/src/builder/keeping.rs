@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use ltn_proto::limits::BACKUP_PARENTS_MAX;
-use ltn_proto::{Address, Role};
+use ltn_proto::{Address, Remembered, Role};
 
 use super::NodeBuilder;
 use crate::carrier::{Acceptor, LocalDoor};
 use crate::error::StartError;
+use crate::log::Log;
 use crate::node::Facts;
+use crate::notice::NoticeKind;
 use crate::state::{Keeper, Kept, Owner, State, StateError};
 use crate::wake::WakeSender;
 
@@ -49,6 +51,22 @@ pub(super) async fn keep(
         Keeper::start(state, wakes).map(Some)
     })
     .await
+}
+
+/// What earlier lives of this node wrote down.
+pub(super) fn remembered(facts: &Facts) -> Remembered {
+    facts.kept.as_ref().map_or_else(Remembered::default, Kept::remembered)
+}
+
+/// Whoever reads the log gets to know what an earlier life may have left half done.
+pub(super) fn tell_what_is_unknown(remembered: &Remembered, log: &Log) {
+    for deed in remembered.deeds.iter().filter(|deed| !deed.done) {
+        let (command, actor) = (&deed.command, deed.actor);
+        let text = format!(
+            "went down while `{command}` of {actor} was under way; whether it was done is unknown"
+        );
+        log.say(NoticeKind::Warning, &text);
+    }
 }
 
 /// Does something that waits for a disk.
