@@ -67,6 +67,7 @@ What you can type:
   s.info()                  a command to the server (`s.help()` lists them)
   @/sub1/client3 hello      a message to any node, by its path or name
   @/sub1 s.info()           a command to any node
+  @role=client&/sub1/** hi  a message to all who fit: stars and roles, without spaces
   \\s.info                   a message that only looks like a command
 
 Example:

@@ -13,8 +13,8 @@ use crate::trouble::Trouble;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Typed {
     /// For whom.
-    pub(crate) target: Target,
-    /// The target as it was typed, or in words.
+    pub(crate) whom: Selector,
+    /// The same as it was typed, or in words.
     pub(crate) shown: String,
     /// What.
     pub(crate) line: Line,
@@ -52,14 +52,14 @@ pub(crate) fn read(typed: &str) -> Result<Option<Typed>, Trouble> {
     match addressed(typed) {
         (Some(target), said) => {
             let shown = target.to_owned();
-            Ok(Some(Typed { target: self::target(target)?, shown, line: line(said)? }))
+            Ok(Some(Typed { whom: selector(target)?, shown, line: line(said)? }))
         }
         (None, said) if said.starts_with('@') => {
             Err(Trouble::usage(format!("`{typed}`: behind the target goes what to say")))
         }
         (None, said) => {
             let shown = "the server".to_owned();
-            Ok(Some(Typed { target: Target::Parent, shown, line: line(said)? }))
+            Ok(Some(Typed { whom: Target::Parent.into(), shown, line: line(said)? }))
         }
     }
 }
@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn plain_text_goes_to_the_server() {
         let hello = typed("hello there\r\n");
-        assert_eq!((hello.target, hello.line), (Target::Parent, Line::Text("hello there".into())));
+        assert_eq!(hello.whom.single(), Some(&Target::Parent));
+        assert_eq!(hello.line, Line::Text("hello there".into()));
         assert_eq!(read("  \n").unwrap(), None);
     }
 
@@ -172,11 +173,14 @@ mod tests {
     #[test]
     fn an_at_sign_says_to_whom() {
         let far = typed("@/sub1/client3 good morning");
-        assert_eq!(far.target, Target::Path("/sub1/client3".parse().unwrap()));
+        assert_eq!(far.whom, Target::Path("/sub1/client3".parse().unwrap()).into());
         assert_eq!(far.shown, "/sub1/client3");
         assert_eq!(far.line, Line::Text("good morning".into()));
         let command = typed("@sub1 s.info()");
-        assert!(matches!(command.target, Target::Name(_)));
+        assert!(matches!(command.whom, Selector::One(Target::Name(_))));
+        let many = typed("@role=client&/sub1/** dinner is ready");
+        assert_eq!(many.whom.to_string(), "/sub1/** & role=client");
+        assert_eq!(many.line, Line::Text("dinner is ready".into()));
         assert!(matches!(command.line, Line::Command { .. }));
         assert!(read("@sub1").unwrap_err().what.contains("what to say"));
         assert!(read("@id:zzz hello").is_err());
@@ -201,7 +205,8 @@ mod tests {
         assert_eq!(typed(r"\s.info").line, Line::Text("s.info".into()));
         assert_eq!(typed(r"@/lamp \s.info()").line, Line::Text("s.info()".into()));
         let sign = typed(r"\@home again");
-        assert_eq!((sign.target, sign.line), (Target::Parent, Line::Text("@home again".into())));
+        assert_eq!(sign.whom.single(), Some(&Target::Parent));
+        assert_eq!(sign.line, Line::Text("@home again".into()));
         assert_eq!(typed(r"\\x").line, Line::Text(r"\x".into()));
     }
 

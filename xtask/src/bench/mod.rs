@@ -9,6 +9,8 @@ mod compare;
 #[cfg(feature = "bench")]
 mod floor;
 #[cfg(feature = "bench")]
+mod listing;
+#[cfg(feature = "bench")]
 mod ours;
 #[cfg(feature = "bench")]
 mod table;
@@ -61,6 +63,8 @@ pub(crate) enum Work {
     Connect,
     /// 256 MiB in pieces of 64 KiB and of 1 MiB
     Stream,
+    /// Reading the list of 10 servers with 10 clients each, and of 1,000 with 10 each
+    Listing,
 }
 
 /// Measures, in a release build: builds one and hands over to it if this is none.

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use tokio::runtime::{Builder, Runtime};
 
 use super::compare::{Contestant, Figure, Row, Unit, compare};
-use super::{Arguments, Work, floor, ours, table};
+use super::{Arguments, Work, floor, listing, ours, table};
 use crate::shell;
 
 /// What a request carries.
@@ -18,6 +18,8 @@ const MESSAGE_BYTES: u32 = 128;
 const IN_FLIGHT: usize = 64;
 /// How many relays three servers are: below one, the root, below the other.
 const SERVERS_BETWEEN: usize = 3;
+/// How many clients each server of a list has.
+const CLIENTS_EACH: usize = 10;
 /// How long a stream is.
 const STREAM_BYTES: usize = 256 * 1024 * 1024;
 /// How many threads there are; the figures in docs/benchmarks.md are for two.
@@ -120,6 +122,7 @@ impl Bench {
             Work::OneWay => self.one_way().await,
             Work::Connect => self.connect().await,
             Work::Stream => self.stream().await,
+            Work::Listing => self.listing().await,
         }
     }
 
@@ -191,6 +194,24 @@ impl Bench {
         let rows = compare(name, &figures, self.seconds, &mut floor, &mut ours).await?;
         if let Some(ours) = ours {
             ours.stop().await;
+        }
+        Ok(rows)
+    }
+
+    async fn listing(&self) -> Result<Vec<Row>> {
+        let figures = [figure("p50", Unit::Seconds, Some(1.0))];
+        let sizes = [("list of 10 x 10", 10, 1), ("list of 1,000 x 10", 1_000, 50)];
+        let mut rows = Vec::new();
+        for (name, servers, milliseconds) in sizes {
+            let mut budget = listing::Budget(std::time::Duration::from_millis(milliseconds));
+            let mut ours = None;
+            if self.with_ours {
+                ours = Some(listing::Listing::new(servers, CLIENTS_EACH).await?);
+            }
+            rows.extend(compare(name, &figures, self.seconds, &mut budget, &mut ours).await?);
+            if let Some(ours) = ours {
+                ours.stop().await;
+            }
         }
         Ok(rows)
     }

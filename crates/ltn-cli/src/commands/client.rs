@@ -9,11 +9,12 @@ mod outstanding;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use ltn::{Address, CallReply, Client, Confirmation, Event, Line, Node, TalkError};
+use ltn::{Address, CallReply, Client, Confirmation, Event, Line, Node, Selector, TalkError};
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
 use crate::commands::main_server::with_state;
+use crate::commands::many::{self, Deed};
 use crate::commands::memory;
 use crate::commands::receiving::Receive;
 use crate::commands::roll_call;
@@ -218,14 +219,8 @@ impl Console {
         match console::read(&line) {
             Ok(None) => (),
             Err(trouble) => self.output.went_wrong(&trouble),
-            Ok(Some(Typed { line: Line::Text(text), target, shown })) => {
-                let node = self.node.clone();
-                self.outstanding.push(line, async move {
-                    match node.send(target, text).await {
-                        Ok(()) => Answered::Quietly,
-                        Err(error) => trouble(&shown, "the text", &error),
-                    }
-                });
+            Ok(Some(Typed { line: Line::Text(text), whom, shown })) => {
+                self.outstanding.push(line, say(self.node.clone(), (whom, shown), text));
             }
             Ok(Some(typed)) if self.outstanding.contains(&line) => {
                 debug_assert!(matches!(typed.line, Line::Command { .. }), "texts were taken above");
@@ -241,10 +236,36 @@ impl Console {
     }
 }
 
+/// Sends a text to one, or to many.
+async fn say(node: Node, (whom, shown): (Selector, String), text: String) -> Answered {
+    let what = "the text";
+    match whom {
+        Selector::One(target) => match node.send(target, text).await {
+            Ok(()) => Answered::Quietly,
+            Err(error) => trouble(&shown, what, &error),
+        },
+        many @ Selector::Many(_) => {
+            let begun = node.gather(many).send(text).await;
+            of_many(many::as_text(Deed { shown: &shown, what }, begun).await)
+        }
+    }
+}
+
+fn of_many(told: Result<String, Trouble>) -> Answered {
+    told.map_or_else(Answered::Trouble, Answered::Text)
+}
+
 /// Runs a command, or says its second word.
 async fn run(node: Node, typed: Typed, confirmation: Option<Confirmation>) -> Answered {
-    let Typed { target, shown, line: Line::Command { name, arguments } } = typed else {
+    let Typed { whom, shown, line: Line::Command { name, arguments } } = typed else {
         return Answered::Quietly;
+    };
+    let target = match whom {
+        Selector::One(target) => target,
+        many @ Selector::Many(_) => {
+            let begun = node.gather(many).call(&name, arguments).await;
+            return of_many(many::as_text(Deed { shown: &shown, what: &name }, begun).await);
+        }
     };
     let reply = match &confirmation {
         None => node.call(target, &name, arguments).await,

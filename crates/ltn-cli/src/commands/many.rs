@@ -145,15 +145,11 @@ fn tell_missing(visitor: &Visitor, deed: Deed<'_>, tally: &mut Tally, error: &Ta
 }
 
 fn tell_one(visitor: &Visitor, one: &Gathered) {
-    let (value, text) = match &one.outcome {
-        Outcome::Delivered => (Value::Null, "delivered".to_owned()),
-        Outcome::Reply(value) => (value.clone(), readable(value)),
-        Outcome::Failed(why) => (Value::Null, format!("tried and failed: {why}")),
-        Outcome::Refused(no) => (Value::Null, format!("refused: {no}")),
-        Outcome::NoRoute(no) => (Value::Null, format!("unreachable: {no}")),
-        Outcome::Unknown(why) => (Value::Null, format!("unknown: {why}")),
-        other => (Value::Null, other.word().to_owned()),
+    let value = match &one.outcome {
+        Outcome::Reply(value) => value.clone(),
+        _ => Value::Null,
     };
+    let text = in_words(&one.outcome);
     let why = match &one.outcome {
         Outcome::Delivered | Outcome::Reply(_) => Value::Null,
         _ => Value::from(text.as_str()),
@@ -171,6 +167,45 @@ fn tell_one(visitor: &Visitor, one: &Gathered) {
         ],
         &hanging(&path, &text),
     );
+}
+
+fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Delivered => "delivered".to_owned(),
+        Outcome::Reply(value) => readable(value),
+        Outcome::Failed(why) => format!("tried and failed: {why}"),
+        Outcome::Refused(no) => format!("refused: {no}"),
+        Outcome::NoRoute(no) => format!("unreachable: {no}"),
+        Outcome::Unknown(why) => format!("unknown: {why}"),
+        Outcome::Confirm(word) => {
+            format!("nothing is done yet: {}; for many nodes use `ltn run`", word.text)
+        }
+        other => other.word().to_owned(),
+    }
+}
+
+/// How each one ended, and how all of it did, as one text.
+pub(crate) async fn as_text(
+    deed: Deed<'_>,
+    begun: Result<RollCall, TalkError>,
+) -> Result<String, Trouble> {
+    let trouble = |error| Trouble::talk(deed.shown, deed.what, &error);
+    let mut roll = begun.map_err(trouble)?;
+    let (mut tally, mut text) = (Tally::default(), String::new());
+    while let Some(next) = roll.next().await {
+        match next {
+            Ok(one) => {
+                tally.add(&one.outcome);
+                text += &hanging(&one.path.to_string(), &in_words(&one.outcome));
+            }
+            Err(error) => {
+                tally.missing = true;
+                text += &format!("not everybody could be named: {}", trouble(error).what);
+            }
+        }
+        text.push('\n');
+    }
+    Ok(text + &tally.words())
 }
 
 /// A text behind a path; its further lines stand below it, so that none passes for a line of ours.

@@ -98,6 +98,12 @@ fn many_are_told_of_one_by_one_and_counted() {
 
     assert_eq!(visit(&address, &["send", "role=client", "dinner"]).code, Some(0));
     lamp.expect("> dinner");
+    lamp.type_line("@role=server&/** good night");
+    lamp.expect("/  delivered");
+    lamp.type_line("@/** s.shutdown()");
+    lamp.expect("/  nothing is done yet: Mainserver will shut down");
+    lamp.type_line("@/nobody/* hello");
+    lamp.expect("/ is there");
     let nobody = visit(&address, &["ask", "role=sub-server", "PING"]);
     assert_eq!(nobody.code, Some(2));
     assert!(nobody.stderr.contains("nobody fits"), "{}", nobody.stderr);

@@ -140,7 +140,10 @@ impl Network {
             word: word(op),
             started: self.now,
             due: timeout.map(|timeout| self.now + timeout),
-            persists: matches!(op, Op::Connect { persist: true, .. }),
+            persists: matches!(
+                op,
+                Op::Connect { persist: true, .. } | Op::Many(ManyOp::Watch { .. })
+            ),
             outcome: None,
             endings: 0,
         };
