@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
-pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, RightsArgs, StateArgs};
+pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, ReportArgs, RightsArgs, StateArgs};
 
 const LONG_ABOUT: &str = "\
 A layered network of your own machines.
@@ -110,6 +110,10 @@ Examples:
     /// Measure the round trip to a node.
     #[command(after_help = "Example:\n  ltn ping /sub1/client3 --count 5 --open --to 4000")]
     Ping(PingArgs),
+    /// Show how the last roll call of a server ended, also one that it did not live to tell.
+    #[command(after_help = "Examples:\n  ltn report --state ~/.local/state/ltn/main\n  \
+                            ltn report --open --to 4000")]
+    Report(ReportArgs),
     /// Look whether a state directory is whole, and what is in it.
     #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
     Doctor(DoctorArgs),
@@ -158,6 +162,7 @@ impl Verb {
             Self::Ping(args) => args.visit.json,
             Self::Move(args) => args.visit.json,
             Self::Shutdown(args) | Self::Restart(args) => args.visit.json,
+            Self::Report(args) => args.visit.json,
         }
     }
 

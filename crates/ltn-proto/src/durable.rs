@@ -7,7 +7,12 @@
 use crate::address::Address;
 use crate::id::NodeId;
 use crate::name::Name;
+use crate::value::Value;
 
+/// The dangerous commands that are remembered; beyond that the oldest are forgotten.
+pub const DEEDS_MAX: usize = 256;
+/// The roll calls that are remembered; beyond that the oldest are forgotten.
+pub const REPORTS_MAX: usize = 8;
 /// The addresses that are kept of one higher server.
 pub const KEPT_ADDRESSES_MAX: usize = 8;
 
@@ -21,6 +26,86 @@ pub struct WriteId(pub u64);
 pub enum Durable {
     /// The higher server that this node belongs to; `None` once it left for good.
     Parent(Option<KeptParent>),
+    /// A dangerous command was confirmed and is about to run; or it is over, with the same number.
+    Deed(KeptDeed),
+    /// A roll call has begun; or it is over, with the same number.
+    Report(KeptReport),
+}
+
+/// A dangerous command that was confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDeed {
+    /// Higher than that of every earlier one of this node.
+    pub number: u64,
+    /// The token that confirmed it.
+    pub token: [u8; 16],
+    /// Who confirmed it.
+    pub actor: NodeId,
+    /// The command.
+    pub command: String,
+    /// Is it over? One that ends this process counts as over when it begins.
+    pub done: bool,
+}
+
+/// A roll call that this node led.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptReport {
+    /// Higher than that of every earlier one of this node.
+    pub number: u64,
+    /// Is it over? Else it says whom the order was meant for.
+    pub finished: bool,
+    /// What who gave the order gets: `roll_call` is a list of nodes, `text` a sentence.
+    pub report: Value,
+}
+
+impl KeptReport {
+    /// As people get it: one that was not over says so.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        let mut report = self.report.clone();
+        if let Value::Map(map) = &mut report
+            && !self.finished
+        {
+            let text = "the order was given, and this server went down before the end: how the \
+                        others ended is not known";
+            map.insert("text".to_owned(), Value::from(text));
+        }
+        report
+    }
+}
+
+/// All that a node remembers of its earlier lives.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Remembered {
+    /// The higher server that it belongs to.
+    pub parent: Option<KeptParent>,
+    /// The dangerous commands, the oldest first.
+    pub deeds: Vec<KeptDeed>,
+    /// The roll calls that it led, the oldest first.
+    pub reports: Vec<KeptReport>,
+}
+
+impl Remembered {
+    /// What it is once this is written.
+    pub fn take_in(&mut self, what: &Durable) {
+        match what {
+            Durable::Parent(parent) => self.parent.clone_from(parent),
+            Durable::Deed(deed) => {
+                self.deeds.retain(|known| known.number != deed.number);
+                self.deeds.push(deed.clone());
+                self.deeds.sort_by_key(|deed| deed.number);
+                let beyond = self.deeds.len().saturating_sub(DEEDS_MAX);
+                self.deeds.drain(..beyond);
+            }
+            Durable::Report(report) => {
+                self.reports.retain(|known| known.number != report.number);
+                self.reports.push(report.clone());
+                self.reports.sort_by_key(|report| report.number);
+                let beyond = self.reports.len().saturating_sub(REPORTS_MAX);
+                self.reports.drain(..beyond);
+            }
+        }
+    }
 }
 
 /// The higher server that a node belongs to, and where it may be found.
@@ -51,6 +136,25 @@ impl KeptParent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_the_newest_of_it() {
+        let mut remembered = Remembered::default();
+        for number in 0..1_000 {
+            for done in [false, true] {
+                let actor = NodeId::of_public_key(b"somebody");
+                let command = "s.restart".to_owned();
+                let deed = KeptDeed { number, token: [0; 16], actor, command, done };
+                remembered.take_in(&Durable::Deed(deed));
+                let report = KeptReport { number, finished: done, report: Value::Null };
+                remembered.take_in(&Durable::Report(report));
+            }
+        }
+        assert_eq!((remembered.deeds.len(), remembered.reports.len()), (DEEDS_MAX, REPORTS_MAX));
+        assert!(remembered.deeds.iter().all(|deed| deed.done));
+        assert_eq!(remembered.reports.last().map(|report| report.number), Some(999));
+        assert!(remembered.reports.iter().all(|report| report.finished));
+    }
 
     #[test]
     fn a_parent_has_few_addresses_each_once_and_the_best_first() {

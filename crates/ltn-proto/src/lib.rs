@@ -33,7 +33,7 @@
 //!     newcomers: Permissions::admin(),
 //!     limits: Limits::default(),
 //!     services: true,
-//!     parent: None,
+//!     remembered: Default::default(),
 //!     backup_parents: Vec::new(),
 //!     keeps_key: false,
 //! };
@@ -57,6 +57,7 @@ mod charter;
 pub mod codec;
 mod commands;
 mod confirmations;
+mod deeds;
 mod drawing;
 mod durable;
 mod edges;
@@ -106,7 +107,10 @@ pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
-pub use durable::{Durable, KEPT_ADDRESSES_MAX, KeptParent, WriteId};
+pub use durable::{
+    DEEDS_MAX, Durable, KEPT_ADDRESSES_MAX, KeptDeed, KeptParent, KeptReport, REPORTS_MAX,
+    Remembered, WriteId,
+};
 pub use event::{
     Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input, KeyNews,
     KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,

@@ -111,6 +111,8 @@ pub(crate) struct RollCall {
     going: BTreeSet<NodeId>,
     /// Ready, and on the way to the issuer: these go last.
     held: BTreeSet<NodeId>,
+    /// The number it is written down under.
+    pub(crate) kept: Option<u64>,
 }
 
 impl RollCall {
@@ -131,6 +133,7 @@ impl RollCall {
             going_on: BTreeSet::new(),
             going: BTreeSet::new(),
             held: BTreeSet::new(),
+            kept: None,
         }
     }
 

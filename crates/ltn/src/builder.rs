@@ -29,7 +29,7 @@ use crate::services::Services;
 use crate::socket_commands;
 use crate::state::State;
 use crate::streams::{Parks, Streams};
-use crate::tls::{Identity, Tls, random_bytes};
+use crate::tls::{Identity, random_bytes};
 use crate::wake::{WAKES_MAX, Wake};
 
 /// Where servers listen, unless said.
@@ -318,8 +318,8 @@ impl NodeBuilder {
         };
         let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
         let (id, tls) = match &state {
-            Some(state) => keys(state.identity())?,
-            None => keys(&Identity::throw_away().map_err(no_identity)?)?,
+            Some(state) => keeping::keys(state.identity())?,
+            None => keeping::keys(&Identity::throw_away().map_err(no_identity)?)?,
         };
         let carriers = self.carriers();
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
@@ -414,9 +414,9 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            remembered: keeping::remembered(facts),
             backup_parents: self.backup_parents,
             keeps_key: facts.kept.is_some(),
-            parent: facts.kept.as_ref().and_then(|kept| kept.parent.clone()),
         }
     }
 }
@@ -432,10 +432,6 @@ struct Surroundings {
     key: Option<KeyHash>,
     /// What is announced, if it is.
     announced: Option<Address>,
-}
-
-fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
-    Ok((identity.id(), Tls::open(identity).map_err(no_identity)?))
 }
 
 fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
@@ -467,6 +463,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         servers: servers.clone(),
         carriers: context.carriers().clone(),
     };
+    keeping::tell_what_is_unknown(&config.remembered, &log);
     let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());

@@ -21,14 +21,14 @@ mod keeper;
 
 use std::path::{Path, PathBuf};
 
-use ltn_proto::{Address, KeptParent, Role};
+use ltn_proto::{Address, Durable, KeptParent, KeptReport, Remembered, Role, Value};
 
 pub(crate) use keeper::{Keeper, Kept};
 
 use crate::store::{Change, Store};
 use crate::tls::Identity;
 use directory::{Directory, Found};
-use facts::Facts;
+use facts::{Facts, changes_of, changes_of_forgetting};
 
 /// Which kind of network a directory belongs to. What was made for one is of no use in the other.
 const OPEN: &str = "open";
@@ -52,16 +52,19 @@ pub fn inspect_state(directory: &Path) -> Result<StateView, StateError> {
     let parent = state.parent().map(|parent| parent.addresses.clone());
     Ok(StateView {
         lines: state.describe(),
+        report: state.remembered().reports.last().map(KeptReport::told),
         addresses: parent.into_iter().flatten().chain(state.told_parent().cloned()).collect(),
     })
 }
 
 /// What a state directory holds, for who looks at it while no node runs with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StateView {
     /// In words, one line for each thing.
     pub lines: Vec<String>,
+    /// The last roll call that the node led, as `s.report` would answer.
+    pub report: Option<Value>,
     /// Where the node's higher server may be reached, the best first.
     pub addresses: Vec<Address>,
 }
@@ -187,6 +190,17 @@ impl State {
         self.directory.seal(generation).map_err(|error| error.to_string())
     }
 
+    /// Writes what the mind wants written, and takes away what is too old.
+    fn write(&mut self, what: &Durable) -> Result<(), String> {
+        let mut changes = changes_of(what)?;
+        let mut after = self.facts.remembered.clone();
+        after.take_in(what);
+        changes.extend(changes_of_forgetting(&self.facts.remembered, &after));
+        self.commit(&changes)?;
+        self.facts.remembered = after;
+        Ok(())
+    }
+
     /// The node's key.
     pub(crate) const fn identity(&self) -> &Identity {
         &self.identity
@@ -199,7 +213,12 @@ impl State {
 
     /// The higher server that the node belongs to.
     pub(crate) const fn parent(&self) -> Option<&KeptParent> {
-        self.facts.parent.as_ref()
+        self.facts.remembered.parent.as_ref()
+    }
+
+    /// What the mind had written.
+    pub(crate) const fn remembered(&self) -> &Remembered {
+        &self.facts.remembered
     }
 
     /// The higher server that the node was configured with last.

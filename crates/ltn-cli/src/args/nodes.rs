@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::VisitArgs;
+
 /// Where a node keeps who it is.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct StateArgs {
@@ -43,4 +45,11 @@ pub(crate) struct RightsArgs {
     /// Who gives the key in this file (s.getadmin) is admin here.
     #[arg(long, value_name = "FILE")]
     pub(crate) admin_key_file: Option<PathBuf>,
+}
+
+/// `ltn report`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
 }

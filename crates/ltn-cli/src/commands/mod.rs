@@ -18,6 +18,7 @@ mod offering;
 mod ping;
 mod pipe;
 mod receiving;
+mod report;
 mod rights;
 mod roll_call;
 mod run;
@@ -43,6 +44,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
+        Verb::Report(args) => report::perform(&args).await,
         Verb::Doctor(args) => doctor::perform(&args),
         Verb::Find(args) => find::perform(&args).await,
         Verb::Tree(args) => tree::perform(&args).await,

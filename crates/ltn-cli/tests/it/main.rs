@@ -11,6 +11,7 @@ mod finding;
 mod middle;
 mod moves;
 mod orders;
+mod power;
 mod process;
 mod programs;
 #[cfg(unix)]

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use crate::process::{Running, run, visit};
 
 /// A directory of its own that is gone when the test is over.
-struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("ltn-{name}-{}", std::process::id()));
         // It may be left from a process of this number that was killed.
         let _ = std::fs::remove_dir_all(&path);
         Self(path)
     }
 
-    fn of(&self, node: &str) -> String {
+    pub(crate) fn of(&self, node: &str) -> String {
         self.0.join(node).to_str().expect("it was made of text").to_owned()
     }
 }
@@ -202,4 +202,27 @@ fn a_network_file_keeps_a_directory_for_each_node() {
     assert_eq!(second.address(), address);
     second.expect("The network is up");
     assert_eq!((id_of(&address, "/"), id_of(&address, "/hall")), ids);
+}
+
+#[test]
+fn the_last_roll_call_can_be_read_after_the_network_is_gone() {
+    let place = Place::new("report");
+    let state = place.of("main");
+    let mut main = main_server(&state);
+    let address = main.address();
+    let before = run(&["report", "--state", &state]);
+    assert_eq!(before.code, Some(2), "{}", before.stderr);
+    let mut sub = Running::start(&["sub", "hall", "--to", &address, "--open", "--port", "0"]);
+    sub.expect("connected with Mainserver");
+    assert_eq!(run(&["shutdown", "--yes", "--state", &state]).code, Some(0));
+    assert_eq!(main.wait().code, Some(0));
+    let report = run(&["report", "--state", &state]);
+    assert_eq!(report.code, Some(0), "{}", report.stderr);
+    assert!(report.stdout.contains("/hall"), "{}", report.stdout);
+    // A later life of the server tells it, too.
+    let mut main = main_server(&state);
+    main.address();
+    let report = run(&["report", "--state", &state]);
+    assert_eq!(report.code, Some(0), "{}", report.stderr);
+    assert!(report.stdout.contains("/hall"), "{}", report.stdout);
 }

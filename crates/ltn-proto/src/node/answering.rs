@@ -150,21 +150,10 @@ impl NodeState {
                 self.run_built_in(now, &call.command, run);
             }
             Runner::Program => {
-                if let Some(arguments) =
-                    self.confirmed(now, inbound, from, (&call.command, arguments, token))
-                {
-                    let direct = self.links.child(from).is_some()
-                        || self.uplink.parent.as_ref().is_some_and(|parent| parent.id == from);
-                    let (command, time_left) = (call.command, time_left(frame));
-                    self.event(Event::Called {
-                        inbound,
-                        from,
-                        direct,
-                        command,
-                        arguments,
-                        time_left,
-                    });
-                }
+                let direct = self.links.child(from).is_some()
+                    || self.uplink.parent.as_ref().is_some_and(|parent| parent.id == from);
+                let run = super::running::Run { inbound, actor: from, arguments, token };
+                self.run_offered(now, call.command, run, (direct, time_left(frame)));
             }
         }
     }
@@ -202,6 +191,7 @@ impl NodeState {
     }
 
     pub(super) fn answer_with(&mut self, now: Moment, inbound: InboundId, outcome: Outcome) {
+        self.deed_is_over(inbound);
         match self.inbound.close(inbound) {
             Some(caller) => self.reply(now, caller, outcome),
             // The caller's deadline passed; it knows already that nobody can tell.

@@ -12,9 +12,14 @@ use crate::text::sanitise_line;
 use crate::uplink::{Attempt, Committing, Wish};
 
 impl NodeState {
-    pub(super) fn persist(&mut self, what: Durable) -> WriteId {
+    /// A number that is higher than all that this node used before, in whatever life.
+    pub(super) const fn next_write(&mut self) -> WriteId {
         self.writes += 1;
-        let write = WriteId(self.writes);
+        WriteId(self.writes)
+    }
+
+    pub(super) fn persist(&mut self, what: Durable) -> WriteId {
+        let write = self.next_write();
         self.outputs.push_back(Output::Persist { write, what });
         write
     }

@@ -22,6 +22,7 @@ mod gathering;
 mod governing;
 mod helping;
 mod joining;
+mod journal;
 mod links;
 mod locating;
 mod mapping;
@@ -47,7 +48,8 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::body::{Change, EdgeDone, Place};
 use crate::confirmations::Confirmations;
-use crate::durable::KeptParent;
+use crate::deeds::Deeds;
+use crate::durable::{Remembered, WriteId};
 use crate::edges::Edges;
 use crate::event::{Event, Input, Op, Output};
 use crate::expiring::Deadlines;
@@ -108,8 +110,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// Does it start with the services that come with a node of its role?
     pub services: bool,
-    /// The higher server that was written down in an earlier life.
-    pub parent: Option<KeptParent>,
+    /// What was written down in earlier lives.
+    pub remembered: Remembered,
     /// Where it looks for another higher server when it has lost its own, in this order; 16 at
     /// most.
     pub backup_parents: Vec<Address>,
@@ -134,6 +136,9 @@ pub struct NodeState {
     attempts: u64,
     dials: u64,
     writes: u64,
+    deeds: Deeds,
+    /// Confirmed commands that are being written down.
+    accepted: BTreeMap<WriteId, journal::Accepted>,
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
@@ -215,9 +220,11 @@ impl NodeState {
             dials: 0,
             // A later life on the same directory never takes an earlier one's answer for its own.
             writes: u64::from(config.starts) << 32,
+            deeds: Deeds::new(&config.remembered.deeds),
+            accepted: BTreeMap::new(),
             links: Links::default(),
             link_deadlines: Deadlines::default(),
-            uplink: Uplink::remembering(config.parent.clone()),
+            uplink: Uplink::remembering(config.remembered.parent.clone()),
             goals: Goals::new(config.address.clone(), config.backup_parents.clone()),
             reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
@@ -269,6 +276,9 @@ impl NodeState {
                 }
             }
             Input::Op(op) => self.on_op(now, op),
+            Input::Persisted { write, done } if self.accepted.contains_key(&write) => {
+                self.on_deed_written(now, write, done);
+            }
             Input::Persisted { write, done } => self.on_persisted(now, write, done),
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
@@ -445,10 +455,6 @@ impl NodeState {
     }
 
     /// Does the root of this build look into its book? Only a deliberately broken one does not.
-    #[cfg_attr(
-        not(feature = "sim"),
-        expect(clippy::unused_self, reason = "the simulator's builds look at it")
-    )]
     const fn asks_the_book(&self) -> bool {
         #[cfg(feature = "sim")]
         if matches!(self.mutant, Some(crate::sim::Mutant::PathCheckOnly)) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::NodeState;
 use super::answering::caller_of;
+use super::journal::Accepted;
 use super::running::Run;
 use crate::address::Address;
 use crate::body::{self, TakeAsk};
@@ -49,9 +50,30 @@ impl NodeState {
             (false, None) => MoveStep::Prepare,
             (false, Some(_)) => {
                 let Some(targets) = self.take_token(now, "move", run) else { return };
-                MoveStep::Commit(targets.last().copied().unwrap_or(NodeId::NOBODY))
+                let (run, command) = (run.clone(), "move".to_owned());
+                return self.write_down(Accepted::BuiltIn { command, run, targets });
             }
         };
+        self.ask_to_take(now, run, (under, return_after), step);
+    }
+
+    /// A confirmed move begins.
+    pub(super) fn commit_move(&mut self, now: Moment, run: &Run, targets: &[NodeId]) {
+        let (under, return_after, _) = match self.read_move(run) {
+            Ok(read) => read,
+            Err(refusal) => return self.refuse(now, run, refusal.kind, &refusal.text),
+        };
+        let step = MoveStep::Commit(targets.last().copied().unwrap_or(NodeId::NOBODY));
+        self.ask_to_take(now, run, (under, return_after), step);
+    }
+
+    fn ask_to_take(
+        &mut self,
+        now: Moment,
+        run: &Run,
+        (under, return_after): (Target, Option<Duration>),
+        step: MoveStep,
+    ) {
         let (inbound, actor, arguments) = (run.inbound, run.actor, run.arguments.clone());
         let wish = MoveWish { inbound, actor, arguments, step, return_after };
         let ask = TakeAsk { hello: self.hello(), actor };
@@ -244,7 +266,7 @@ impl NodeState {
         self.check_hello(child, &ask.hello)?;
         // The mover tells who wants it: it could come here without telling, so it gains nothing by
         // a lie.
-        if !self.config.newcomers.allow(&Permission::admin()) && ask.actor != self.config.id {
+        if !self.holds(ask.actor, &Permission::admin()) {
             let text = format!("to move a node below {me} one must be admin there");
             return refuse(RefusalKind::NoPermission, text);
         }

@@ -82,6 +82,11 @@ impl NodeState {
         if order.includes_me {
             self.tell_clients(now, &mut roll);
         }
+        if matches!(roll.giver, Giver::Command(_)) {
+            // Whatever happens to this server: whom the order was meant for can be read afterwards.
+            let plan = report_value(&roll.entries(), order.restart);
+            roll.kept = Some(self.keep_report(None, plan));
+        }
         self.roll_call = Some(roll);
         for server in live {
             self.send_order(now, server, order, time_left);
@@ -348,8 +353,9 @@ impl NodeState {
     /// The leader's end: the report goes to who gave the order, before anybody on its way goes.
     fn finish_leading(&mut self, now: Moment, inbound: InboundId) {
         let Some(roll) = &self.roll_call else { return };
-        let (order, entries) = (roll.order, roll.entries());
+        let (order, entries, kept) = (roll.order, roll.entries(), roll.kept);
         let report = report_value(&entries, order.restart);
+        self.keep_report(kept, report.clone());
         self.answer_with(now, inbound, Outcome::Reply(report));
         let issuer = order.issuer;
         self.event(Event::RollCall { order: given(order), issuer, entries });

@@ -19,7 +19,14 @@ use crate::secret::Secret;
 use crate::text::{quotable, span};
 
 /// The commands that reach beyond the server that runs them: no key opens these.
-const BEYOND_ONE_SERVER: [&str; 3] = ["s.shutdownserver", "s.restartserver", "s.shutdownnetwork"];
+const BEYOND_ONE_SERVER: [&str; 6] = [
+    "s.shutdownserver",
+    "s.restartserver",
+    "s.shutdownsubtree",
+    "s.restartsubtree",
+    "s.shutdownnetwork",
+    "s.restartnetwork",
+];
 /// The commands that carry a key, which nobody on the way may read.
 const WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
 

@@ -1,10 +1,11 @@
 //! What the built-in commands do, and the second word that dangerous ones want first.
 
 use super::NodeState;
+use super::journal::Accepted;
 use super::renaming::NamedBy;
 use crate::address::Address;
 use crate::body;
-use crate::confirmations::{Deed, NOT_CONFIRMED};
+use crate::confirmations::Deed;
 use crate::drawing::draw_tree;
 use crate::event::Event;
 use crate::frame::{Flags, Kind};
@@ -49,25 +50,26 @@ impl Run {
 }
 
 impl NodeState {
-    /// The second word for a dangerous command that the program runs: the arguments, if it may run.
-    pub(super) fn confirmed(
+    /// Lets the program run its command; a dangerous one wants its second word first.
+    pub(super) fn run_offered(
         &mut self,
         now: Moment,
-        inbound: InboundId,
-        actor: NodeId,
-        (command, arguments, token): (&str, Vec<Value>, Option<[u8; 16]>),
-    ) -> Option<Vec<Value>> {
-        let dangerous = self.offers.command(command).is_some_and(|(spec, _)| spec.dangerous);
-        if !dangerous {
-            return Some(arguments);
+        command: String,
+        run: Run,
+        (direct, time_left): (bool, std::time::Duration),
+    ) {
+        if !self.offers.command(&command).is_some_and(|(spec, _)| spec.dangerous) {
+            let Run { inbound, actor: from, arguments, .. } = run;
+            let called = Event::Called { inbound, from, direct, command, arguments, time_left };
+            return self.event(called);
         }
-        let run = Run { inbound, actor, arguments, token };
-        if token.is_some() {
-            return self.take_token(now, command, &run).map(|_| run.arguments);
+        if run.token.is_none() {
+            let text = format!("{} will run `{command}`", self.name);
+            self.offer_token(now, &command, &run, (text, vec![self.config.id]));
+        } else if self.take_token(now, &command, &run).is_some() {
+            let until = now + time_left;
+            self.write_down(Accepted::Offered { run, command, direct, until });
         }
-        let text = format!("{} will run `{command}`", self.name);
-        self.offer_token(now, command, &run, (text, vec![self.config.id]));
-        None
     }
 
     fn deed(command: &str, run: &Run) -> Deed {
@@ -97,7 +99,8 @@ impl NodeState {
         let token = run.token?;
         let taken = self.confirmations.take(token, &Self::deed(command, run), now);
         if taken.is_none() {
-            self.refuse(now, run, RefusalKind::BadToken, NOT_CONFIRMED);
+            let answer = self.answer_to_token(token, run.actor);
+            self.answer_with(now, run.inbound, answer);
         }
         taken
     }
@@ -135,6 +138,10 @@ impl NodeState {
             "s.kickip" => self.kick_addresses(now, &run),
             "s.connectto" => self.send_caller_to(now, &run),
             "s.connecttohigher" | "s.cth" => self.send_caller_up(now, &run),
+            "s.report" => match self.last_report() {
+                Ok(report) => self.answer_with(now, run.inbound, Outcome::Reply(report)),
+                Err(refusal) => self.refuse(now, &run, refusal.kind, &refusal.text),
+            },
             "s.listnetwork" => {
                 let text = drawing_that_fits(&draw_tree(&self.snapshot(now).tree));
                 self.reply_text(now, &run, text);
@@ -164,13 +171,22 @@ impl NodeState {
         if run.token.is_none() && !harmless {
             return self.offer_token(now, command, run, prepared);
         }
-        let targets = if harmless {
-            Vec::new()
-        } else {
-            let Some(targets) = self.take_token(now, command, run) else { return };
-            targets
-        };
+        if harmless {
+            return self.carry_out(now, command, run, &[]);
+        }
+        let Some(targets) = self.take_token(now, command, run) else { return };
+        let (run, command) = (run.clone(), command.to_owned());
+        self.write_down(Accepted::BuiltIn { command, run, targets });
+    }
+
+    /// Does what was confirmed.
+    pub(super) fn carry_out(&mut self, now: Moment, command: &str, run: &Run, targets: &[NodeId]) {
+        if self.roll_call.is_some() {
+            let text = format!("{} is carrying out another order", self.name);
+            return self.refuse(now, run, RefusalKind::Busy, &text);
+        }
         match command {
+            "move" => self.commit_move(now, run, targets),
             "s.sethigherserver" => self.go_to(now, run, address_of(run)),
             "s.shutdown" | "s.restart" => {
                 let restart = command == "s.restart";
@@ -191,7 +207,7 @@ impl NodeState {
             _ => {
                 let (restart, subtree) = (is_restart(command), is_of_subtrees(command));
                 let order = Order { subtree, ..order(run, restart, false) };
-                self.lead_order(now, run.inbound, order, &targets);
+                self.lead_order(now, run.inbound, order, targets);
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::durable::{Durable, KeptParent, WriteId};
+use crate::durable::{Durable, Remembered, WriteId};
 use crate::event::Input;
 
 use super::HostId;
@@ -30,15 +30,13 @@ impl Network {
         if machine.run != run || machine.mind.is_none() {
             return;
         }
-        match what {
-            Durable::Parent(parent) => machine.disk = parent,
-        }
+        machine.disk.take_in(&what);
         self.handle(host, Input::Persisted { write, done: Ok(()) });
     }
 
-    /// The higher server that the disk of this host remembers.
+    /// What the disk of this host remembers.
     #[must_use]
-    pub fn on_disk(&self, host: HostId) -> Option<&KeptParent> {
-        self.hosts[host.0].disk.as_ref()
+    pub fn on_disk(&self, host: HostId) -> &Remembered {
+        &self.hosts[host.0].disk
     }
 }

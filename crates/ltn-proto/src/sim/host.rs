@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::durable::KeptParent;
+use crate::durable::Remembered;
 use crate::event::Op;
 use crate::frame::Frame;
 use crate::id::{DialId, LinkId, NodeId, OpId};
@@ -52,8 +52,8 @@ pub(super) struct Host {
     /// Does its machine sleep, rather than its process stand still?
     pub(super) asleep: bool,
     pub(super) home: Home,
-    /// The higher server that its disk remembers.
-    pub(super) disk: Option<KeptParent>,
+    /// What its disk remembers.
+    pub(super) disk: Remembered,
     /// When its disk has taken what it was given so far.
     pub(super) disk_busy_until: Moment,
     /// What its program asked for to find a first server, until it has one.
@@ -87,9 +87,9 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: true,
+            remembered: Remembered::default(),
             backup_parents: Vec::new(),
             keeps_key: false,
-            parent: None,
         };
         Self {
             config,
@@ -102,7 +102,7 @@ impl Host {
             paused: None,
             asleep: false,
             home: Home::default(),
-            disk: None,
+            disk: Remembered::default(),
             disk_busy_until: Moment::ZERO,
             seeking: None,
             goes_away: false,

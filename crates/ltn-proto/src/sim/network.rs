@@ -332,7 +332,7 @@ impl Network {
         machine.config.seed = seed;
         machine.config.incarnation = u64::from(machine.run);
         machine.config.starts = machine.run;
-        machine.config.parent = machine.disk.clone();
+        machine.config.remembered = machine.disk.clone();
         if let Some(mutant) = mutant {
             mutant.spoil(&mut machine.config);
         }

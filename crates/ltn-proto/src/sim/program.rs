@@ -242,7 +242,7 @@ impl Network {
             self.tell(host, offer);
         }
         let machine = &self.hosts[host.0];
-        let kept = machine.disk.as_ref().and_then(|kept| kept.addresses.first());
+        let kept = machine.disk.parent.as_ref().and_then(|kept| kept.addresses.first());
         // Who was told to look elsewhere, and has not got there, goes on with that.
         let to = if machine.seeking.is_some() { None } else { kept };
         let to = to.or(machine.home.address.as_ref());

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use ltn_proto::limits::BACKUP_PARENTS_MAX;
-use ltn_proto::{Address, Role};
+use ltn_proto::{Address, NodeId, Remembered, Role};
 
 use super::NodeBuilder;
 use crate::carrier::{Acceptor, LocalDoor};
 use crate::error::StartError;
+use crate::log::Log;
 use crate::node::Facts;
+use crate::notice::NoticeKind;
 use crate::state::{Keeper, Kept, Owner, State, StateError};
+use crate::tls::{Identity, Tls};
 use crate::wake::WakeSender;
 
 /// Opens the state directory, if there is to be one, on a thread that may wait for a disk.
@@ -49,6 +52,27 @@ pub(super) async fn keep(
         Keeper::start(state, wakes).map(Some)
     })
     .await
+}
+
+/// Who a node is, and the rules of its connections.
+pub(super) fn keys(identity: &Identity) -> Result<(NodeId, Tls), StartError> {
+    Ok((identity.id(), Tls::open(identity).map_err(super::no_identity)?))
+}
+
+/// What earlier lives of this node wrote down.
+pub(super) fn remembered(facts: &Facts) -> Remembered {
+    facts.kept.as_ref().map_or_else(Remembered::default, Kept::remembered)
+}
+
+/// Whoever reads the log gets to know what an earlier life may have left half done.
+pub(super) fn tell_what_is_unknown(remembered: &Remembered, log: &Log) {
+    for deed in remembered.deeds.iter().filter(|deed| !deed.done) {
+        let (command, actor) = (&deed.command, deed.actor);
+        let text = format!(
+            "went down while `{command}` of {actor} was under way; whether it was done is unknown"
+        );
+        log.say(NoticeKind::Warning, &text);
+    }
 }
 
 /// Does something that waits for a disk.

@@ -8,9 +8,7 @@ use crate::notice::NoticeKind;
 impl Driver {
     /// Has something written; where nothing is kept, it is done at once.
     pub(super) fn persist(&mut self, write: WriteId, what: Durable) {
-        if let Durable::Parent(parent) = &what {
-            self.config.parent.clone_from(parent);
-        }
+        self.config.remembered.take_in(&what);
         let done = match &self.keeper {
             None => Ok(()),
             Some(keeper) => match keeper.write(write, what) {

@@ -29,7 +29,8 @@ impl Node {
             return told.cloned().ok_or(ConnectError::NoHome);
         };
         let last_told = kept.told_parent.as_ref();
-        let parent = kept.parent.as_ref().and_then(|parent| parent.addresses.first());
+        let parent = kept.remembered.parent.as_ref();
+        let parent = parent.and_then(|parent| parent.addresses.first());
         match told {
             Some(told) if last_told != Some(told) => {
                 let telling = kept.keeper.tell_parent(told.clone());

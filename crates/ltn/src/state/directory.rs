@@ -22,6 +22,11 @@ const NEW: &str = ".new";
 /// The owner's local socket, which is made anew at each start.
 pub(super) const SOCKET: &str = "socket";
 
+/// How often a lock that is taken is tried again, and the pause before it.
+const PATIENCE: u32 = 20;
+/// See [`PATIENCE`].
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
+
 /// The largest file that is read as text, in bytes.
 const TEXT_BYTES_MAX: u64 = 16 * 1024;
 /// What the seal begins with.
@@ -63,7 +68,16 @@ impl Directory {
             .truncate(false)
             .open(&file)
             .map_err(|source| system(&file, source))?;
-        match lock.try_lock() {
+        // Who only looks at the directory lets go of it at once, and so does a process that ends.
+        let mut taken = lock.try_lock();
+        for _ in 0..PATIENCE {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+            taken = lock.try_lock();
+        }
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
-use ltn_proto::{Address, Durable, KeptParent, Name, NodeId, Role, Value};
+use ltn_proto::{
+    Address, Durable, KeptDeed, KeptParent, KeptReport, Name, NodeId, Remembered, Role, Value,
+};
 
 use super::{OPEN, Owner, StateError};
 use crate::store::{Change, Shelf, Store};
@@ -26,8 +28,8 @@ pub(super) struct Facts {
     pub(super) starts: u32,
     /// The higher server it was configured with last.
     pub(super) told_parent: Option<Address>,
-    /// The higher server it belongs to.
-    pub(super) parent: Option<KeptParent>,
+    /// What the mind had written.
+    pub(super) remembered: Remembered,
     /// The port it had last.
     pub(super) port: Option<u16>,
     /// The port its data socket had last.
@@ -44,7 +46,7 @@ impl Facts {
             name: owner.name.to_owned(),
             starts: 0,
             told_parent: None,
-            parent: None,
+            remembered: Remembered::default(),
             port: None,
             data_port: None,
         }
@@ -67,7 +69,11 @@ impl Facts {
             name: entries.text("name")?,
             starts: u32::try_from(entries.number("starts")?).map_err(|_| bad("starts"))?,
             told_parent: entries.optional("told_parent")?.map(address).transpose()?,
-            parent: entries.optional("parent")?.map(parent).transpose()?,
+            remembered: Remembered {
+                parent: entries.optional("parent")?.map(parent).transpose()?,
+                deeds: read_all(store, Shelf::Journal, deed)?,
+                reports: read_all(store, Shelf::Reports, report)?,
+            },
             port: entries.optional("port")?.map(port).transpose()?,
             data_port: entries.optional("data_port")?.map(port).transpose()?,
         };
@@ -101,7 +107,7 @@ impl Facts {
             put("role", &Value::from(self.role.as_str())),
             put("name", &Value::from(self.name.as_str())),
             self.starts_change(),
-            parent_change(self.parent.as_ref()),
+            parent_change(self.remembered.parent.as_ref()),
             told_parent_change(self.told_parent.as_ref()),
         ];
         changes.extend(self.port_changes());
@@ -127,7 +133,7 @@ impl Facts {
             format!("{} network", self.network),
             format!("started {} times", self.starts),
         ];
-        if let Some(parent) = &self.parent {
+        if let Some(parent) = &self.remembered.parent {
             let addresses: Vec<&str> = parent.addresses.iter().map(Address::as_str).collect();
             lines.push(format!("belongs to {} at {}", parent.name, addresses.join(", ")));
         }
@@ -145,8 +151,37 @@ impl Facts {
 pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
     match what {
         Durable::Parent(parent) => Ok(vec![parent_change(parent.as_ref())]),
+        Durable::Deed(deed) => {
+            let value = Value::map([
+                ("token", Value::Bytes(deed.token.to_vec())),
+                ("actor", Value::Bytes(deed.actor.as_bytes().to_vec())),
+                ("command", Value::from(deed.command.as_str())),
+                ("done", Value::Bool(deed.done)),
+            ]);
+            Ok(vec![Change::put(Shelf::Journal, deed.number.to_be_bytes(), value.to_cbor())])
+        }
+        Durable::Report(report) => {
+            let value = Value::map([
+                ("finished", Value::Bool(report.finished)),
+                ("report", report.report.clone()),
+            ]);
+            Ok(vec![Change::put(Shelf::Reports, report.number.to_be_bytes(), value.to_cbor())])
+        }
         other => Err(format!("this program does not know how to write {other:?}")),
     }
+}
+
+/// The changes that take away what is too old to be remembered.
+pub(super) fn changes_of_forgetting(before: &Remembered, after: &Remembered) -> Vec<Change> {
+    let deeds = before.deeds.iter().map(|deed| deed.number);
+    let forgotten = deeds.filter(|number| !after.deeds.iter().any(|deed| deed.number == *number));
+    let deeds = forgotten.map(|number| (Shelf::Journal, number));
+    let reports = before.reports.iter().map(|report| report.number);
+    let forgotten =
+        reports.filter(|number| !after.reports.iter().any(|report| report.number == *number));
+    let reports = forgotten.map(|number| (Shelf::Reports, number));
+    let remove = |(shelf, number): (Shelf, u64)| Change::remove(shelf, number.to_be_bytes());
+    deeds.chain(reports).map(remove).collect()
 }
 
 pub(super) fn told_parent_change(told: Option<&Address>) -> Change {
@@ -202,6 +237,33 @@ fn parent(value: Value) -> Result<KeptParent, String> {
         (!kept.addresses.is_empty() && kept.addresses.len() == listed.len()).then_some(kept)
     };
     read().ok_or_else(|| bad("parent"))
+}
+
+fn deed(number: u64, value: &Value) -> Option<KeptDeed> {
+    let token = value.get("token")?.as_bytes()?.try_into().ok()?;
+    let actor = value.get("actor")?.as_bytes()?.try_into().ok().map(NodeId::from_bytes)?;
+    let command = value.get("command")?.as_text()?.to_owned();
+    Some(KeptDeed { number, token, actor, command, done: value.get("done")?.as_bool()? })
+}
+
+fn report(number: u64, value: &Value) -> Option<KeptReport> {
+    let (finished, report) = (value.get("finished")?.as_bool()?, value.get("report")?.clone());
+    Some(KeptReport { number, finished, report })
+}
+
+/// All entries of a shelf, the oldest first.
+fn read_all<T>(
+    store: &Store,
+    shelf: Shelf,
+    read: impl Fn(u64, &Value) -> Option<T>,
+) -> Result<Vec<T>, String> {
+    let entries = store.all(shelf).map_err(|error| error.to_string())?;
+    let read_one = |(key, bytes): (Vec<u8>, Vec<u8>)| {
+        let number = u64::from_be_bytes(key.try_into().ok()?);
+        read(number, &Value::from_cbor(&bytes).ok()?)
+    };
+    let shown = format!("{shelf:?}");
+    entries.into_iter().map(|entry| read_one(entry).ok_or_else(|| bad(&shown))).collect()
 }
 
 /// The entries that nobody has read yet.

@@ -5,11 +5,12 @@
 //! for anything any more.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use ltn_proto::{Address, Durable, KeptParent, WriteId};
+use ltn_proto::{Address, Durable, Remembered, WriteId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::facts::{changes_of, told_parent_change};
+use super::facts::told_parent_change;
 use super::{State, StateError};
 use crate::wake::{Wake, WakeSender};
 
@@ -27,12 +28,19 @@ pub(crate) struct Keeper {
 pub(crate) struct Kept {
     /// Where it is.
     pub(crate) directory: PathBuf,
-    /// The higher server that the node belongs to.
-    pub(crate) parent: Option<KeptParent>,
+    /// What it remembers of its earlier lives.
+    pub(crate) remembered: Arc<Remembered>,
     /// The higher server that it was configured with last.
     pub(crate) told_parent: Option<Address>,
     /// The way to change it.
     pub(crate) keeper: Keeper,
+}
+
+impl Kept {
+    /// What the mind is told of its earlier lives.
+    pub(crate) fn remembered(&self) -> Remembered {
+        (*self.remembered).clone()
+    }
 }
 
 enum Job {
@@ -52,7 +60,7 @@ impl Keeper {
         let (jobs, work) = mpsc::channel(WRITES_MAX);
         let kept = Kept {
             directory: state.path().to_owned(),
-            parent: state.parent().cloned(),
+            remembered: Arc::new(state.remembered().clone()),
             told_parent: state.told_parent().cloned(),
             keeper: Self { jobs },
         };
@@ -106,7 +114,7 @@ fn keep(mut state: State, mut work: mpsc::Receiver<Job>, wakes: &WakeSender) {
     while let Some(job) = work.blocking_recv() {
         match job {
             Job::Write { write, what } => {
-                let done = changes_of(&what).and_then(|changes| state.commit(&changes));
+                let done = state.write(&what);
                 if let Err(why) = &done {
                     tracing::error!(directory = %state.path().display(), why, "cannot be written");
                 }

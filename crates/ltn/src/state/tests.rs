@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use ltn_proto::{Durable, Name, NodeId, Value};
+use ltn_proto::{KeptDeed, Name, NodeId};
 
-use super::facts::changes_of;
 use super::testing::{Place, copy};
 use super::*;
 
@@ -22,7 +21,7 @@ fn parent(port: u16) -> KeptParent {
 
 fn keep_parent(state: &mut State, port: u16) {
     let what = Durable::Parent(Some(parent(port)));
-    state.commit(&changes_of(&what).unwrap()).unwrap();
+    state.write(&what).unwrap();
 }
 
 /// A directory with a node that belongs to the server at port 4002, acknowledged after 4001.
@@ -174,6 +173,25 @@ fn a_later_form_of_the_store_and_unknown_entries_are_not_guessed_at() {
         let error = open(&place).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+#[test]
+fn what_the_mind_had_written_is_there_again_and_the_oldest_is_forgotten() {
+    let place = Place::new();
+    let mut state = open(&place).unwrap();
+    for number in 0..20 {
+        let command = format!("command {number}");
+        let actor = NodeId::of_public_key(b"anna");
+        let deed = KeptDeed { number, token: [7; 16], actor, command, done: number % 2 == 0 };
+        state.write(&Durable::Deed(deed)).unwrap();
+        let report = Value::map([("text", Value::from(number))]);
+        let report = KeptReport { number, finished: number % 3 == 0, report };
+        state.write(&Durable::Report(report)).unwrap();
+    }
+    let before = state.remembered().clone();
+    assert_eq!((before.deeds.len(), before.reports.len()), (20, ltn_proto::REPORTS_MAX));
+    drop(state);
+    assert_eq!(open(&place).unwrap().remembered(), &before);
 }
 
 /// What a start with a changed file comes to: refused, or the last acknowledged state.

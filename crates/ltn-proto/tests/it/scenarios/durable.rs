@@ -2,7 +2,7 @@
 
 use super::*;
 use ltn_proto::CloseReason;
-use ltn_proto::sim::Mutant;
+use ltn_proto::sim::{Line, Mutant};
 
 /// A power cut in the middle of a move from `sub1` to `sub2`, after so many microseconds.
 struct Cut {
@@ -39,7 +39,7 @@ fn cut_in_the_middle_of_a_move(seed: u64, micros: u64, mutant: Option<Mutant>) -
                  if *child == network.id(node))
     };
     let left = was_told(&network, old, is_leaving);
-    let kept = network.on_disk(node).expect("it has joined before").clone();
+    let kept = network.on_disk(node).parent.clone().expect("it has joined before");
     let on_disk = network.host_of(kept.id).expect("it is one of them");
     network.restart(node, SECOND);
     network.run_for(60 * SECOND);
@@ -76,12 +76,76 @@ fn a_mind_that_moves_before_it_is_written_down_is_caught() {
 fn whoever_left_for_good_does_not_come_back_after_a_power_cut() {
     let mut network = network(7);
     let servers = chain(&mut network, 1);
-    assert!(network.on_disk(servers[1]).is_some());
+    assert!(network.on_disk(servers[1]).parent.is_some());
     network.leave(servers[1]);
     network.run_for(SECOND);
-    assert_eq!(network.on_disk(servers[1]), None);
+    assert_eq!(network.on_disk(servers[1]).parent, None);
     network.power_off(servers[1]);
     network.restart(servers[1], SECOND);
     network.run_for(30 * SECOND);
     assert_eq!(network.snapshot(servers[1]).parent, None);
+}
+
+#[test]
+fn a_confirmation_that_was_used_before_a_power_cut_is_answered_truthfully_after_it() {
+    let mut network = network(21);
+    let servers = chain(&mut network, 2);
+    let admin = network.add(Role::Client, "admin");
+    joins(&mut network, admin, servers[0]);
+    let to = network.address(servers[0]).to_string();
+    let line = || Line::new("s.sethigherserver", &[&to]);
+    let Outcome::Confirm(word) = network.call(admin, "/sub1/sub2", &line()) else {
+        panic!("it is dangerous")
+    };
+    let second = line().confirmed(word.token);
+    network.begin_call(admin, "/sub1/sub2", &second);
+    // The command is written down; the power goes before the move has come to its end.
+    let is_written = |network: &Network| !network.on_disk(servers[2]).deeds.is_empty();
+    assert!(network.run_until(10 * SECOND, is_written));
+    assert!(!network.on_disk(servers[2]).deeds[0].done);
+    network.power_off(servers[2]);
+    network.restart(servers[2], SECOND);
+    network.run_for(60 * SECOND);
+    let again = network.call(admin, "/sub1/sub2", &second);
+    let Outcome::Unknown(text) = again else { panic!("{again:?}") };
+    assert!(text.contains("s.sethigherserver"), "{text}");
+
+    // One that came to its end is never done twice, and says so.
+    let done = network.call_and_confirm(admin, "/sub1/sub2", &line());
+    assert!(matches!(done, Outcome::Reply(_)), "{done:?}");
+    network.run_for(SECOND);
+    let deed = network.on_disk(servers[2]).deeds.last().expect("it was written").clone();
+    assert!(deed.done);
+    network.power_off(servers[2]);
+    network.restart(servers[2], SECOND);
+    network.run_for(60 * SECOND);
+    let again = network.call(admin, "/sub2", &line().confirmed(deed.token));
+    let text = refused(again, RefusalKind::BadToken);
+    assert!(text.contains("carried out before"), "{text}");
+}
+
+#[test]
+fn a_root_that_goes_down_in_the_middle_of_a_roll_call_still_says_whom_it_was_meant_for() {
+    let mut network = network(22);
+    let servers = chain(&mut network, 2);
+    let admin = network.add(Role::Client, "admin");
+    joins(&mut network, admin, servers[0]);
+    let report = Line::new("s.report", &[]);
+    refused(network.call(admin, "/", &report), RefusalKind::NotPossible);
+    // The lowest server stands still, so the roll call cannot end.
+    network.pause(servers[2], 300 * SECOND);
+    let line = || Line::new("s.shutdownnetwork", &[]);
+    let Outcome::Confirm(word) = network.call(admin, "/", &line()) else { panic!("dangerous") };
+    network.begin_call(admin, "/", &line().confirmed(word.token));
+    network.run_for(5 * SECOND);
+    network.power_off(servers[0]);
+    network.restart(servers[0], SECOND);
+    network.run_for(20 * SECOND);
+    let other = network.add(Role::Client, "other");
+    joins(&mut network, other, servers[0]);
+    let Outcome::Reply(value) = network.call(other, "/", &report) else { panic!("it remembers") };
+    let text = value.get("text").expect("it is told in words").to_string();
+    assert!(text.contains("went down before the end"), "{text}");
+    let meant = value.get("roll_call").and_then(Value::as_list).expect("whom").len();
+    assert_eq!(meant, 4, "{value}");
 }

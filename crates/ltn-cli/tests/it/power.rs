@@ -1,0 +1,91 @@
+//! Power cuts: the state directory as it stood at some instant of a process under load starts, and
+//! holds what was acknowledged by then.
+#![cfg(unix)]
+
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::process::{PATIENCE, PROGRAM, Running, run, wait};
+use crate::state::Place;
+
+/// So many instants are looked at.
+const CUTS: u64 = 10;
+/// A move takes about this long; the cuts are spread over a little more.
+const SPREAD_MS: u64 = 150;
+
+/// Lets a process stand still, as a whole, or go on.
+fn signal(name: &str, process: u32) {
+    let words = format!("kill -{name} {process}");
+    let done = Command::new("sh").args(["-c", &words]).status().expect("every system has a shell");
+    assert!(done.success(), "{words}");
+}
+
+#[test]
+fn a_copy_of_any_instant_holds_the_parent_that_was_acknowledged() {
+    let place = Place::new("power");
+    let (_main, main) = Running::main_server();
+    let shelves = ["left", "right"].map(|name| {
+        let mut shelf = Running::start(&["sub", name, "--to", &main, "--open", "--port", "0"]);
+        let address = shelf.address();
+        shelf.expect("connected with Mainserver");
+        (shelf, address)
+    });
+    let state = place.of("hall");
+    let hall = ["sub", "hall", "--open", "--port", "0", "--state", &state, "--to", &shelves[1].1];
+    let mut hall = Running::start(&hall);
+    hall.expect("connected with right");
+
+    // The instants are the same each time, as far as the machine allows.
+    let mut random: u64 = 7;
+    for cut in 0..CUTS {
+        let names = if cut % 2 == 0 { ["right", "left"] } else { ["left", "right"] };
+        let (host, port) = shelves[usize::from(cut % 2 == 1)].1.rsplit_once(':').expect("a port");
+        let mut moving = Command::new(PROGRAM)
+            .args([
+                "run",
+                "hall",
+                "s.sethigherserver",
+                host,
+                port,
+                "--yes",
+                "--open",
+                "--to",
+                &main,
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program was built for this test");
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        sleep(Duration::from_millis((random >> 33) % SPREAD_MS));
+        signal("STOP", hall.id());
+        let acknowledged = moving.try_wait().expect("it is our child").is_some_and(|s| s.success());
+        let copy = place.of(&format!("copy{cut}"));
+        copy_files(&state, &copy);
+        signal("CONT", hall.id());
+        assert_eq!(wait(&mut moving), Some(0), "cut {cut}: {PATIENCE:?} are enough for a move");
+
+        let seen = run(&["doctor", "--state", &copy]);
+        assert_eq!(seen.code, Some(0), "cut {cut}: {}", seen.stderr);
+        let is = |name: &str| seen.stdout.contains(&format!("belongs to {name} "));
+        assert!(is(names[1]) || (is(names[0]) && !acknowledged), "cut {cut}: {}", seen.stdout);
+    }
+    drop(hall);
+    // One of the copies, taken for the directory itself: the same node, with all that it had.
+    let copy = place.of(&format!("copy{}", CUTS - 1));
+    let mut back = Running::start(&["sub", "hall", "--open", "--port", "0", "--state", &copy]);
+    back.expect("connected with ");
+}
+
+fn copy_files(from: &str, to: &str) {
+    std::fs::create_dir_all(to).expect("it is ours");
+    for entry in std::fs::read_dir(from).expect("it is ours") {
+        let entry = entry.expect("it is ours");
+        if entry.file_type().expect("it is there").is_file() {
+            let to = std::path::Path::new(to).join(entry.file_name());
+            std::fs::copy(entry.path(), to).expect("nobody writes while the process stands still");
+        }
+    }
+}
