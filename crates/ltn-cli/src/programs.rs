@@ -5,6 +5,7 @@
 //! does), and not who may call what: the node has checked that before.
 
 mod piping;
+mod serving;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;

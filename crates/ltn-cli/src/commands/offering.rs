@@ -86,6 +86,10 @@ impl Offering {
                     let program = self.program(offer, entry);
                     self.runner.serve_socket(node, socket.clone(), program).await
                 }
+                Offered::Service(interval, entry) => {
+                    let program = self.program(offer, entry);
+                    self.runner.serve_often(node, *interval, program).await
+                }
             };
             offered.map_err(|error| self.not_offered(offer, &error))?;
         }

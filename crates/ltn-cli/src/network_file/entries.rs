@@ -59,7 +59,7 @@ pub(crate) struct ParentName {
 }
 
 const FILE_KEYS: [&str; 3] = ["open", "server", "client"];
-const SERVER_KEYS: [&str; 12] = [
+const SERVER_KEYS: [&str; 13] = [
     "name",
     "port",
     "data_port",
@@ -72,6 +72,7 @@ const SERVER_KEYS: [&str; 12] = [
     "requestable",
     "command",
     "data_socket",
+    "service",
 ];
 const CLIENT_KEYS: [&str; 6] =
     ["name", "parent", "backup", "description", "requestable", "command"];

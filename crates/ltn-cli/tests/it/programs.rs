@@ -265,6 +265,40 @@ fn a_program_that_goes_or_cannot_run_is_said_so_and_the_node_goes_on() {
 }
 
 #[test]
+fn a_program_is_a_service_and_one_that_fails_is_disabled_with_its_reason() {
+    let folder = Folder::new("services");
+    let services = r#"
+[[server.service]]
+name = "tick"
+interval_s = 0.05
+command = ["./tick.sh"]
+[[server.service]]
+name = "fails"
+interval_s = 0.05
+command = ["./program.sh", "fail"]
+"#;
+    let main = "[[server]]\nname = \"main\"\nport = 0\ndata_port = 0\n";
+    folder.write("network.toml", &format!("open = true\n{main}{services}"));
+    let tick = folder.write("tick.sh", "#!/bin/sh\necho \"$LTN_NODE:$LTN_JOINED\" >>ticks\n");
+    fs::set_permissions(tick, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let (_up, address) = folder.start();
+    let ticks = || fs::read_to_string(folder.0.join("ticks")).unwrap_or_default();
+    until("a third run", || ticks().lines().count() >= 3);
+    assert!(ticks().lines().all(|line| line.starts_with("/:")), "{}", ticks());
+    until("the reason", || {
+        let info = visit(&address, &["run", "/", "s.info()"]).stdout;
+        info.contains("exit status 3: no") && !info.contains("tick: disabled")
+    });
+    said(&visit(&address, &["run", "/", "s.services(off, tick)"]), 0, "tick: ");
+    // A run that is under way goes on to its end.
+    until("its end", || visit(&address, &["run", "/", "s.info()"]).stdout.contains("tick: off"));
+    let wrong = services.replacen("interval_s = 0.05", "interval_s = 0", 1);
+    folder.write("network.toml", &format!("open = true\n{main}{wrong}"));
+    let refused = run(&["up", &folder.file(), "--allow-programs"]);
+    said(&refused, 2, "a number of seconds, at least 0.01");
+}
+
+#[test]
 fn the_example_with_programs_works() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let text = fs::read_to_string(example.join("programs.toml")).expect("it is there");

@@ -33,6 +33,8 @@ pub(crate) enum Offered {
     Command(CommandSpec, ProgramEntry),
     /// A data socket with a program behind it.
     DataSocket(DataSocket, ProgramEntry),
+    /// A service that a program is, and how often it runs.
+    Service(Duration, ProgramEntry),
 }
 
 /// A program, as far as the file says.
@@ -47,11 +49,16 @@ pub(crate) struct ProgramEntry {
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time that an entry may give its program, in seconds.
 const TIMEOUT_SECONDS_MAX: f64 = 3_600.0;
+/// The longest time from one run of a service to the next, in seconds: a day.
+const INTERVAL_SECONDS_MAX: f64 = 86_400.0;
+/// The shortest one, as nodes have it.
+const SERVICE_INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// What commands of servers start with, so that the console knows them from texts.
 const SERVER_COMMAND_START: &str = "s.";
 
 const PROGRAM_KEYS: [&str; 3] = ["command", "output", "timeout_s"];
 const REQUESTABLE_KEYS: [&str; 2] = ["name", "value"];
+const SERVICE_KEYS: [&str; 4] = ["name", "interval_s", "command", "timeout_s"];
 const SOCKET_KEYS: [&str; 4] = ["name", "port", "connect_newcomers", "command"];
 const COMMAND_KEYS: [&str; 6] =
     ["name", "description", "category", "permission", "dangerous", "parameters"];
@@ -63,7 +70,8 @@ impl OfferEntry {
             Offered::Value(_) => None,
             Offered::Requestable(program)
             | Offered::Command(_, program)
-            | Offered::DataSocket(_, program) => Some(program),
+            | Offered::DataSocket(_, program)
+            | Offered::Service(_, program) => Some(program),
         }
     }
 
@@ -77,6 +85,7 @@ impl OfferEntry {
             Offered::Value(_) | Offered::Requestable(_) => "requestable",
             Offered::Command(..) => "command",
             Offered::DataSocket(..) => "data socket",
+            Offered::Service(..) => "service",
         }
     }
 }
@@ -101,6 +110,10 @@ pub(super) fn of(section: &Section<'_, '_>, kind: &str) -> Result<Vec<OfferEntry
         let sockets =
             each(section.table, "data_socket", section.lines, |inner| data_socket(inner, place))?;
         offers.extend(sockets);
+        let place = "[[server.service]]";
+        let services =
+            each(section.table, "service", section.lines, |inner| service(inner, place))?;
+        offers.extend(services);
     }
     for (i, offer) in offers.iter().enumerate() {
         let same = |o: &&OfferEntry| o.name == offer.name && o.sort() == offer.sort();
@@ -176,6 +189,22 @@ fn data_socket(section: &Section<'_, '_>, place: &str) -> Result<OfferEntry, Wro
     Ok(OfferEntry { name, offered: Offered::DataSocket(socket, program), line: section.line })
 }
 
+fn service(section: &Section<'_, '_>, place: &str) -> Result<OfferEntry, Wrong> {
+    only_these_keys(section.table, &format!("a {place}"), &SERVICE_KEYS, section.lines)?;
+    let name = name(section, place)?;
+    let wanted = "a number of seconds, at least 0.01, at most a day";
+    let within = |value: &DeValue<'_>| {
+        let time = seconds(value, INTERVAL_SECONDS_MAX)?;
+        (time >= SERVICE_INTERVAL_MIN).then_some(time)
+    };
+    let interval = section.read("interval_s", wanted, within)?.ok_or_else(|| {
+        let what = format!("`{name}` has no `interval_s`: how many seconds from run to run");
+        Wrong::at(section.line, what)
+    })?;
+    let program = program(section, place)?;
+    Ok(OfferEntry { name, offered: Offered::Service(interval, program), line: section.line })
+}
+
 fn name(section: &Section<'_, '_>, place: &str) -> Result<String, Wrong> {
     let name = section.text("name")?;
     let name =
@@ -225,17 +254,19 @@ fn program(section: &Section<'_, '_>, place: &str) -> Result<ProgramEntry, Wrong
         }
     };
     let wanted = "a number of seconds, above 0, at most an hour";
-    let timeout = section.read("timeout_s", wanted, seconds)?.unwrap_or(TIMEOUT);
+    let timeout = section
+        .read("timeout_s", wanted, |value| seconds(value, TIMEOUT_SECONDS_MAX))?
+        .unwrap_or(TIMEOUT);
     Ok(ProgramEntry { command, output, timeout })
 }
 
-fn seconds(value: &DeValue<'_>) -> Option<Duration> {
+fn seconds(value: &DeValue<'_>, most: f64) -> Option<Duration> {
     let seconds = match value_of_scalar(value)? {
         Value::Int(number) => number as f64,
         Value::Float(number) => number,
         _ => return None,
     };
-    (seconds > 0.0 && seconds <= TIMEOUT_SECONDS_MAX).then(|| Duration::from_secs_f64(seconds))
+    (seconds > 0.0 && seconds <= most).then(|| Duration::from_secs_f64(seconds))
 }
 
 /// A value of TOML as one of the network.
