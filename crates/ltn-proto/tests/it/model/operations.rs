@@ -171,8 +171,11 @@ impl World {
         let what = Wording::Request { name: "PING".to_owned(), argument: Value::Null };
         let make = |op| Op::Many(ManyOp::Gather { op, whom, what, timeout: TIMEOUT });
         let op = self.begin("gather", host, make);
+        // In a fragment everybody means everybody of the fragment.
+        let everywhere = truth.is_rooted(&self.network, host);
         let is_there = |other: &HostId| {
             *other != host
+                && everywhere
                 && truth.parents.contains_key(other)
                 && truth.is_rooted(&self.network, *other)
                 && self.network.role(*other).is_listed()

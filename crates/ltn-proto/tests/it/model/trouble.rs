@@ -162,7 +162,9 @@ pub(crate) fn lie(world: &mut World) {
     if !world.books.borrow().is_calm(now - Duration::from_secs(2), now) {
         return;
     }
-    let foreign = |host: &HostId| !truth.is_below(*host, liar);
+    // Who hangs nowhere may be on the way to a place below the liar, who then speaks for it.
+    let has_place = |host: HostId| truth.parents.contains_key(&host) || host == parent;
+    let foreign = |host: &HostId| has_place(*host) && !truth.is_below(*host, liar);
     let others: Vec<HostId> = world.network.hosts().filter(foreign).collect();
     let Some(victim) = world.random.pick(&others).copied() else { return };
     if world.network.role(liar).is_server() && world.random.percent(25) {
