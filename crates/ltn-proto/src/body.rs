@@ -16,6 +16,7 @@ use bytes::Bytes;
 use minicbor::{Decode, Decoder, Encode};
 
 use crate::address::Address;
+use crate::charter::{Edition, SignedCharter};
 use crate::id::NodeId;
 use crate::name::Name;
 use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
@@ -86,6 +87,9 @@ pub(crate) struct Hello {
     /// Bits for what the child can do beyond version 1; none yet.
     #[n(9)]
     pub(crate) features: u64,
+    /// Which edition of the network's charter the child has.
+    #[n(20)]
+    pub(crate) charter: Option<Edition>,
 }
 
 /// `WELCOME`: the parent lets the child in.
@@ -113,6 +117,9 @@ pub(crate) struct Welcome {
     /// Bits for what the parent can do beyond version 1; none yet.
     #[n(6)]
     pub(crate) features: u64,
+    /// Which edition of the network's charter the parent has.
+    #[n(20)]
+    pub(crate) charter: Option<Edition>,
 }
 
 /// `REGISTER`: the child takes the place.
@@ -143,6 +150,35 @@ pub(crate) struct Close {
     /// Why, for people.
     #[n(2)]
     pub(crate) text: String,
+}
+
+/// `CHARTER`: who may do what, and who is out, signed by the network's authority.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Chartered {
+    /// The charter as it was signed.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(crate) bytes: Vec<u8>,
+    /// The signature.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) signature: Vec<u8>,
+}
+
+impl Chartered {
+    pub(crate) fn of(signed: &SignedCharter) -> Self {
+        Self { bytes: signed.bytes.to_vec(), signature: signed.signature.to_vec() }
+    }
+}
+
+impl TryFrom<Chartered> for SignedCharter {
+    type Error = BadBody;
+
+    fn try_from(chartered: Chartered) -> Result<Self, BadBody> {
+        let Chartered { bytes, signature } = chartered;
+        let signature = signature.try_into();
+        let signature = signature.map_err(|_| BadBody("a signature has 64 bytes".to_owned()))?;
+        Ok(Self { bytes: bytes.into(), signature })
+    }
 }
 
 /// One server above a node.

@@ -16,6 +16,7 @@ pub use output::Output;
 pub use words::{Answer, Content, DialError, Direction, GivenOrder, KeyNews, KeyWish, ServiceWish};
 
 use crate::address::Address;
+use crate::charter::SignedCharter;
 use crate::commands::CommandSpec;
 use crate::id::{InboundId, NodeId, OpId};
 use crate::name::Name;
@@ -158,6 +159,11 @@ pub enum Op {
     TicketUsed {
         /// Whose.
         child: NodeId,
+    },
+    /// The root's book made a new charter: it holds from now on, and goes to everybody.
+    Charter {
+        /// The charter.
+        charter: SignedCharter,
     },
     /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`. Nobody looks
     /// for it afterwards, unless it comes back at once.
@@ -410,6 +416,16 @@ pub enum Event {
         child: NodeId,
         /// Which.
         tickets: Vec<[u8; 16]>,
+    },
+    /// The network has a new charter: keep it, it must never be forgotten.
+    Chartered {
+        /// The charter.
+        charter: SignedCharter,
+    },
+    /// The root's part: somebody has a later charter than the root's own book made.
+    LaterCharter {
+        /// That charter.
+        charter: SignedCharter,
     },
     /// A roll call that is led from this node begins: everybody who is asked, as it stands before
     /// anything was heard. If this node is lost midway, this is what there is to be told.

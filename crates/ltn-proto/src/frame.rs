@@ -40,6 +40,8 @@ impl Kind {
     pub const NEWS: Self = Self(0x0a);
     /// From a child: the name that it wants. From the parent: the name that it has, or why not.
     pub const RENAME: Self = Self(0x0b);
+    /// From either end: the charter of the network, if the other one's is older.
+    pub const CHARTER: Self = Self(0x0f);
     /// From a child: what it says of its place, signed, after its name there changed.
     pub const STATEMENT: Self = Self(0x0c);
 

@@ -116,7 +116,10 @@ impl Goals {
         }
         let patience = match reason {
             // Thrown out, or left by one's own wish: nobody is looked for.
-            CloseReason::Kicked | CloseReason::Leaving | CloseReason::Moved => {
+            CloseReason::Kicked
+            | CloseReason::Revoked
+            | CloseReason::Leaving
+            | CloseReason::Moved => {
                 return self.leave();
             }
             // It does not come back by itself, and nobody goes back to it; what the owner of this

@@ -35,6 +35,7 @@
 //!     newcomers: Permissions::admin(),
 //!     limits: Limits::default(),
 //!     services: true,
+//!     standing: None,
 //!     remembered: Default::default(),
 //!     backup_parents: Vec::new(),
 //!     keeps_key: false,
@@ -54,6 +55,7 @@
 //! beside it (the map, the links, the requests, …) keep and answer, and do not know one another.
 
 mod address;
+pub mod admission;
 mod body;
 mod charter;
 pub mod codec;
@@ -87,6 +89,7 @@ mod path;
 mod people;
 mod permissions;
 mod random;
+pub mod registry;
 mod requests;
 mod reservations;
 mod role;
@@ -98,6 +101,7 @@ pub mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod snapshot;
+mod standing;
 mod statement;
 mod text;
 mod tree;
@@ -140,5 +144,6 @@ pub use role::Role;
 pub use secret::Secret;
 pub use selector::{Pattern, RoleWord, Segment, Selector};
 pub use snapshot::{Counters, PresenceKind, ServiceStatus, Snapshot, TreeNode};
+pub use standing::Standing;
 pub use text::{sanitise, sanitise_line, shorten};
 pub use value::{BadValue, Value};

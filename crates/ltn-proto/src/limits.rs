@@ -117,6 +117,12 @@ pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
 /// A dead sub-server is shown as stale this long, then forgotten.
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+/// The members of one network, those who are out included.
+pub const MEMBERS_MAX: usize = 4_096;
+/// The invites of one network that have not ended.
+pub const INVITES_MAX: usize = 256;
+/// An invite is good for at most this long.
+pub const INVITE_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// What a node says of its place, in bytes: the longest name, and room for what later versions add.
 pub const STATEMENT_BYTES_MAX: usize = 512;
 /// The nodes that left whose last places a server remembers, so that nobody brings them back.

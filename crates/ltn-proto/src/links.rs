@@ -13,6 +13,7 @@ use crate::id::{DialId, LinkId, NodeId};
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::CloseReason;
+use crate::role::Role;
 use crate::{body, body::Close};
 
 /// How far a link has come.
@@ -137,6 +138,8 @@ pub(crate) struct Link {
     pub(crate) stalled: bool,
     /// Which run of the child this is.
     pub(crate) incarnation: u64,
+    /// What its certificate says that it was invited to be.
+    pub(crate) invited_as: Option<Role>,
     /// When the ping left whose pong has not come.
     pub(crate) pinged: Option<Moment>,
     /// How long the last ping took, and when its pong came.
@@ -178,6 +181,7 @@ impl Links {
             said: None,
             stalled: false,
             incarnation: 0,
+            invited_as: None,
             pinged: None,
             round_trip: None,
         };
@@ -270,6 +274,11 @@ impl Links {
     }
 
     /// All links.
+    /// Those that are registered, up and down.
+    pub(crate) fn registered(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.iter().filter(|(_, link)| link.is_registered())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         self.links.iter().map(|(id, link)| (*id, link))
     }

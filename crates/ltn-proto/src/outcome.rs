@@ -215,6 +215,9 @@ pub enum CloseReason {
     /// The connection broke, without a word.
     #[n(11)]
     Lost,
+    /// The network's charter refuses this key, for ever.
+    #[n(20)]
+    Revoked,
     /// The node's process ends and may be started again: whoever belongs to it looks for it.
     #[n(12)]
     Away,
@@ -224,7 +227,7 @@ impl CloseReason {
     /// Does the child try to come back by itself after this?
     #[must_use]
     pub const fn invites_return(self) -> bool {
-        !matches!(self, Self::Kicked | Self::Stopping | Self::Leaving | Self::Moved)
+        !matches!(self, Self::Kicked | Self::Stopping | Self::Leaving | Self::Moved | Self::Revoked)
     }
 }
 
@@ -243,6 +246,7 @@ impl fmt::Display for CloseReason {
             Self::SlowReader => "did not read what it was sent",
             Self::Cycle => "the link would close a cycle",
             Self::Lost => "connection lost",
+            Self::Revoked => "revoked",
             Self::Away => "went away and may come back",
         })
     }

@@ -6,6 +6,7 @@
 //! signed always begins with a [`Purpose`], so that a signature for one purpose is worthless for
 //! any other.
 
+use ring::hmac;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
 /// The bytes of a signature.
@@ -59,6 +60,25 @@ pub fn public_key_of_point(point: &[u8]) -> Vec<u8> {
     [&KEY_HEAD, point].concat()
 }
 
+/// The uncompressed point of a public key in its written form, if it is one for P-256.
+#[must_use]
+pub fn point_of_public_key(public_key: &[u8]) -> Option<&[u8]> {
+    public_key.strip_prefix(&KEY_HEAD).filter(|point| point.len() == POINT_BYTES)
+}
+
+/// The proof that somebody knows a secret, over a message: HMAC-SHA256 (RFC 2104).
+#[must_use]
+pub fn proof(secret: &[u8], message: &[u8]) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message);
+    tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Is this that proof? Takes the same time wherever it differs.
+#[must_use]
+pub fn is_proof(secret: &[u8], message: &[u8], claimed: &[u8]) -> bool {
+    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), message, claimed).is_ok()
+}
+
 /// Is this a signature of this message, for this purpose, by the holder of this key (the DER of a
 /// `SubjectPublicKeyInfo`)? Keys of other kinds have signed nothing.
 ///
@@ -68,10 +88,7 @@ pub fn public_key_of_point(point: &[u8]) -> Vec<u8> {
 /// ```
 #[must_use]
 pub fn is_signed(public_key: &[u8], purpose: Purpose, message: &[u8], signature: &[u8]) -> bool {
-    let Some(point) = public_key.strip_prefix(&KEY_HEAD) else { return false };
-    if point.len() != POINT_BYTES {
-        return false;
-    }
+    let Some(point) = point_of_public_key(public_key) else { return false };
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
         .verify(&purpose.bytes_to_sign(message), signature)
         .is_ok()

@@ -2,6 +2,10 @@
 
 mod announcing;
 mod keeping;
+mod members;
+mod roles;
+
+pub use roles::{Client, MainServer, Server, Session, SubServer};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -20,6 +24,8 @@ use crate::link::LinkContext;
 use crate::listen::{Listener, Serves};
 use crate::log::{self, Log};
 use crate::log_file::FILE_BYTES_MAX;
+use crate::membership::relay::{self as admit, Joiners};
+use crate::membership::{Credentials, Network};
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
@@ -34,12 +40,6 @@ use crate::wake::{WAKES_MAX, Wake};
 
 /// Where servers listen, unless said.
 const MAIN_PORT: u16 = 4_000;
-/// Where data sockets listen, unless said.
-const DATA_PORT: u16 = 3_999;
-/// What the root is always called.
-const MAIN_NAME: &str = "Mainserver";
-/// What the root says of itself, unless said.
-const MAIN_DESCRIPTION: &str = "Main control node";
 
 /// What a node will be. Made by [`MainServer`], [`SubServer`], [`Server`], [`Client`] and
 /// [`Session`].
@@ -62,6 +62,8 @@ pub struct NodeBuilder {
     backup_parents: Vec<Address>,
     beside: Option<PathBuf>,
     admin_key: Option<Secret>,
+    member: Option<Credentials>,
+    network: Option<Network>,
 }
 
 /// Where a node writes what it has to say, if it does.
@@ -77,64 +79,7 @@ struct Logs {
 enum Mode {
     NotSaid,
     Open,
-}
-
-/// The root of a network: short form of a builder.
-#[derive(Debug)]
-pub struct MainServer;
-/// A server below another one: short form of a builder.
-#[derive(Debug)]
-pub struct SubServer;
-/// A server of its own, for clients only: short form of a builder.
-#[derive(Debug)]
-pub struct Server;
-/// A node that joins a server: short form of a builder.
-#[derive(Debug)]
-pub struct Client;
-/// A short visit that no list shows: short form of a builder.
-#[derive(Debug)]
-pub struct Session;
-
-impl MainServer {
-    /// A main server at port 4000 with `Maindata` at 3999, or the next free ones.
-    #[must_use]
-    pub fn builder() -> NodeBuilder {
-        NodeBuilder::new(Role::MainServer, MAIN_NAME)
-            .description(MAIN_DESCRIPTION)
-            .data_port(PortExpr::FromDownwards(DATA_PORT))
-    }
-}
-
-impl SubServer {
-    /// A sub-server at 4000 or the next free port above.
-    #[must_use]
-    pub fn builder(name: &str) -> NodeBuilder {
-        NodeBuilder::new(Role::SubServer, name)
-    }
-}
-
-impl Server {
-    /// A server for clients at 4000 or the next free port above.
-    #[must_use]
-    pub fn builder(name: &str) -> NodeBuilder {
-        NodeBuilder::new(Role::Server, name)
-    }
-}
-
-impl Client {
-    /// A client of this name; an empty one asks for none.
-    #[must_use]
-    pub fn builder(name: &str) -> NodeBuilder {
-        NodeBuilder::new(Role::Client, name)
-    }
-}
-
-impl Session {
-    /// A visit.
-    #[must_use]
-    pub fn builder() -> NodeBuilder {
-        NodeBuilder::new(Role::Session, "")
-    }
+    Members,
 }
 
 impl NodeBuilder {
@@ -157,6 +102,8 @@ impl NodeBuilder {
             backup_parents: Vec::new(),
             beside: None,
             admin_key: None,
+            member: None,
+            network: None,
         }
     }
 
@@ -307,7 +254,10 @@ impl NodeBuilder {
         if self.mode == Mode::NotSaid {
             return Err(StartError::NoMode);
         }
-        if !self.ip.is_loopback() {
+        if self.mode == Mode::Members && self.state.is_some() {
+            return Err(StartError::MemberWithState);
+        }
+        if self.mode == Mode::Open && !self.ip.is_loopback() {
             return Err(StartError::NotLoopback(self.ip));
         }
         let name = self.checked_name()?;
@@ -317,13 +267,20 @@ impl NodeBuilder {
             None => None,
         };
         let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
-        let keys = open_keys(state.as_ref().map(State::identity));
-        let (signer, tls) = keys.map_err(keeping::no_identity)?;
+        let (signer, tls) = match &self.member {
+            Some(member) => self.keys_of(member)?,
+            None => open_keys(state.as_ref().map(State::identity)).map_err(keeping::no_identity)?,
+        };
         let id = NodeId::of_public_key(signer.public_key());
         let carriers = self.carriers();
         let (wake_sender, wakes) = mpsc::channel(WAKES_MAX);
-        let context =
+        let mut context =
             LinkContext::new(tls, carriers.clone(), self.limits.clone(), wake_sender.clone());
+        let joiners = self.member.as_ref().filter(|_| self.role.accepts_children());
+        let joiners = joiners.map(|_| Joiners::new());
+        if let Some((joiners, _)) = &joiners {
+            context = context.with_joiners(joiners.clone());
+        }
 
         let ports = state.as_ref().map_or((None, None), State::ports);
         let main = self.bind(&carriers, id, (self.port.as_ref(), ports.0)).await?;
@@ -341,6 +298,7 @@ impl NodeBuilder {
         facts.kept = keeping::keep(state, &facts, wake_sender).await?;
         let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let self_accepts = self.role.accepts_children();
+        let network = self.network.clone();
         let mut config = self.config(&facts, name, random_bytes().map_err(keeping::no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(keeping::no_identity)?);
         config.starts = starts;
@@ -352,7 +310,15 @@ impl NodeBuilder {
         }
         let surroundings =
             Surroundings { context, listeners, wakes, logs, door, key, announced, signer };
-        Ok(spawn(facts, config, surroundings))
+        let node = spawn(facts, config, surroundings);
+        if let Some((_, waiting)) = joiners {
+            tokio::spawn(admit::serve(waiting, node.without_queues()));
+        }
+        if let Some(network) = network {
+            let served = network.serve(node.clone()).await;
+            served.map_err(|error| StartError::Identity(error.to_string()))?;
+        }
+        Ok(node)
     }
 
     fn carriers(&self) -> Carriers {
@@ -404,7 +370,7 @@ impl NodeBuilder {
         NodeConfig {
             id: facts.id,
             public_key: Vec::new(),
-            network: None,
+            network: self.member.as_ref().map(Credentials::network),
             role: self.role,
             name,
             description: self.description,
@@ -417,9 +383,10 @@ impl NodeBuilder {
             newcomers: self.newcomers,
             limits: self.limits,
             services: self.services,
+            standing: self.member.as_ref().map(|member| member.standing().clone()),
             remembered: keeping::remembered(facts),
             backup_parents: self.backup_parents,
-            keeps_key: facts.kept.is_some(),
+            keeps_key: facts.kept.is_some() || self.member.is_some(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod restart;
 mod signing;
 mod tasks;
 mod timing;
+mod vouching;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -220,11 +221,11 @@ impl Driver {
 
     async fn on_wake(&mut self, wake: Wake) {
         match wake {
-            Wake::LinkOpened { link, direction, peer, handle } => {
+            Wake::LinkOpened { link, direction, peer, invited_as, handle } => {
                 tracing::debug!(link = link.0, ?peer, remote = handle.remote(), "link opened");
-                let remote = Address::new(handle.remote());
-                self.links.insert(link, handle);
+                let remote = Address::new(self.links.entry(link).or_insert(handle).remote());
                 self.feed(Input::LinkOpened { link, direction, peer, remote }).await;
+                self.vouch(link, invited_as).await;
             }
             Wake::Frames { link, frames } => {
                 // Frames of a link that belonged to an earlier life of this node mean nothing.
@@ -236,9 +237,8 @@ impl Driver {
                 }
             }
             Wake::LinkClosed { link, why, text } => {
-                if let Some(handle) = self.links.remove(&link) {
-                    let peer = handle.peer();
-                    tracing::debug!(link = link.0, %peer, %why, text, "link closed");
+                if let Some(old) = self.links.remove(&link) {
+                    tracing::debug!(link = link.0, peer = %old.peer(), %why, text, "link closed");
                     self.feed(Input::LinkClosed { link, why }).await;
                 }
             }

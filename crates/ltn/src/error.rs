@@ -17,6 +17,20 @@ pub enum StartError {
     /// The open mode does not leave this machine.
     #[error("the open mode is for loopback addresses only, and {0} is none")]
     NotLoopback(std::net::IpAddr),
+    /// State directories hold nodes of open networks; the program keeps the credentials of members.
+    #[error(
+        "a state directory keeps nodes of open networks only, and this one belongs to a network \
+         with members"
+    )]
+    MemberWithState,
+    /// The node was invited to be something else.
+    #[error("these credentials are of a {invited}, and this is a {wanted}")]
+    WrongRole {
+        /// What it was invited to be.
+        invited: ltn_proto::Role,
+        /// What it was started as.
+        wanted: ltn_proto::Role,
+    },
     /// The name cannot be used.
     // The name as given may steer a terminal; the reason shows what of it can be shown.
     #[error("{source}")]

@@ -59,6 +59,7 @@ mod listing;
 mod log;
 mod log_file;
 mod many;
+mod membership;
 mod node;
 mod notice;
 mod offering;
@@ -80,6 +81,7 @@ pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
 pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
 pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
+pub use ltn_proto::registry::{InviteWish, Member};
 pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
     Content, Counters, Event, Gathered, GivenOrder, Limits, Line, Name, NoRoute, NodeId, NodePath,
@@ -88,6 +90,8 @@ pub use ltn_proto::{
     ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line,
     sanitise, sanitise_line,
 };
+pub use ltn_proto::{BadInvite, Grant, Invite, InviteId, InviteSecret, NetworkId};
+pub use membership::{Credentials, JoinError, MembershipError, Network, join_network};
 pub use node::{Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ltn_proto::{CloseReason, Direction, Frame, Limits, LinkId, NodeId};
 
 use crate::carrier::Carriers;
+use crate::membership::relay::Joiners;
 use crate::tls::{SecureStream, Tls};
 use crate::wake::{Wake, WakeSender};
 
@@ -32,13 +33,25 @@ pub(crate) struct LinkContext {
     limits: Arc<Limits>,
     wakes: WakeSender,
     links_so_far: Arc<AtomicU64>,
+    joiners: Option<Joiners>,
 }
 
 impl LinkContext {
     /// The ground of a node's links.
     pub(crate) fn new(tls: Tls, carriers: Carriers, limits: Limits, wakes: WakeSender) -> Self {
         let limits = Arc::new(limits);
-        Self { tls, carriers, limits, wakes, links_so_far: Arc::default() }
+        Self { tls, carriers, limits, wakes, links_so_far: Arc::default(), joiners: None }
+    }
+
+    /// The same for a server of a network with members: machines may join through it.
+    pub(crate) fn with_joiners(mut self, joiners: Joiners) -> Self {
+        self.joiners = Some(joiners);
+        self
+    }
+
+    /// The way in for those who want to become members.
+    pub(crate) const fn joiners(&self) -> Option<&Joiners> {
+        self.joiners.as_ref()
     }
 
     /// The keys and rules of its connections.
@@ -64,7 +77,7 @@ impl LinkContext {
     /// Makes a link of a connection whose handshake is done and tells the driver of it.
     pub(crate) async fn open_link(&self, stream: SecureStream, direction: Direction) {
         let link = LinkId(self.links_so_far.fetch_add(1, Ordering::Relaxed));
-        let peer = stream.peer();
+        let (peer, invited_as) = (stream.peer(), stream.invited_as());
         let queue = Arc::new(Queue::new(&self.limits));
         let remote = stream.remote().into();
         let (reading, writing) = halves::split(stream);
@@ -72,7 +85,7 @@ impl LinkContext {
         let open =
             Open { link, peer, remote, close_when_dropped: CloseWhenDropped(Arc::clone(&queue)) };
         let handle = LinkHandle { open: Arc::new(open) };
-        let opened = Wake::LinkOpened { link, direction, peer, handle };
+        let opened = Wake::LinkOpened { link, direction, peer, invited_as, handle };
         if self.wakes.send(opened).await.is_err() {
             // The driver has ended, and with it all that a link could be for.
             return;

@@ -18,7 +18,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::carrier::{Acceptor, Carried};
 use crate::link::LinkContext;
-use crate::tls::{ConnectionKind, SecureStream, TlsError};
+use crate::membership::relay::TooManyJoiners;
+use crate::tls::{Accepted, ConnectionKind, SecureStream, TlsError};
 use crate::wake::Wake;
 
 /// A TLS handshake that takes longer is given up.
@@ -93,6 +94,10 @@ enum TurnedAway {
     Tls(#[from] TlsError),
     #[error("nothing that looks like TLS within {TLS_TIMEOUT:?}")]
     Silent,
+    #[error("it wants to join, and nobody is let into a network here")]
+    NoJoiners,
+    #[error(transparent)]
+    Crowd(#[from] TooManyJoiners),
     #[error("no ticket for the data connection ({0})")]
     NoTicket(String),
 }
@@ -186,13 +191,21 @@ async fn handshake(
     let secured = timeout(TLS_TIMEOUT, async {
         match serves {
             Serves::LinksAndData => tls.accept(carried).await,
-            Serves::DataOnly => tls.accept_data(carried).await,
+            Serves::DataOnly => {
+                tls.accept_data(carried).await.map(|(kind, stream)| Accepted::Node(kind, stream))
+            }
         }
     });
-    let (kind, stream) = secured.await.map_err(|_| TurnedAway::Silent)??;
-    match kind {
-        ConnectionKind::Link => context.open_link(stream, Direction::Down).await,
-        ConnectionKind::Data => take_ticket(context, stream).await?,
+    match secured.await.map_err(|_| TurnedAway::Silent)?? {
+        Accepted::Node(ConnectionKind::Link, stream) => {
+            context.open_link(stream, Direction::Down).await;
+        }
+        Accepted::Node(ConnectionKind::Data, stream) => take_ticket(context, stream).await?,
+        // Nobody gets this far with a certificate, and without one only where it is wanted.
+        Accepted::Node(ConnectionKind::Join, _) => {}
+        Accepted::Joiner(stream) => {
+            context.joiners().ok_or(TurnedAway::NoJoiners)?.let_in(stream)?;
+        }
     }
     Ok(())
 }

@@ -422,6 +422,11 @@ impl Node {
     }
 
     /// Puts something into the driver's queue; waits only if the queue is full.
+    /// Tells the mind something that has no outcome.
+    pub(crate) async fn order(&self, op: Op) -> Result<(), TalkError> {
+        self.ask(Ask::Op(Box::new(op))).await
+    }
+
     async fn ask(&self, ask: Ask) -> Result<(), TalkError> {
         match self.shared.asks.try_send(ask) {
             Ok(()) => Ok(()),

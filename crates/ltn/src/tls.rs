@@ -1,34 +1,41 @@
 //! Who is at the other end, and nobody listens in: TLS 1.3 on top of any carrier.
 //!
 //! This is the only room that knows rustls: this file has the connections, `identity.rs` the keys,
-//! `signing.rs` signatures that outlast a connection, `open.rs` the rules of the open mode. Both
-//! ends always show a certificate and prove that the key in it is theirs; a node *is* the digest of
-//! that key. The kind of connection is agreed by ALPN, so a stranger that speaks TLS for another
-//! purpose is sent away in the handshake. What an id may do is decided elsewhere.
+//! `open.rs` the rules of the open mode, `members.rs` those of a network with members, whose keys
+//! `authority.rs` certifies; `signing.rs` makes the signatures that outlast a connection.
+//!
+//! Both ends always show a certificate (but for one who joins) and prove that the key in it is
+//! theirs; a node *is* the digest of that key. The kind of connection is agreed by ALPN, so a
+//! stranger that speaks TLS for another purpose is sent away in the handshake. What an id may do is
+//! decided elsewhere.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ltn_proto::NodeId;
+use ltn_proto::{NetworkId, NodeId, Role};
 use rustls::client::ClientConfig;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::server::{Acceptor, ServerConfig};
 use rustls::{CertificateError, Error, InvalidMessage};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor, TlsConnector, TlsStream};
 use webpki::EndEntityCert;
 
 use crate::carrier::{Carried, Transport};
 
+mod authority;
 mod identity;
+mod members;
 mod open;
 mod signing;
 
+pub(crate) use authority::Authority;
 pub(crate) use identity::{Identity, IdentityError};
-use open::{client_config, server_config};
+pub(crate) use members::{Membership, check_membership};
 pub(crate) use signing::Signer;
 
 /// What TLS holds of a data connection until the carrier takes it: one chunk with its head, which
@@ -38,24 +45,38 @@ const DATA_BUFFER_BYTES: usize = 96 * 1024;
 /// What a connection is for, as the two ends agree by ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectionKind {
-    /// A link: frames.
+    /// A link: frames. An open network and one with members have a word of their own for it.
     Link,
     /// The bytes of data streams.
     Data,
+    /// Somebody wants to become a member.
+    Join,
+}
+
+/// The two kinds of network. Nothing negotiates between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Open,
+    Members,
 }
 
 impl ConnectionKind {
-    const fn alpn(self) -> &'static [u8] {
-        match self {
-            Self::Link => b"ltn-open/1",
-            Self::Data => b"ltn-data/1",
+    const fn alpn(self, mode: Mode) -> &'static [u8] {
+        match (self, mode) {
+            (Self::Link, Mode::Open) => b"ltn-open/1",
+            (Self::Link, Mode::Members) => b"ltn/1",
+            (Self::Data, _) => b"ltn-data/1",
+            (Self::Join, _) => JOIN_ALPN,
         }
     }
 
-    fn of_alpn(protocol: Option<&[u8]>) -> Option<Self> {
-        [Self::Link, Self::Data].into_iter().find(|kind| Some(kind.alpn()) == protocol)
+    fn of_alpn(protocol: Option<&[u8]>, mode: Mode) -> Option<Self> {
+        let all = [Self::Link, Self::Data, Self::Join];
+        all.into_iter().find(|kind| Some(kind.alpn(mode)) == protocol)
     }
 }
+
+const JOIN_ALPN: &[u8] = b"ltn-join/1";
 
 /// Why a handshake came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,26 +109,74 @@ pub(crate) struct Tls {
     dial_data: Arc<ClientConfig>,
     accept_all: Arc<ServerConfig>,
     accept_data: Arc<ServerConfig>,
+    /// For those who have no certificate yet; only servers of a network with members have it.
+    accept_joiners: Option<Arc<ServerConfig>>,
+    /// Which network; `None` for an open one.
+    network: Option<NetworkId>,
 }
+
+/// Who came in by a listener.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    /// A node that proved who it is.
+    Node(ConnectionKind, SecureStream),
+    /// Somebody who is nobody yet and wants to join.
+    Joiner(JoinStream),
+}
+
+/// A connection of somebody who has no certificate yet, or of such a one to a server.
+pub(crate) type JoinStream = Box<TlsStream<Transport>>;
 
 impl Tls {
     /// The open mode: any key is let in, and must be proved.
     pub(crate) fn open(identity: &Identity) -> Result<Self, IdentityError> {
-        let dialer = |kind| client_config(identity, kind);
+        let dialer = |kind| open::client_config(identity, kind);
+        let both = [ConnectionKind::Link, ConnectionKind::Data];
         Ok(Self {
             dial_link: dialer(ConnectionKind::Link)?,
             dial_data: dialer(ConnectionKind::Data)?,
-            accept_all: server_config(identity, &[ConnectionKind::Link, ConnectionKind::Data])?,
-            accept_data: server_config(identity, &[ConnectionKind::Data])?,
+            accept_all: open::server_config(identity, &both)?,
+            accept_data: open::server_config(identity, &[ConnectionKind::Data])?,
+            accept_joiners: None,
+            network: None,
+        })
+    }
+
+    /// A network with members: both ends show certificates of its authority.
+    pub(crate) fn members(
+        identity: &Identity,
+        membership: &Membership,
+    ) -> Result<Self, IdentityError> {
+        let dialer = |kind| members::client_config(identity, membership, kind);
+        let acceptor = |kinds: &[_]| members::server_config(identity, membership, kinds);
+        Ok(Self {
+            dial_link: dialer(ConnectionKind::Link)?,
+            dial_data: dialer(ConnectionKind::Data)?,
+            accept_all: acceptor(&[ConnectionKind::Link, ConnectionKind::Data])?,
+            accept_data: acceptor(&[ConnectionKind::Data])?,
+            accept_joiners: Some(members::admission_config(identity, membership)?),
+            network: Some(membership.network),
         })
     }
 
     /// The server's side of a handshake, for a listener that takes every kind of connection.
-    pub(crate) async fn accept(
-        &self,
-        carried: Carried,
-    ) -> Result<(ConnectionKind, SecureStream), TlsError> {
-        accept_by(&self.accept_all, carried).await
+    pub(crate) async fn accept(&self, carried: Carried) -> Result<Accepted, TlsError> {
+        let remote = carried.remote;
+        let start = LazyConfigAcceptor::new(Acceptor::default(), Transport::new(carried.stream));
+        let start = start.await.map_err(|error| explain(&error))?;
+        let wants_in = {
+            let hello = start.client_hello();
+            hello.alpn().is_some_and(|mut words| words.any(|word| word == JOIN_ALPN))
+        };
+        if let Some(config) = self.accept_joiners.as_ref().filter(|_| wants_in) {
+            let stream = start.into_stream(Arc::clone(config)).await;
+            let stream = stream.map_err(|error| explain(&error))?;
+            return Ok(Accepted::Joiner(Box::new(TlsStream::Server(stream))));
+        }
+        let stream = start.into_stream(Arc::clone(&self.accept_all)).await;
+        let stream = stream.map_err(|error| explain(&error))?;
+        let (kind, stream) = self.secured(TlsStream::Server(stream), remote)?;
+        Ok(Accepted::Node(kind, stream))
     }
 
     /// The same for a listener that takes data connections only.
@@ -115,10 +184,15 @@ impl Tls {
         &self,
         carried: Carried,
     ) -> Result<(ConnectionKind, SecureStream), TlsError> {
-        accept_by(&self.accept_data, carried).await
+        let stream = TlsAcceptor::from(Arc::clone(&self.accept_data))
+            .accept(Transport::new(carried.stream))
+            .await
+            .map_err(|error| explain(&error))?;
+        self.secured(TlsStream::Server(stream), carried.remote)
     }
 
-    /// The client's side of a handshake.
+    /// The client's side of a handshake. There are no dials of the kind `Join`: see
+    /// [`connect_to_join`].
     pub(crate) async fn connect(
         &self,
         carried: Carried,
@@ -127,52 +201,81 @@ impl Tls {
         let config = match kind {
             ConnectionKind::Link => &self.dial_link,
             ConnectionKind::Data => &self.dial_data,
+            ConnectionKind::Join => return Err(TlsError::WrongProtocol),
         };
-        // Names prove nothing here, keys do; the extension that would carry it is switched off.
-        let name = ServerName::try_from("node.invalid").expect("it is a well-formed name");
         let stream = TlsConnector::from(Arc::clone(config))
-            .connect(name, Transport::new(carried.stream))
+            .connect(members::server_name(), Transport::new(carried.stream))
             .await
             .map_err(|error| explain(&error))?;
-        let (agreed, stream) = secured(TlsStream::Client(stream), carried.remote)?;
+        let (agreed, stream) = self.secured(TlsStream::Client(stream), carried.remote)?;
         if agreed == kind { Ok(stream) } else { Err(TlsError::WrongProtocol) }
     }
-}
 
-async fn accept_by(
-    config: &Arc<ServerConfig>,
-    carried: Carried,
-) -> Result<(ConnectionKind, SecureStream), TlsError> {
-    let stream = TlsAcceptor::from(Arc::clone(config))
-        .accept(Transport::new(carried.stream))
-        .await
-        .map_err(|error| explain(&error))?;
-    secured(TlsStream::Server(stream), carried.remote)
-}
+    fn mode(&self) -> Mode {
+        if self.network.is_some() { Mode::Members } else { Mode::Open }
+    }
 
-fn secured(
-    mut stream: TlsStream<Transport>,
-    remote: String,
-) -> Result<(ConnectionKind, SecureStream), TlsError> {
-    let (_, session) = stream.get_ref();
-    let kind = ConnectionKind::of_alpn(session.alpn_protocol()).ok_or(TlsError::WrongProtocol)?;
-    if kind == ConnectionKind::Data {
-        match &mut stream {
-            TlsStream::Client(stream) => {
-                stream.get_mut().1.set_buffer_limit(Some(DATA_BUFFER_BYTES))
-            }
-            TlsStream::Server(stream) => {
-                stream.get_mut().1.set_buffer_limit(Some(DATA_BUFFER_BYTES))
+    fn secured(
+        &self,
+        mut stream: TlsStream<Transport>,
+        remote: String,
+    ) -> Result<(ConnectionKind, SecureStream), TlsError> {
+        let (_, session) = stream.get_ref();
+        let kind = ConnectionKind::of_alpn(session.alpn_protocol(), self.mode());
+        let kind = kind.ok_or(TlsError::WrongProtocol)?;
+        if kind == ConnectionKind::Data {
+            let limit = Some(DATA_BUFFER_BYTES);
+            match &mut stream {
+                TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(limit),
+                TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(limit),
             }
         }
+        let (_, session) = stream.get_ref();
+        let certificate = session
+            .peer_certificates()
+            .and_then(|chain| chain.first())
+            .ok_or_else(|| TlsError::NoProof("no certificate".to_owned()))?;
+        let peer = id_of(certificate).map_err(|error| TlsError::NoProof(error.to_string()))?;
+        let invited_as = match self.network {
+            None => None,
+            Some(network) => {
+                Some(members::kind_of(certificate, network, peer).ok_or_else(|| {
+                    TlsError::NoProof("its certificate is not about its key".to_owned())
+                })?)
+            }
+        };
+        let stream = Box::new(stream);
+        Ok((kind, SecureStream { stream, peer, invited_as, remote: remote.into() }))
     }
+}
+
+/// The joiner's side of a handshake: whoever answers has shown to be a server of this network.
+/// Gives the certificate (DER) of the network's authority too.
+pub(crate) async fn connect_to_join(
+    carried: Carried,
+    network: NetworkId,
+) -> Result<(JoinStream, Vec<u8>), TlsError> {
+    let config = members::joiner_config(network).map_err(|error| TlsError::Other(error.0))?;
+    let stream = TlsConnector::from(config)
+        .connect(members::server_name(), Transport::new(carried.stream))
+        .await
+        .map_err(|error| explain(&error))?;
     let (_, session) = stream.get_ref();
-    let certificate = session
-        .peer_certificates()
-        .and_then(|chain| chain.first())
-        .ok_or_else(|| TlsError::NoProof("no certificate".to_owned()))?;
-    let peer = id_of(certificate).map_err(|error| TlsError::NoProof(error.to_string()))?;
-    Ok((kind, SecureStream { stream: Box::new(stream), peer, remote: remote.into() }))
+    let chain = session.peer_certificates().unwrap_or_default();
+    let authority = members::authority_in(chain, network).map(|found| found.to_vec());
+    let authority = authority.ok_or_else(|| TlsError::NoProof("no authority".to_owned()))?;
+    if session.alpn_protocol() != Some(JOIN_ALPN) {
+        return Err(TlsError::WrongProtocol);
+    }
+    Ok((Box::new(TlsStream::Client(stream)), authority))
+}
+
+/// The public key in a certificate (DER): the DER of its `SubjectPublicKeyInfo`.
+pub(crate) fn public_key_of(certificate: &[u8]) -> Result<Vec<u8>, IdentityError> {
+    let certificate = CertificateDer::from(certificate);
+    let certificate = EndEntityCert::try_from(&certificate)
+        .map_err(|error| IdentityError(format!("this is no certificate: {error}")))?;
+    Ok(certificate.subject_public_key_info().to_vec())
 }
 
 fn id_of(certificate: &CertificateDer<'_>) -> Result<NodeId, Error> {
@@ -246,6 +349,7 @@ pub(crate) struct SecureStream {
     /// Boxed because it is large and moves through a channel.
     stream: Box<TlsStream<Transport>>,
     peer: NodeId,
+    invited_as: Option<Role>,
     remote: Box<str>,
 }
 
@@ -256,6 +360,11 @@ impl SecureStream {
     /// Who the other end proved to be.
     pub(crate) const fn peer(&self) -> NodeId {
         self.peer
+    }
+
+    /// What the other end was invited to be; nothing in an open network.
+    pub(crate) const fn invited_as(&self) -> Option<Role> {
+        self.invited_as
     }
 
     /// Where the other end is, for people.
@@ -317,6 +426,16 @@ impl AsyncWrite for SecureStream {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn refused(error: Error) -> IdentityError {
+    IdentityError(error.to_string())
+}
+
+/// TLS 1.2 is not offered, so nobody should ever ask; whoever does gets no signature for valid.
+fn refuse_tls12() -> Result<HandshakeSignatureValid, Error> {
+    Err(Error::General("only TLS 1.3 is spoken here".to_owned()))
 }
 
 #[cfg(test)]

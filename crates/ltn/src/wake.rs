@@ -4,7 +4,7 @@
 //! bounded, a driver that is behind slows down whoever sends into it, the readers of its links
 //! first of all, and through them the other ends. This room knows no mind and no sockets.
 
-use ltn_proto::{CloseReason, DialError, DialId, Direction, Frame, LinkId, NodeId, WriteId};
+use ltn_proto::{CloseReason, DialError, DialId, Direction, Frame, LinkId, NodeId, Role, WriteId};
 use tokio::sync::mpsc;
 
 use crate::link::LinkHandle;
@@ -28,6 +28,8 @@ pub(crate) enum Wake {
         direction: Direction,
         /// Who the other end proved to be.
         peer: NodeId,
+        /// What it was invited to be, by its certificate; nothing in an open network.
+        invited_as: Option<Role>,
         /// The way to send on it. When the last clone is dropped the link closes.
         handle: LinkHandle,
     },

@@ -25,8 +25,9 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 28] = [
+const WORDS: [&str; 30] = [
     "address",
+    "admission",
     "body",
     "charter",
     "codec",
@@ -46,6 +47,7 @@ const WORDS: [&str; 28] = [
     "path",
     "permissions",
     "random",
+    "registry",
     "role",
     "secret",
     "selector",

@@ -6,6 +6,7 @@ use crate::durable::WriteId;
 use crate::frame::Frame;
 use crate::id::{DialId, LinkId, NodeId, SigningId};
 use crate::outcome::CloseReason;
+use crate::role::Role;
 use crate::signature::SIGNATURE_BYTES;
 
 /// What can happen to a node.
@@ -21,6 +22,14 @@ pub enum Input {
         peer: NodeId,
         /// Where the other end speaks from.
         remote: Address,
+    },
+    /// The other end's certificate, made by the network's authority, says what that node was
+    /// invited to be. Comes right behind `LinkOpened`, in networks with members only.
+    Vouched {
+        /// On which link.
+        link: LinkId,
+        /// What it was invited to be.
+        role: Role,
     },
     /// A dial came to nothing.
     DialFailed {

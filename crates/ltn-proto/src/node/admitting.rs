@@ -43,7 +43,8 @@ impl NodeState {
             self.turn_away(now, link, RefusalKind::Kicked, &text);
             return Ok(());
         }
-        if let Err(refusal) = self.check_hello(peer, &hello) {
+        let allowed = self.check_invited(link, hello.role);
+        if let Err(refusal) = allowed.and_then(|()| self.check_hello(peer, &hello)) {
             self.turn_away(now, link, refusal.kind, &refusal.text);
             return Ok(());
         }
@@ -122,6 +123,7 @@ impl NodeState {
             metadata: self.metadata_that_fits(),
             admin: self.config.newcomers.allow(&Permission::admin()),
             features: 0,
+            charter: self.charter_edition(),
         };
         self.say(link, Kind::WELCOME, body::write(&welcome));
         let state = ExpectRegister { hello, nonce, name, name_reason };
@@ -250,6 +252,7 @@ impl NodeState {
             self.edge_is_taken(now, peer, (hello.attempt, nonce));
         }
         self.say(link, Kind::PLACE, body::write(&self.place_of_children()));
+        self.show_charter(link, hello.charter);
         self.issue_tickets(peer, TICKETS_AT_FIRST);
         if hello.role.is_listed() {
             let (child, role) = (peer, hello.role);

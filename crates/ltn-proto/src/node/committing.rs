@@ -63,6 +63,7 @@ impl NodeState {
         let metadata = self.metadata_that_fits();
         let register = Register { edition, metadata, signed: Some(signed) };
         self.say(link, Kind::REGISTER, body::write(&register));
+        self.show_charter(link, welcome.charter);
         self.changes.clear();
         self.tell_everything(now);
         if let Some(old) = &old {

@@ -144,6 +144,7 @@ impl NodeState {
             root_incarnation: self.place.root_incarnation,
             height: u8::try_from(self.tree.height()).unwrap_or(u8::MAX),
             features: if self.config.keeps_key { KEEPS_KEY } else { 0 },
+            charter: self.charter_edition(),
         }
     }
 
@@ -200,6 +201,7 @@ impl NodeState {
         if welcome.place.ancestors.len() > DEPTH_MAX {
             return Err(Misbehaved("a welcome to a place that cannot be".to_owned()));
         }
+        self.check_root(&welcome.place)?;
         let is_above = welcome.place.ancestors.iter().any(|a| a.id == self.config.id);
         if is_above && self.looks_for_cycles() {
             let text = "the tree would have a cycle: this node is above that server";

@@ -140,6 +140,7 @@ impl NodeState {
             Kind::RENAME if from_parent || self.is_child_link(link) => {
                 self.on_rename(now, link, &frame.payload)?;
             }
+            Kind::CHARTER => self.on_charter(now, link, &frame.payload)?,
             Kind::TREE if self.is_server_below(link) => {
                 let body::Tree { changes } = body::read(&frame.payload)?;
                 self.on_tree(now, link, changes)?;

@@ -79,6 +79,7 @@ impl NodeState {
         if place.ancestors.last().map(|a| a.id) != peer || too_deep {
             return Err(Misbehaved("a place that cannot be".to_owned()));
         }
+        self.check_root(&place)?;
         let is_above = place.ancestors.iter().any(|a| a.id == self.config.id);
         if is_above && self.looks_for_cycles() {
             // The second line of defence: whatever went wrong above, a cycle ends here.
@@ -216,7 +217,10 @@ impl NodeState {
             .skip(1)
             .any(|id| self.tree.get(*id).is_some_and(|below| below.role.is_server()));
         let comes_back = match reason {
-            CloseReason::Moved | CloseReason::Leaving | CloseReason::Kicked => false,
+            CloseReason::Moved
+            | CloseReason::Leaving
+            | CloseReason::Kicked
+            | CloseReason::Revoked => false,
             // Its sub-servers go on without it; they must not vanish from the map.
             CloseReason::Stopping => has_servers,
             _ => record.role.is_server(),

@@ -17,6 +17,7 @@ mod answering;
 mod asking;
 mod broken;
 mod builtin;
+mod chartering;
 mod committing;
 mod edging;
 mod following;
@@ -80,6 +81,7 @@ use crate::role::Role;
 use crate::rollcall::{OrdersHeard, RollCall};
 use crate::services::Services;
 use crate::snapshot::Counters;
+use crate::standing::Standing;
 use crate::statement::Scheme;
 use crate::tree::Tree;
 use crate::uplink::Uplink;
@@ -117,6 +119,8 @@ pub struct NodeConfig {
     pub newcomers: Permissions,
     /// The maxima.
     pub limits: Limits,
+    /// The network with members that it belongs to; `None` for the open mode.
+    pub standing: Option<Standing>,
     /// Does it start with the services that come with a node of its role?
     pub services: bool,
     /// What was written down in earlier lives.
@@ -186,6 +190,7 @@ pub struct NodeState {
     offers: Offers,
     confirmations: Confirmations,
     services: Services,
+    standing: Option<Standing>,
     /// Further data sockets, by name and port, as others are told of them.
     data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
@@ -264,6 +269,7 @@ impl NodeState {
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
             confirmations: Confirmations::default(),
             services: serving::built_in(&config, now),
+            standing: config.standing.clone(),
             data_sockets: Vec::new(),
             roll_call: None,
             orders_heard: OrdersHeard::default(),
@@ -285,6 +291,7 @@ impl NodeState {
             Input::LinkOpened { link, direction, peer, remote } => {
                 self.on_link_opened(now, link, direction, (peer, remote));
             }
+            Input::Vouched { link, role } => self.on_vouched(now, link, role),
             Input::DialFailed { dial, why } => self.on_dial_failed(now, dial, why),
             Input::Frame { link, frame } => self.on_frame(now, link, frame),
             Input::LinkClosed { link, why } => self.on_link_closed(now, link, why),
@@ -403,6 +410,10 @@ impl NodeState {
             Op::AdminKey(news) => self.on_key_news(now, news),
             Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
+            Op::Charter { charter } => {
+                // The root's own authority has just signed it.
+                let _ = self.take_charter(now, charter, None);
+            }
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
             Op::BackUp { parents } => self.goals.give(parents),

@@ -36,6 +36,7 @@ impl NodeState {
         actor == self.config.id
             || self.config.newcomers.allow(needed)
             || self.people.rights(actor).is_some_and(|rights| rights.allow(needed))
+            || self.granted_to(actor).allow(needed)
     }
 
     /// May it run this command, by what it holds or by the key that it gave on this very link?

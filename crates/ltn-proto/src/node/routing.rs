@@ -94,7 +94,10 @@ impl NodeState {
         }
         let Some(known) = self.links.get(link) else { return false };
         match known.phase {
-            Phase::Child => self.tree.branch_of(source) == Some(known.peer) && self.is_live(source),
+            Phase::Child => {
+                let its_own = self.tree.branch_of(source) == Some(known.peer);
+                its_own && self.is_live(source) && !self.is_revoked(source)
+            }
             Phase::Parent | Phase::Draining => source != self.config.id,
             _ => false,
         }

@@ -162,6 +162,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::TicketUsed { .. } => "ticket used",
         Op::AdminKey(_) => "admin key",
         Op::Service { .. } | Op::ServiceEnded { .. } => "service",
+        Op::Charter { .. } => "charter",
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
         Op::GoAway => "go away",
@@ -196,6 +197,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::DataSockets(_)
         | Op::TicketUsed { .. }
         | Op::ServiceEnded { .. }
+        | Op::Charter { .. }
         | Op::BackUp { .. }
         | Op::GoAway
         | Op::Stop { .. } => None,

@@ -89,6 +89,7 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: true,
+            standing: None,
             remembered: Remembered::default(),
             backup_parents: Vec::new(),
             keeps_key: false,

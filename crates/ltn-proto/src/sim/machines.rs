@@ -88,6 +88,7 @@ impl Network {
             root_incarnation: None,
             height: 0,
             features: 0,
+            charter: None,
         };
         let (me, peer) = (config.id, self.id(server));
         self.hosts[clone.0].config = config;

@@ -1,45 +1,10 @@
 //! The charter of a network: who signs it, whom it allows what, and how much it may say.
 
 use ltn_proto::limits::{GRANTS_MAX, REVOCATIONS_MAX};
-use ltn_proto::signature::{Purpose, public_key_of_point};
-use ltn_proto::{BadCharter, Charter, Grant, NetworkId, NodeId, Permission, SignedCharter};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use ltn_proto::signature::Purpose;
+use ltn_proto::{BadCharter, Grant, NodeId, Permission, SignedCharter};
 
-struct Signer {
-    pair: EcdsaKeyPair,
-    public: Vec<u8>,
-}
-
-impl Signer {
-    fn new() -> Self {
-        let dice = SystemRandom::new();
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &dice)
-            .expect("keys and signatures of tests work");
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &dice)
-            .expect("keys and signatures of tests work");
-        let public = public_key_of_point(pair.public_key().as_ref());
-        Self { pair, public }
-    }
-
-    fn sign(&self, purpose: Purpose, charter: &Charter) -> SignedCharter {
-        let bytes = charter.to_bytes().expect("keys and signatures of tests work");
-        let message = purpose.bytes_to_sign(&bytes);
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), &message)
-            .expect("keys and signatures of tests work");
-        SignedCharter {
-            bytes,
-            signature: signature.as_ref().try_into().expect("keys and signatures of tests work"),
-        }
-    }
-
-    fn charter(&self) -> Charter {
-        Charter::first(NetworkId::of_authority_key(&self.public), id(0))
-    }
-}
+use crate::signer::Signer;
 
 fn id(n: u8) -> NodeId {
     NodeId::from_bytes([n; 32])
@@ -53,12 +18,12 @@ fn word(word: &str) -> Permission {
 fn only_the_authority_of_this_network_signs_its_charter() {
     let (ours, other) = (Signer::new(), Signer::new());
     let charter = ours.charter();
-    let signed = ours.sign(Purpose::Charter, &charter);
+    let signed = ours.sign_charter(Purpose::Charter, &charter);
     assert_eq!(signed.read(&ours.public), Ok(charter.clone()));
     assert_eq!(signed.read(&other.public), Err(BadCharter::NotSigned));
-    let for_another = ours.sign(Purpose::Join, &charter);
+    let for_another = ours.sign_charter(Purpose::Join, &charter);
     assert_eq!(for_another.read(&ours.public), Err(BadCharter::NotSigned));
-    let foreign = ours.sign(Purpose::Charter, &other.charter());
+    let foreign = ours.sign_charter(Purpose::Charter, &other.charter());
     assert_eq!(foreign.read(&ours.public), Err(BadCharter::OtherNetwork));
     for at in 0..signed.bytes.len() {
         let mut bytes = signed.bytes.to_vec();

@@ -43,6 +43,7 @@ impl Host {
             newcomers: Permissions::admin(),
             limits: Limits::default(),
             services: false,
+            standing: None,
             remembered: ltn_proto::Remembered::default(),
             backup_parents: Vec::new(),
             keeps_key: false,

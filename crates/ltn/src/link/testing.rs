@@ -56,7 +56,7 @@ impl Side {
 
     pub(crate) async fn opened(&mut self) -> (Direction, NodeId, LinkHandle) {
         match self.wake().await {
-            Wake::LinkOpened { link, direction, peer, handle } => {
+            Wake::LinkOpened { link, direction, peer, handle, .. } => {
                 assert_eq!((handle.link(), handle.peer()), (link, peer));
                 (direction, peer, handle)
             }

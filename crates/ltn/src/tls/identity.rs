@@ -27,6 +27,12 @@ impl std::fmt::Debug for Identity {
 #[error("{0}")]
 pub(crate) struct IdentityError(pub(super) String);
 
+impl IdentityError {
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl Identity {
     /// A new key (ECDSA P-256, which the TLS stacks of small devices know) that lives as long as
     /// this value and is stored nowhere.
@@ -69,6 +75,6 @@ impl Identity {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn failed(error: rcgen::Error) -> IdentityError {
+pub(super) fn failed(error: rcgen::Error) -> IdentityError {
     IdentityError(error.to_string())
 }

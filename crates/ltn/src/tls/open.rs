@@ -11,7 +11,7 @@ use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use super::identity::{Identity, IdentityError};
-use super::{ConnectionKind, id_of, provider};
+use super::{ConnectionKind, Mode, id_of, provider, refuse_tls12, refused};
 
 pub(super) fn client_config(
     identity: &Identity,
@@ -26,7 +26,7 @@ pub(super) fn client_config(
         .with_custom_certificate_verifier(verifier)
         .with_client_auth_cert(vec![identity.certificate.clone()], identity.key.clone_key())
         .map_err(refused)?;
-    config.alpn_protocols = vec![kind.alpn().to_vec()];
+    config.alpn_protocols = vec![kind.alpn(Mode::Open).to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_sni = false;
     Ok(Arc::new(config))
@@ -44,15 +44,10 @@ pub(super) fn server_config(
         .with_client_cert_verifier(verifier)
         .with_single_cert(vec![identity.certificate.clone()], identity.key.clone_key())
         .map_err(refused)?;
-    config.alpn_protocols = kinds.iter().map(|kind| kind.alpn().to_vec()).collect();
+    config.alpn_protocols = kinds.iter().map(|kind| kind.alpn(Mode::Open).to_vec()).collect();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn refused(error: Error) -> IdentityError {
-    IdentityError(error.to_string())
 }
 
 /// Takes every certificate for what it is, a wrapping of a key, and lets the handshake's signature
@@ -75,11 +70,6 @@ impl AnyKey {
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
-}
-
-/// TLS 1.2 is not offered, so nobody should ever ask; whoever does gets no signature for valid.
-fn refuse_tls12() -> Result<HandshakeSignatureValid, Error> {
-    Err(Error::General("only TLS 1.3 is spoken here".to_owned()))
 }
 
 impl ServerCertVerifier for AnyKey {

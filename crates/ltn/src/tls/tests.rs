@@ -1,6 +1,7 @@
 //! Handshakes with every kind of other end.
 
 use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -52,7 +53,7 @@ async fn server_says_of_bytes(bytes: &[u8]) -> TlsError {
 }
 
 fn client_of(identity: &Identity, alpn: &[&[u8]]) -> ClientConfig {
-    let mut config = (*client_config(identity, ConnectionKind::Link).unwrap()).clone();
+    let mut config = (*open::client_config(identity, ConnectionKind::Link).unwrap()).clone();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config
 }
@@ -83,7 +84,8 @@ async fn both_ends_learn_who_the_other_is() {
     for kind in [ConnectionKind::Link, ConnectionKind::Data] {
         let (near, far) = pipe();
         let (dialed, accepted) = tokio::join!(a.connect(near, kind), b.accept(far));
-        let (mut dialed, (agreed, mut accepted)) = (dialed.unwrap(), accepted.unwrap());
+        let mut dialed = dialed.unwrap();
+        let Accepted::Node(agreed, mut accepted) = accepted.unwrap() else { panic!("a node") };
         assert_eq!(agreed, kind);
         assert_eq!((dialed.peer(), accepted.peer()), (b_id, a_id));
         dialed.write_all(b"hello").await.unwrap();
@@ -121,7 +123,7 @@ async fn a_client_without_a_certificate_is_refused() {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.alpn_protocols = vec![ConnectionKind::Link.alpn().to_vec()];
+    config.alpn_protocols = vec![ConnectionKind::Link.alpn(Mode::Open).to_vec()];
     let said = server_says(config).await;
     assert!(matches!(said, TlsError::NoProof(_)), "{said}");
 }
@@ -139,7 +141,7 @@ async fn a_borrowed_certificate_is_refused() {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(borrowed)));
-    config.alpn_protocols = vec![ConnectionKind::Link.alpn().to_vec()];
+    config.alpn_protocols = vec![ConnectionKind::Link.alpn(Mode::Open).to_vec()];
     let said = server_says(config).await;
     assert!(matches!(said, TlsError::NoProof(_)), "{said}");
 }

@@ -6,6 +6,7 @@ mod finding;
 mod gathering;
 mod joining;
 mod lives;
+mod members;
 mod own;
 mod people;
 mod reference;

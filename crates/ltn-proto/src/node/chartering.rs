@@ -1,0 +1,155 @@
+//! The charter on its way through the tree: shown when a link is made, passed on when it is new,
+//! and carried out at once, also on links that stand.
+
+use super::NodeState;
+use crate::body::{self, Place};
+use crate::charter::{BadCharter, Edition, SignedCharter};
+use crate::event::Event;
+use crate::frame::Kind;
+use crate::id::{LinkId, NodeId};
+use crate::links::Misbehaved;
+use crate::moment::Moment;
+use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::permissions::Permissions;
+use crate::role::Role;
+use crate::standing::{Shown, Standing};
+
+impl NodeState {
+    /// The certificate of the other end says what it was invited to be.
+    pub(super) fn on_vouched(&mut self, now: Moment, link: LinkId, role: Role) {
+        if let Some(known) = self.links.get_mut(link) {
+            known.invited_as = Some(role);
+            let peer = known.peer;
+            if self.standing.as_ref().is_some_and(|standing| standing.is_revoked(peer)) {
+                self.part_with_revoked(now, link);
+            }
+        }
+    }
+
+    fn part_with_revoked(&mut self, now: Moment, link: LinkId) {
+        let text = "this node was revoked; a new invite lets a new key in";
+        self.close_link(now, link, CloseReason::Revoked, text);
+    }
+
+    /// May this member be what it says it is? Everybody may make a visit.
+    pub(super) fn check_invited(&self, link: LinkId, role: Role) -> Result<(), Refusal> {
+        if self.standing.is_none() {
+            return Ok(());
+        }
+        let invited = self.links.get(link).and_then(|known| known.invited_as);
+        match invited {
+            Some(invited) if invited == role || role == Role::Session => Ok(()),
+            Some(invited) => {
+                let text = format!("it was invited as a {invited} and wants to be a {role}");
+                Err(Refusal::new(RefusalKind::WrongRole, text))
+            }
+            None => Err(Refusal::new(RefusalKind::NoPermission, "it showed no certificate")),
+        }
+    }
+
+    /// Can a place be believed whose way up ends there? Only the charter's main server is the root.
+    pub(super) fn check_root(&self, place: &Place) -> Result<(), Misbehaved> {
+        let root = self.standing.as_ref().map(Standing::root);
+        let top = place.ancestors.first().map(|above| above.id);
+        if place.rooted && root.is_some() && top != root {
+            return Err(Misbehaved("a way to another root than the network's".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Which edition of the charter this node has.
+    pub(super) fn charter_edition(&self) -> Option<Edition> {
+        self.standing.as_ref().map(Standing::edition)
+    }
+
+    /// Shows the charter on this link, if the other end has an older one.
+    pub(super) fn show_charter(&mut self, link: LinkId, theirs: Option<Edition>) {
+        let Some(standing) = &self.standing else { return };
+        if theirs.is_some_and(|theirs| theirs >= standing.edition()) {
+            return;
+        }
+        let charter = body::write(&body::Chartered::of(standing.signed()));
+        self.say(link, Kind::CHARTER, charter);
+    }
+
+    pub(super) fn on_charter(
+        &mut self,
+        now: Moment,
+        link: LinkId,
+        payload: &[u8],
+    ) -> Result<(), Misbehaved> {
+        let chartered: body::Chartered = body::read(payload)?;
+        if self.standing.is_none() {
+            return Err(Misbehaved("a charter in a network that has none".to_owned()));
+        }
+        let signed = SignedCharter::try_from(chartered)?;
+        if self.config.role.is_root() {
+            self.on_later_charter(&signed)?;
+            return Ok(());
+        }
+        self.take_charter(now, signed, Some(link)).map_err(|bad| Misbehaved(bad.to_string()))
+    }
+
+    /// The root's own book makes its charters; a later one that somebody else has was signed after
+    /// this book was put away as a backup.
+    fn on_later_charter(&mut self, signed: &SignedCharter) -> Result<(), Misbehaved> {
+        let Some(standing) = &mut self.standing else { return Ok(()) };
+        let shown = standing.take(signed.clone());
+        if shown.map_err(|bad| Misbehaved(bad.to_string()))? == Shown::Newer {
+            self.event(Event::LaterCharter { charter: signed.clone() });
+        }
+        Ok(())
+    }
+
+    /// A charter was made, or shown by somebody.
+    pub(super) fn take_charter(
+        &mut self,
+        now: Moment,
+        signed: SignedCharter,
+        from: Option<LinkId>,
+    ) -> Result<(), BadCharter> {
+        let Some(standing) = &mut self.standing else { return Ok(()) };
+        match standing.take(signed.clone())? {
+            Shown::Same => {}
+            Shown::Older => {
+                if let Some(link) = from {
+                    self.show_charter(link, None);
+                }
+            }
+            Shown::Newer => {
+                self.event(Event::Chartered { charter: signed });
+                let others: Vec<LinkId> = self.links.registered().map(|(id, _)| id).collect();
+                for link in others.into_iter().filter(|link| Some(*link) != from) {
+                    self.show_charter(link, None);
+                }
+                self.part_with_all_revoked(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn part_with_all_revoked(&mut self, now: Moment) {
+        let Some(standing) = &self.standing else { return };
+        let out: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| standing.is_revoked(link.peer))
+            .map(|(id, _)| id)
+            .collect();
+        for link in out {
+            self.part_with_revoked(now, link);
+        }
+    }
+
+    /// What the charter lets this node do here, beyond what everybody may.
+    pub(super) fn granted_to(&self, who: NodeId) -> Permissions {
+        let Some(standing) = &self.standing else { return Permissions::none() };
+        let above = |scope: NodeId| self.place.ancestors.iter().any(|above| above.id == scope);
+        standing.granted(who, |scope| scope == self.config.id || above(scope))
+    }
+
+    /// Is this node out by the charter? Nothing that it says counts any more.
+    pub(super) fn is_revoked(&self, id: NodeId) -> bool {
+        self.standing.as_ref().is_some_and(|standing| standing.is_revoked(id))
+    }
+}

@@ -1,0 +1,448 @@
+//! The root's book of its network: who was invited, who became a member, and the charter.
+//!
+//! Everything in it is decided here and made durable as one piece before anybody hears of it: a
+//! method that changes the book returns the changed book's word, and the caller writes
+//! [`Registry::to_bytes`] before he passes that word on. Time is the root's own running time, which
+//! the book counts itself, because nobody's clock is trusted. Keys and secrets are made elsewhere.
+//! `words.rs` has what it is told and tells.
+
+mod words;
+
+pub use words::{InviteWish, JoinProof, Member, join_message};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use minicbor::{Decode, Encode};
+
+use crate::body;
+use crate::charter::{Charter, Grant};
+use crate::id::{NetworkId, NodeId};
+use crate::invite::{Invite, InviteId, InviteSecret};
+use crate::limits::{INVITE_LIFETIME_MAX, INVITES_MAX, MEMBERS_MAX};
+use crate::name::Name;
+use crate::outcome::{Refusal, RefusalKind};
+use crate::permissions::Permission;
+use crate::role::Role;
+use crate::signature::{PUBLIC_KEY_BYTES, Purpose, is_proof, is_signed};
+
+/// The book.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Registry {
+    /// The network's public key: the DER of the authority's `SubjectPublicKeyInfo`.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    authority_key: Vec<u8>,
+    #[n(1)]
+    invites: BTreeMap<InviteId, Invited>,
+    #[n(2)]
+    members: BTreeMap<NodeId, Member>,
+    #[n(3)]
+    charter: Charter,
+    /// For how long the root has run, in milliseconds.
+    #[n(4)]
+    running_ms: u64,
+    /// Grants that end, by their place in time.
+    #[n(5)]
+    ends: Vec<End>,
+}
+
+/// An invite, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+struct Invited {
+    #[n(0)]
+    secret: InviteSecret,
+    #[n(1)]
+    wish: InviteWish,
+    #[n(2)]
+    ends_ms: u64,
+    /// Who used it.
+    #[n(3)]
+    used_by: Option<NodeId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+struct End {
+    #[n(0)]
+    at_ms: u64,
+    #[n(1)]
+    grant: Grant,
+}
+
+impl Registry {
+    /// The book of a new network, whose main server is this node. Its owner, who visits with that
+    /// key, may do everything everywhere.
+    #[must_use]
+    pub fn new(authority_key: &[u8], root: NodeId, visitor: NodeId) -> Self {
+        let network = NetworkId::of_authority_key(authority_key);
+        let main = Member { role: Role::MainServer, name: None, place: None, since_ms: 0, visitor };
+        let mut charter = Charter::first(network, root);
+        let what = vec![Permission::admin()];
+        charter.grants.push(Grant { who: visitor, what, scope: root });
+        Self {
+            authority_key: authority_key.to_vec(),
+            invites: BTreeMap::new(),
+            members: BTreeMap::from([(root, main)]),
+            charter,
+            running_ms: 0,
+            ends: Vec::new(),
+        }
+    }
+
+    /// The book in these bytes.
+    ///
+    /// # Errors
+    /// Says that they are none.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        body::read(bytes).map_err(|bad| bad.to_string())
+    }
+
+    /// The bytes to be made durable.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        body::write(self)
+    }
+
+    /// Which network.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.charter.network
+    }
+
+    /// Who may do what, and who is out.
+    #[must_use]
+    pub const fn charter(&self) -> &Charter {
+        &self.charter
+    }
+
+    /// Everybody who is a member, those who are out included.
+    pub fn members(&self) -> impl Iterator<Item = (NodeId, &Member)> {
+        self.members.iter().map(|(id, member)| (*id, member))
+    }
+
+    /// The root has run this much longer. Says whether a grant has ended by that, so that the
+    /// charter changed.
+    pub fn run_on(&mut self, time: Duration) -> bool {
+        let more = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.running_ms = self.running_ms.saturating_add(more);
+        self.forget_old_invites();
+        let now = self.running_ms;
+        let (over, going): (Vec<End>, Vec<End>) =
+            std::mem::take(&mut self.ends).into_iter().partition(|end| end.at_ms <= now);
+        self.ends = going;
+        let before = self.charter.grants.len();
+        for End { grant, .. } in over {
+            self.charter.grants.retain(|known| *known != grant);
+        }
+        let changed = self.charter.grants.len() != before;
+        if changed {
+            self.charter.edition.version += 1;
+        }
+        changed
+    }
+
+    /// Makes an invite of this number and secret.
+    ///
+    /// # Errors
+    /// Says what the wish has that cannot be; nothing changed.
+    pub fn invite(
+        &mut self,
+        id: InviteId,
+        secret: InviteSecret,
+        wish: InviteWish,
+    ) -> Result<Invite, Refusal> {
+        self.forget_old_invites();
+        self.check_wish(&wish)?;
+        if self.invites.len() >= INVITES_MAX {
+            let text = format!("there are {INVITES_MAX} invites; wait until one has ended");
+            return Err(Refusal::new(RefusalKind::Full, text));
+        }
+        if self.members.len() >= MEMBERS_MAX {
+            let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
+            return Err(Refusal::new(RefusalKind::Full, text));
+        }
+        let invite = Invite {
+            network: self.network(),
+            id,
+            secret: secret.clone(),
+            role: wish.role,
+            name: wish.name.clone(),
+            place: wish.place.clone(),
+            hints: Vec::new(),
+        };
+        let lifetime = wish.seconds.saturating_mul(1_000);
+        let ends_ms = self.running_ms.saturating_add(lifetime);
+        self.invites.insert(id, Invited { secret, wish, ends_ms, used_by: None });
+        Ok(invite)
+    }
+
+    fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
+        let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
+        if !matches!(wish.role, Role::SubServer | Role::Client | Role::Session) {
+            return refuse(format!("a {} is not invited: a network has one root", wish.role));
+        }
+        let longest = INVITE_LIFETIME_MAX.as_secs();
+        if wish.seconds == 0 || wish.seconds > longest {
+            return refuse(format!("an invite is good for 1 to {longest} seconds"));
+        }
+        if let Some(name) = &wish.name
+            && wish.replaces.is_none()
+            && let Some(holder) = self.named(name)
+        {
+            let text = format!(
+                "{} is called `{name}` already; `ltn replace` gives its name to new hardware",
+                self.call(holder)
+            );
+            return refuse(text);
+        }
+        Ok(())
+    }
+
+    /// What is said of a joining node that names this invite: the role that the proof has to be
+    /// about.
+    ///
+    /// # Errors
+    /// Says that the invite is none, or over.
+    pub fn expects(&self, invite: InviteId) -> Result<Role, Refusal> {
+        self.good(invite).map(|invited| invited.wish.role)
+    }
+
+    fn good(&self, invite: InviteId) -> Result<&Invited, Refusal> {
+        let refuse = |text: &str| Refusal::new(RefusalKind::NoPermission, text.to_owned());
+        let invited = self.invites.get(&invite).ok_or_else(|| {
+            refuse("this invite is not known here: it has ended, or is of another network")
+        })?;
+        if invited.ends_ms <= self.running_ms {
+            return Err(refuse("this invite has ended; ask for a new one"));
+        }
+        Ok(invited)
+    }
+
+    /// Lets a node in that has proved to hold an invite, and burns that. The same key gets the same
+    /// answer again for as long as the invite would be good: its first answer may have been lost.
+    ///
+    /// # Errors
+    /// Says why not; nothing changed.
+    pub fn admit(&mut self, proof: &JoinProof, nonce: &[u8; 32]) -> Result<Member, Refusal> {
+        let refuse = |text: &str| Err(Refusal::new(RefusalKind::NoPermission, text.to_owned()));
+        let invited = self.good(proof.invite)?.clone();
+        let keys = [&proof.public_key, &proof.visitor_key];
+        if keys.iter().any(|key| key.len() != PUBLIC_KEY_BYTES) || keys[0] == keys[1] {
+            return refuse("this is no public key for ECDSA with P-256");
+        }
+        let role = invited.wish.role;
+        let keys = (proof.public_key.as_slice(), proof.visitor_key.as_slice());
+        let message = join_message(self.network(), proof.invite, role, keys, nonce);
+        if !is_proof(&invited.secret.0, &message, &proof.mac) {
+            return refuse("the proof does not fit the invite: copy the whole line once more");
+        }
+        let signed = [message.as_slice(), &proof.mac].concat();
+        if !is_signed(&proof.public_key, Purpose::Join, &signed, &proof.signature) {
+            return refuse("the new node did not prove that the key is its own");
+        }
+        let id = NodeId::of_public_key(&proof.public_key);
+        if self.charter.is_revoked(id) {
+            return refuse("this key was revoked; make a new one");
+        }
+        match invited.used_by {
+            Some(user) if user != id => return refuse("this invite was used already"),
+            Some(_) => {}
+            None if self.members.contains_key(&id) => {
+                return refuse("this key is a member already");
+            }
+            None => {
+                let visitor = NodeId::of_public_key(&proof.visitor_key);
+                self.burn(proof.invite, (id, visitor), &invited.wish)?;
+            }
+        }
+        let member = self.members.get(&id).cloned();
+        member.ok_or_else(|| Refusal::new(RefusalKind::NotPossible, "it is no member any more"))
+    }
+
+    fn burn(
+        &mut self,
+        invite: InviteId,
+        (id, visitor): (NodeId, NodeId),
+        wish: &InviteWish,
+    ) -> Result<(), Refusal> {
+        let mut next = self.clone();
+        if let Some(invited) = next.invites.get_mut(&invite) {
+            invited.used_by = Some(id);
+        }
+        let member = Member {
+            role: wish.role,
+            name: wish.name.clone(),
+            place: wish.place.clone(),
+            since_ms: self.running_ms,
+            visitor,
+        };
+        next.members.insert(id, member);
+        if let Some(old) = wish.replaces {
+            next.hand_over(old, id);
+        }
+        if wish.admin {
+            let (what, scope) = (vec![Permission::admin()], next.charter.root);
+            next.put_grant(&Grant { who: id, what, scope });
+        }
+        self.become_if_it_fits(next)
+    }
+
+    fn hand_over(&mut self, old: NodeId, new: NodeId) {
+        for (old, new) in self.keys_of(old).into_iter().zip(self.keys_of(new)) {
+            for grant in self.charter.grants.iter_mut().filter(|grant| grant.who == old) {
+                grant.who = new;
+            }
+            for end in self.ends.iter_mut().filter(|end| end.grant.who == old) {
+                end.grant.who = new;
+            }
+            self.charter.revoked.push(old);
+        }
+        self.charter.edition.version += 1;
+    }
+
+    /// A member's own key, and the one that its owner visits with.
+    fn keys_of(&self, id: NodeId) -> Vec<NodeId> {
+        let visitor = self.members.get(&id).map(|member| member.visitor);
+        [id].into_iter().chain(visitor).collect()
+    }
+
+    /// Gives a member this, and its visitor too.
+    fn put_grant(&mut self, grant: &Grant) {
+        for who in self.keys_of(grant.who) {
+            let grant = Grant { who, ..grant.clone() };
+            if !self.charter.grants.contains(&grant) {
+                self.charter.grants.push(grant);
+                self.charter.edition.version += 1;
+            }
+        }
+    }
+
+    /// Refuses this key from now on, for ever, and takes all its rights.
+    ///
+    /// # Errors
+    /// Says why that cannot be; nothing changed.
+    pub fn revoke(&mut self, id: NodeId) -> Result<(), Refusal> {
+        let refuse = |text: String| Err(Refusal::new(RefusalKind::NotPossible, text));
+        if id == self.charter.root {
+            return refuse("the main server cannot be revoked: it is who revokes".to_owned());
+        }
+        if !self.members.contains_key(&id) {
+            return refuse(format!("{id} is no member"));
+        }
+        if self.charter.is_revoked(id) {
+            return refuse(format!("{} is revoked already", self.call(id)));
+        }
+        let mut next = self.clone();
+        for key in self.keys_of(id) {
+            next.charter.grants.retain(|grant| grant.who != key);
+            next.ends.retain(|end| end.grant.who != key);
+            next.charter.revoked.push(key);
+        }
+        next.charter.edition.version += 1;
+        self.become_if_it_fits(next)
+    }
+
+    /// Lets this member do that in the subtree of `scope`; for so long, if that is said.
+    ///
+    /// # Errors
+    /// Says why that cannot be; nothing changed.
+    pub fn grant(&mut self, grant: Grant, time: Option<Duration>) -> Result<(), Refusal> {
+        let refuse = |text: String| Err(Refusal::new(RefusalKind::NotPossible, text));
+        for id in [grant.who, grant.scope] {
+            if !self.members.contains_key(&id) || self.charter.is_revoked(id) {
+                return refuse(format!("{} is no member", self.call(id)));
+            }
+        }
+        if self.charter.grants.contains(&grant) && time.is_none() {
+            return refuse(format!("{} may do that already", self.call(grant.who)));
+        }
+        let mut next = self.clone();
+        next.put_grant(&grant);
+        for who in self.keys_of(grant.who) {
+            let grant = Grant { who, ..grant.clone() };
+            next.ends.retain(|end| end.grant != grant);
+            if let Some(time) = time {
+                let more = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                next.ends.push(End { at_ms: self.running_ms.saturating_add(more), grant });
+            }
+        }
+        self.become_if_it_fits(next)
+    }
+
+    /// Takes these permissions, wherever they were given. Says how many grants were changed.
+    pub fn ungrant(&mut self, who: NodeId, what: &[Permission]) -> usize {
+        let mut changed = 0;
+        let keys = self.keys_of(who);
+        for grant in self.charter.grants.iter_mut().filter(|grant| keys.contains(&grant.who)) {
+            let before = grant.what.len();
+            grant.what.retain(|word| !what.contains(word));
+            changed += usize::from(grant.what.len() != before && grant.who == who);
+        }
+        if changed > 0 {
+            self.charter.grants.retain(|grant| !grant.what.is_empty());
+            let grants = &self.charter.grants;
+            self.ends.retain(|end| grants.contains(&end.grant));
+            self.charter.edition.version += 1;
+        }
+        changed
+    }
+
+    /// A member showed a later charter of this very authority: this book is from a backup, and
+    /// takes over what was signed after it. Says whether it did.
+    pub fn adopt(&mut self, later: &Charter) -> bool {
+        let is_later = later.edition > self.charter.edition;
+        if !is_later || later.network != self.network() || later.root != self.charter.root {
+            return false;
+        }
+        self.charter = later.clone();
+        self.charter.edition.version += 1;
+        true
+    }
+
+    /// The member that is meant: by its id, or by the name that it was invited with.
+    ///
+    /// # Errors
+    /// Says that nobody is, or that several are.
+    pub fn find(&self, text: &str) -> Result<NodeId, Refusal> {
+        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
+        if let Ok(id) = text.parse::<NodeId>() {
+            let known = self.members.contains_key(&id);
+            return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
+        }
+        let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
+        self.named(&name).ok_or_else(|| bad(format!("no member was invited as `{name}`")))
+    }
+
+    /// Who has this name and is not out.
+    fn named(&self, name: &Name) -> Option<NodeId> {
+        let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
+        let mut named = in_force.filter(|(_, member)| {
+            member.name.as_ref().is_some_and(|known| known.clashes_with(name))
+        });
+        named.next().map(|(id, _)| *id)
+    }
+
+    /// What to call a member in a text for people.
+    #[must_use]
+    pub fn call(&self, id: NodeId) -> String {
+        let name = self.members.get(&id).and_then(|member| member.name.as_ref());
+        name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
+    }
+
+    fn forget_old_invites(&mut self) {
+        let now = self.running_ms;
+        self.invites.retain(|_, invited| invited.ends_ms > now);
+    }
+
+    fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {
+        if next.charter.to_bytes().is_none() {
+            let text = "the charter of this network can hold no more grants or revocations";
+            return Err(Refusal::new(RefusalKind::Full, text));
+        }
+        *self = next;
+        Ok(())
+    }
+}

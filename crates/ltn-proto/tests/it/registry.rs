@@ -1,0 +1,244 @@
+//! The root's book: who gets in by which proof, who is out, and what an old book takes over.
+
+use std::time::Duration;
+
+use ltn_proto::limits::INVITES_MAX;
+use ltn_proto::registry::{InviteWish, JoinProof, Member, Registry, join_message};
+use ltn_proto::signature::{Purpose, proof};
+use ltn_proto::{
+    Grant, Invite, InviteId, InviteSecret, Name, Permission, Refusal, RefusalKind, Role,
+};
+
+use crate::signer::Signer;
+
+const NONCE: [u8; 32] = [5; 32];
+
+struct Home {
+    authority: Signer,
+    root: Signer,
+    book: Registry,
+    invites: u8,
+}
+
+impl Home {
+    fn new() -> Self {
+        let (authority, root) = (Signer::new(), Signer::new());
+        let book = Registry::new(&authority.public, root.id(), Signer::new().id());
+        Self { authority, root, book, invites: 0 }
+    }
+
+    fn invite(&mut self, change: impl FnOnce(&mut InviteWish)) -> Result<Invite, Refusal> {
+        self.invites += 1;
+        let mut wish = InviteWish {
+            role: Role::Client,
+            name: None,
+            place: None,
+            admin: false,
+            replaces: None,
+            seconds: 3_600,
+        };
+        change(&mut wish);
+        let id = InviteId([self.invites; 8]);
+        self.book.invite(id, InviteSecret([self.invites; 16]), wish)
+    }
+
+    fn join(&mut self, invite: &Invite, key: &Signer) -> Result<Member, Refusal> {
+        self.book.admit(&proof_for(invite, key), &NONCE)
+    }
+}
+
+fn proof_for(invite: &Invite, key: &Signer) -> JoinProof {
+    let visitor_key = Signer::new().public;
+    let keys = (key.public.as_slice(), visitor_key.as_slice());
+    let message = join_message(invite.network, invite.id, invite.role, keys, &NONCE);
+    let mac = proof(&invite.secret.0, &message);
+    let signature = key.sign(Purpose::Join, &[message.as_slice(), &mac].concat());
+    let public_key = key.public.clone();
+    JoinProof { invite: invite.id, public_key, visitor_key, mac, signature }
+}
+
+fn named(text: &str) -> Option<Name> {
+    Name::known(text).ok()
+}
+
+fn admin() -> Vec<Permission> {
+    vec![Permission::admin()]
+}
+
+#[test]
+fn an_invite_lets_one_key_in_and_gives_it_the_same_answer_again() {
+    let mut home = Home::new();
+    let invite = home.invite(|wish| wish.name = named("kitchen")).unwrap();
+    let (kitchen, thief) = (Signer::new(), Signer::new());
+    assert_eq!(home.book.expects(invite.id), Ok(Role::Client));
+    let member = home.join(&invite, &kitchen).unwrap();
+    assert_eq!((member.role, member.name.clone()), (Role::Client, named("kitchen")));
+    assert_eq!(home.join(&invite, &kitchen), Ok(member), "its first answer may have been lost");
+    let refused = home.join(&invite, &thief).unwrap_err();
+    assert!(refused.text.contains("used already"), "{refused}");
+    assert_eq!(home.book.find("kitchen"), Ok(kitchen.id()));
+    assert!(home.book.members().all(|(id, _)| id != thief.id()));
+}
+
+#[test]
+fn a_proof_is_bound_to_secret_role_key_nonce_and_network() {
+    let mut home = Home::new();
+    let invite = home.invite(|_| {}).unwrap();
+    let key = Signer::new();
+    let before = home.book.clone();
+    let mut other = invite.clone();
+    other.secret = InviteSecret([0; 16]);
+    let mut server = invite.clone();
+    server.role = Role::SubServer;
+    let mut elsewhere = invite.clone();
+    elsewhere.network = Home::new().book.network();
+    for (what, wrong) in [("secret", other), ("role", server), ("network", elsewhere)] {
+        let refused = home.join(&wrong, &key).unwrap_err();
+        assert_eq!(refused.kind, RefusalKind::NoPermission, "{what}");
+    }
+    assert!(home.book.admit(&proof_for(&invite, &key), &[6; 32]).is_err(), "another nonce");
+    // A relay that puts its own key in place of the joiner's has neither MAC nor signature for it.
+    let relay = Signer::new();
+    let mut swapped = proof_for(&invite, &key);
+    swapped.public_key = relay.public.clone();
+    assert!(home.book.admit(&swapped, &NONCE).is_err());
+    let keys = (relay.public.as_slice(), swapped.visitor_key.as_slice());
+    let message = join_message(invite.network, invite.id, invite.role, keys, &NONCE);
+    swapped.signature = relay.sign(Purpose::Join, &[message.as_slice(), &swapped.mac].concat());
+    assert!(home.book.admit(&swapped, &NONCE).is_err());
+    let mut unsigned = proof_for(&invite, &key);
+    unsigned.signature = [1; 64];
+    assert!(home.book.admit(&unsigned, &NONCE).is_err());
+    assert_eq!(home.book, before, "nothing was burnt");
+    home.join(&invite, &key).unwrap();
+}
+
+#[test]
+fn an_invite_ends_by_the_roots_own_running_time() {
+    let mut home = Home::new();
+    let invite = home.invite(|wish| wish.seconds = 60).unwrap();
+    assert!(!home.book.run_on(Duration::from_secs(59)));
+    assert!(home.book.expects(invite.id).is_ok());
+    home.book.run_on(Duration::from_secs(1));
+    assert!(home.book.expects(invite.id).is_err());
+    assert!(home.join(&invite, &Signer::new()).is_err());
+    let bytes = home.book.to_bytes();
+    assert_eq!(Registry::read(&bytes).as_ref(), Ok(&home.book), "as it is after a power cut");
+    assert!(Registry::read(&bytes[..bytes.len() - 1]).is_err());
+    assert!(Registry::read(&[]).is_err());
+}
+
+#[test]
+fn wishes_that_cannot_be_are_refused_in_words() {
+    let mut home = Home::new();
+    assert!(home.invite(|wish| wish.role = Role::MainServer).is_err());
+    assert!(home.invite(|wish| wish.seconds = 0).is_err());
+    assert!(home.invite(|wish| wish.seconds = u64::MAX).is_err());
+    let invite = home.invite(|wish| wish.name = named("lamp")).unwrap();
+    home.join(&invite, &Signer::new()).unwrap();
+    let refused = home.invite(|wish| wish.name = named("LAMP")).unwrap_err();
+    assert!(refused.text.contains("ltn replace"), "{refused}");
+    for _ in 1..INVITES_MAX {
+        home.invites = home.invites.wrapping_add(1);
+        let number = u64::from(home.invites) << 8 | 1;
+        let wish = InviteWish {
+            role: Role::Client,
+            name: None,
+            place: None,
+            admin: false,
+            replaces: None,
+            seconds: 9,
+        };
+        let _full = home.book.invite(InviteId(number.to_be_bytes()), InviteSecret([1; 16]), wish);
+    }
+    let refused = home.invite(|_| {}).unwrap_err();
+    assert_eq!(refused.kind, RefusalKind::Full);
+    home.book.run_on(Duration::from_secs(10));
+    home.invite(|_| {}).unwrap();
+}
+
+#[test]
+fn who_is_revoked_is_out_for_ever_and_loses_all_rights() {
+    let mut home = Home::new();
+    let invite = home.invite(|wish| (wish.admin, wish.name) = (true, named("ann"))).unwrap();
+    let ann = Signer::new();
+    home.join(&invite, &ann).unwrap();
+    let covered = |book: &Registry| book.charter().granted(ann.id(), |_| false);
+    assert!(covered(&home.book).allow(&Permission::admin()));
+    let before = home.book.charter().edition;
+    home.book.revoke(ann.id()).unwrap();
+    assert!(home.book.charter().edition > before);
+    assert!(home.book.charter().is_revoked(ann.id()));
+    assert!(!covered(&home.book).allow(&Permission::user()));
+    assert!(home.join(&invite, &ann).is_err(), "nor does the old invite help");
+    assert!(home.book.revoke(ann.id()).is_err());
+    assert!(home.book.revoke(home.root.id()).is_err(), "the root stays");
+    home.invite(|wish| wish.name = named("ann")).unwrap();
+}
+
+#[test]
+fn new_hardware_takes_over_name_place_and_rights() {
+    let mut home = Home::new();
+    let invite = home.invite(|wish| wish.name = named("barn")).unwrap();
+    let (old, new) = (Signer::new(), Signer::new());
+    home.join(&invite, &old).unwrap();
+    let scope = home.root.id();
+    home.book.grant(Grant { who: old.id(), what: admin(), scope }, None).unwrap();
+    let again = home.invite(|wish| {
+        wish.name = named("barn");
+        wish.replaces = Some(old.id());
+    });
+    home.join(&again.unwrap(), &new).unwrap();
+    let charter = home.book.charter();
+    assert!(charter.is_revoked(old.id()));
+    assert!(charter.granted(new.id(), |_| false).allow(&Permission::admin()));
+    assert_eq!(home.book.find("barn"), Ok(new.id()));
+}
+
+#[test]
+fn a_grant_for_a_time_ends_and_one_can_be_taken_back() {
+    let mut home = Home::new();
+    let invite = home.invite(|_| {}).unwrap();
+    let ben = Signer::new();
+    home.join(&invite, &ben).unwrap();
+    let heat = Permission::word("heat").unwrap();
+    let grant = |what: &Permission| Grant {
+        who: ben.id(),
+        what: vec![what.clone()],
+        scope: home.root.id(),
+    };
+    let (short, long) = (grant(&heat), grant(&Permission::admin()));
+    home.book.grant(short.clone(), Some(Duration::from_secs(60))).unwrap();
+    home.book.grant(long.clone(), None).unwrap();
+    assert!(home.book.grant(long, None).is_err(), "that is so already");
+    assert!(!home.book.run_on(Duration::from_secs(59)));
+    assert!(home.book.run_on(Duration::from_secs(1)), "the charter changed");
+    assert!(!home.book.charter().grants.contains(&short));
+    assert_eq!(home.book.ungrant(ben.id(), &admin()), 1);
+    assert_eq!(home.book.ungrant(ben.id(), &admin()), 0);
+    assert!(home.book.charter().grants.iter().all(|grant| grant.who != ben.id()));
+    let nobody = Grant { who: Signer::new().id(), what: admin(), scope: home.root.id() };
+    assert!(home.book.grant(nobody, None).is_err());
+}
+
+#[test]
+fn a_book_from_a_backup_takes_over_what_was_signed_after_it_and_resurrects_nobody() {
+    let mut home = Home::new();
+    let invite = home.invite(|_| {}).unwrap();
+    let thief = Signer::new();
+    home.join(&invite, &thief).unwrap();
+    let backup = home.book.to_bytes();
+    home.book.revoke(thief.id()).unwrap();
+    let later = home.book.charter().clone();
+    let mut restored = Registry::read(&backup).unwrap();
+    assert!(!restored.charter().is_revoked(thief.id()));
+    assert!(restored.adopt(&later));
+    assert!(restored.charter().is_revoked(thief.id()));
+    assert!(restored.charter().edition > later.edition, "what it signs from now on counts");
+    assert!(!restored.adopt(&later), "once");
+    let mut foreign = later;
+    foreign.network = Home::new().book.network();
+    foreign.edition.version += 100;
+    assert!(!restored.adopt(&foreign));
+    assert_eq!(home.authority.public.len(), 91);
+}

@@ -1,0 +1,259 @@
+//! The root's desk: the book of the network with the key that makes its word count.
+//!
+//! Every change goes the same way: it is made in a copy, the copy is made durable, and only then is
+//! it the book and anybody hears of it. So a power cut at any instant leaves what was acknowledged.
+//! Who may ask for a change is checked before it gets here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ltn_proto::admission::{Admitted, JoinAnswer, JoinAsk};
+use ltn_proto::registry::{InviteWish, JoinProof, Registry};
+use ltn_proto::{
+    Address, Charter, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId, Refusal,
+    RefusalKind, Role, SignedCharter,
+};
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+
+use crate::carrier::BoxFuture;
+use crate::tls::{Authority, IdentityError, random_bytes};
+
+/// Nonces that wait for their proof; a further one replaces the oldest.
+const NONCES_MAX: usize = 64;
+/// A nonce waits this long for its proof.
+const NONCE_LIFETIME: Duration = Duration::from_secs(30);
+
+/// Makes the book durable; when it answers well the bytes survive a power cut.
+pub(crate) type Save =
+    Arc<dyn Fn(bytes::Bytes) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// The desk of a running root. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    book: Arc<Mutex<Book>>,
+    save: Save,
+    charter: watch::Sender<SignedCharter>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+/// The book, and the key.
+#[derive(Debug)]
+pub(crate) struct Book {
+    registry: Registry,
+    authority: Authority,
+    nonces: VecDeque<Waiting>,
+    counted: Instant,
+}
+
+/// A nonce that was given to somebody who wants to join.
+#[derive(Debug)]
+struct Waiting {
+    invite: InviteId,
+    key: NodeId,
+    nonce: [u8; 32],
+    since: Instant,
+}
+
+impl Desk {
+    /// The desk with this book.
+    pub(crate) fn new(book: Book, charter: SignedCharter, save: Save) -> Self {
+        let (charter, _) = watch::channel(charter);
+        Self { book: Arc::new(Mutex::new(book)), save, charter }
+    }
+
+    /// The charter, and every later one.
+    pub(crate) fn charters(&self) -> watch::Receiver<SignedCharter> {
+        self.charter.subscribe()
+    }
+
+    /// Counts the time that has gone by: grants and invites end by it.
+    pub(crate) async fn run_on(&self) {
+        // Nothing but time changes, and what that ends is over whether it is written down or not.
+        let _ = self.change(|_| Ok(())).await;
+    }
+
+    /// Takes over what was signed after this book was put away, if it was.
+    pub(crate) async fn adopt(&self, later: &SignedCharter) {
+        let done = self
+            .change(|book| {
+                let key = book.authority.public_key();
+                let charter = later
+                    .read(key)
+                    .map_err(|bad| Refusal::new(RefusalKind::NotPossible, bad.to_string()))?;
+                book.registry.adopt(&charter);
+                Ok(())
+            })
+            .await;
+        if let Err(refusal) = done {
+            tracing::error!(%refusal, "a later charter could not be taken over");
+        }
+    }
+
+    /// Answers somebody who wants to join.
+    pub(crate) async fn answer(&self, word: &[u8]) -> JoinAnswer {
+        match JoinAsk::read(word) {
+            Ok(JoinAsk::Begin { invite, public_key }) => {
+                let mut book = self.book.lock().await;
+                book.begin(invite, &public_key).unwrap_or_else(JoinAnswer::from)
+            }
+            Ok(JoinAsk::Prove(proof)) => {
+                let admitted = self.change(|book| book.admit(&proof)).await;
+                admitted.map_or_else(JoinAnswer::from, JoinAnswer::Admitted)
+            }
+            Err(error) => JoinAnswer::Refused(error.to_string()),
+        }
+    }
+
+    /// Looks something up.
+    pub(crate) async fn look<T>(&self, at: impl FnOnce(&Registry) -> T) -> T {
+        at(&self.book.lock().await.registry)
+    }
+
+    /// Changes the book, durably, or not at all.
+    pub(crate) async fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Book) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut book = self.book.lock().await;
+        let before = book.registry.clone();
+        book.run_on();
+        let changed = change(&mut book);
+        if book.registry == before {
+            return changed;
+        }
+        let saved = match &changed {
+            Ok(_) => (self.save)(book.registry.to_bytes()).await,
+            Err(_) => Ok(()),
+        };
+        let failed = |why: String| {
+            let text = format!("nothing was changed: it could not be written down ({why})");
+            Refusal::new(RefusalKind::NotPossible, text)
+        };
+        let done = saved.map_err(failed).and(changed);
+        if done.is_err() {
+            book.registry = before;
+        } else if book.registry.charter().edition > before.charter().edition {
+            self.charter.send_replace(book.signed_charter()?);
+        }
+        done
+    }
+}
+
+impl Book {
+    /// The book of a new network, with its authority's key (PKCS#8), which is to be stored.
+    pub(crate) fn make(root: NodeId, visitor: NodeId) -> Result<(Self, Vec<u8>), IdentityError> {
+        let (authority, key) = Authority::make()?;
+        let registry = Registry::new(authority.public_key(), root, visitor);
+        Ok((Self::new(registry, authority), key))
+    }
+
+    fn new(registry: Registry, authority: Authority) -> Self {
+        Self { registry, authority, nonces: VecDeque::new(), counted: Instant::now() }
+    }
+
+    /// The book itself.
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The same, to be changed.
+    pub(crate) const fn registry_mut(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    /// The authority.
+    pub(crate) const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Counts the time since it was last counted. Says whether the charter changed by that.
+    pub(crate) fn run_on(&mut self) -> bool {
+        let now = Instant::now();
+        let time = now - std::mem::replace(&mut self.counted, now);
+        self.registry.run_on(time)
+    }
+
+    /// Makes an invite; these are the addresses that it names.
+    pub(crate) fn invite(
+        &mut self,
+        wish: InviteWish,
+        hints: Vec<Address>,
+    ) -> Result<Invite, Refusal> {
+        let id = InviteId(random()?);
+        let secret = InviteSecret(random()?);
+        let mut invite = self.registry.invite(id, secret, wish)?;
+        invite.hints = hints;
+        invite.hints.truncate(INVITE_HINTS_MAX);
+        Ok(invite)
+    }
+
+    /// The charter as it is now, signed.
+    pub(crate) fn signed_charter(&self) -> Result<SignedCharter, Refusal> {
+        sign(&self.authority, self.registry.charter())
+    }
+
+    fn begin(&mut self, invite: InviteId, public_key: &[u8]) -> Result<JoinAnswer, Refusal> {
+        self.run_on();
+        self.registry.expects(invite)?;
+        let key = NodeId::of_public_key(public_key);
+        let nonce = random()?;
+        let now = Instant::now();
+        self.nonces.retain(|waiting| {
+            let same = (waiting.invite, waiting.key) == (invite, key);
+            !same && now - waiting.since < NONCE_LIFETIME
+        });
+        if self.nonces.len() >= NONCES_MAX {
+            self.nonces.pop_front();
+        }
+        self.nonces.push_back(Waiting { invite, key, nonce, since: now });
+        Ok(JoinAnswer::Nonce(nonce))
+    }
+
+    fn admit(&mut self, proof: &JoinProof) -> Result<Admitted, Refusal> {
+        let key = NodeId::of_public_key(&proof.public_key);
+        let mine = |waiting: &Waiting| (waiting.invite, waiting.key) == (proof.invite, key);
+        let nonce = self.nonces.iter().position(mine).and_then(|at| self.nonces.remove(at));
+        let nonce = nonce.filter(|waiting| waiting.since.elapsed() < NONCE_LIFETIME);
+        let nonce = nonce.ok_or_else(|| {
+            Refusal::new(RefusalKind::BadToken, "the proof came too late; try again")
+        })?;
+        let member = self.registry.admit(proof, &nonce.nonce)?;
+        let certify = |key: &[u8], kind| self.authority.certify(key, kind).map_err(impossible);
+        let certificate = certify(&proof.public_key, member.role)?;
+        let visitor_certificate = certify(&proof.visitor_key, Role::Session)?;
+        let charter = self.signed_charter()?;
+        Ok(Admitted {
+            certificate,
+            visitor_certificate,
+            root: self.registry.charter().root,
+            name: member.name,
+            place: member.place,
+            charter: charter.bytes.to_vec(),
+            charter_signature: charter.signature,
+        })
+    }
+}
+
+fn sign(authority: &Authority, charter: &Charter) -> Result<SignedCharter, Refusal> {
+    let bytes = charter.to_bytes().ok_or_else(|| {
+        Refusal::new(RefusalKind::Full, "the charter says more than a charter may")
+    })?;
+    let signature = authority.sign_charter(&bytes).map_err(impossible)?;
+    Ok(SignedCharter { bytes, signature })
+}
+
+fn random<const COUNT: usize>() -> Result<[u8; COUNT], Refusal> {
+    random_bytes().map_err(impossible)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn impossible(error: IdentityError) -> Refusal {
+    Refusal::new(RefusalKind::NotPossible, error.to_string())
+}

@@ -1,0 +1,163 @@
+//! A machine's own side of joining: it finds out that it talks to the right network before it says
+//! a word, and shows that it was invited without giving the secret away.
+
+use std::time::Duration;
+
+use ltn_proto::admission::{Admitted, JOIN_ANSWER_BYTES_MAX, JoinAnswer, JoinAsk};
+use ltn_proto::registry::{JoinProof, join_message};
+use ltn_proto::signature::{Purpose, proof};
+use ltn_proto::{Address, Invite, Limits};
+use tokio::time::timeout;
+
+use super::credentials::Credentials;
+use super::words::{read_word, write_word};
+use crate::carrier::Carriers;
+use crate::tls::{Identity, IdentityError, JoinStream, Membership, TlsError, connect_to_join};
+
+/// Joining by one address takes at most this long.
+const JOIN_TIME: Duration = Duration::from_secs(12);
+
+/// Why this machine did not become a member. Nothing was stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The invite names no address, and none was given.
+    #[error("the invite names no address: say where a server of the network is (--to)")]
+    NoAddress,
+    /// At none of the addresses a server of this network was found.
+    #[error("no server of this network was reached: {0}")]
+    NotReached(String),
+    /// Somebody answered there who is not of the network that the invite is from. Nothing was said
+    /// to him.
+    #[error("{0}: it is not the network that the invite is from, and was told nothing")]
+    OtherNetwork(String),
+    /// The root refused.
+    #[error("the main server refused: {0}")]
+    Refused(String),
+    /// The connection broke, or an answer came that cannot be: it is not certain whether the invite
+    /// was used. The same state directory may try again with it.
+    #[error("it is unknown whether the invite was used ({0}); try again with the same directory")]
+    Unknown(String),
+    /// This machine could not make its part.
+    #[error("{0}")]
+    Own(String),
+}
+
+impl From<IdentityError> for JoinError {
+    fn from(error: IdentityError) -> Self {
+        Self::Own(error.to_string())
+    }
+}
+
+/// Joins the network that the invite is from, by the first of these addresses, or of those that the
+/// invite names, that leads to it. The machine's key is made for this; the credentials hold it.
+///
+/// # Errors
+/// Says why this machine is no member, and whether the invite may have been used.
+pub async fn join_network(
+    invite: &Invite,
+    addresses: &[Address],
+) -> Result<Credentials, JoinError> {
+    let identity = Identity::throw_away()?;
+    let carriers = Carriers::tcp(&Limits::default());
+    let addresses: Vec<Address> = addresses.iter().chain(&invite.hints).cloned().collect();
+    let joined = join(&carriers, &identity, invite, &addresses).await?;
+    let address = joined.address.clone();
+    let unknown = |error: IdentityError| JoinError::Unknown(error.to_string());
+    let credentials = Credentials::of_joined(identity, joined).map_err(unknown)?;
+    tracing::info!(network = %credentials.network(), %address, "joined");
+    Ok(credentials)
+}
+
+/// What a new member has to keep.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    /// What it shows from now on.
+    pub(crate) membership: Membership,
+    /// What the root said.
+    pub(crate) admitted: Admitted,
+    /// Where a server was reached.
+    pub(crate) address: Address,
+}
+
+/// Joins by the first address that leads to the network.
+pub(crate) async fn join(
+    carriers: &Carriers,
+    identity: &Identity,
+    invite: &Invite,
+    addresses: &[Address],
+) -> Result<Joined, JoinError> {
+    let mut trouble = Err(JoinError::NoAddress);
+    for address in addresses {
+        let attempt = join_by(carriers, identity, invite, address);
+        let ended = timeout(JOIN_TIME, attempt).await.unwrap_or_else(|_| {
+            Err(JoinError::Unknown(format!("{address} did not answer within {JOIN_TIME:?}")))
+        });
+        match ended {
+            Ok(joined) => return Ok(joined),
+            Err(error @ (JoinError::Refused(_) | JoinError::Unknown(_))) => return Err(error),
+            // Not being reached anywhere says less than meeting somebody else.
+            Err(error) => match (&trouble, &error) {
+                (Err(JoinError::OtherNetwork(_)), JoinError::NotReached(_)) => {}
+                _ => trouble = Err(error),
+            },
+        }
+    }
+    trouble
+}
+
+async fn join_by(
+    carriers: &Carriers,
+    identity: &Identity,
+    invite: &Invite,
+    address: &Address,
+) -> Result<Joined, JoinError> {
+    let carried = carriers.dial(address).await;
+    let carried = carried.map_err(|failure| JoinError::NotReached(failure.text))?;
+    let connected = connect_to_join(carried, invite.network).await;
+    let (mut stream, authority) = connected.map_err(|error| match error {
+        TlsError::Broken(_) => JoinError::NotReached(format!("{address}: {error}")),
+        _ => JoinError::OtherNetwork(format!("{address} answers ({error})")),
+    })?;
+    let signer = identity.signer()?;
+    let public_key = signer.public_key().to_vec();
+    let begin = JoinAsk::Begin { invite: invite.id, public_key: public_key.clone() };
+    let nonce = match ask(&mut stream, &begin).await? {
+        JoinAnswer::Nonce(nonce) => nonce,
+        JoinAnswer::Refused(text) => return Err(JoinError::Refused(text)),
+        JoinAnswer::Admitted(_) => {
+            return Err(JoinError::Refused("the server let this machine in unasked".to_owned()));
+        }
+    };
+    // Visits from this machine will have a key of their own.
+    let visitor = Identity::throw_away()?;
+    let visitor_key = visitor.signer()?.public_key().to_vec();
+    let keys = (public_key.as_slice(), visitor_key.as_slice());
+    let message = join_message(invite.network, invite.id, invite.role, keys, &nonce);
+    let mac = proof(&invite.secret.0, &message);
+    let signature = signer.sign(Purpose::Join, &[message.as_slice(), &mac].concat())?;
+    let prove =
+        JoinAsk::Prove(JoinProof { invite: invite.id, public_key, visitor_key, mac, signature });
+    let admitted = match ask(&mut stream, &prove).await? {
+        JoinAnswer::Admitted(admitted) => admitted,
+        JoinAnswer::Refused(text) => return Err(JoinError::Refused(text)),
+        JoinAnswer::Nonce(_) => return Err(JoinError::Unknown("a second nonce".to_owned())),
+    };
+    let joined = Joined {
+        membership: Membership {
+            network: invite.network,
+            authority: authority.clone(),
+            certificate: admitted.certificate.clone(),
+        },
+        admitted,
+        address: address.clone(),
+    };
+    Ok(joined)
+}
+
+async fn ask(stream: &mut JoinStream, word: &JoinAsk) -> Result<JoinAnswer, JoinError> {
+    let unknown = |error: std::io::Error| JoinError::Unknown(error.to_string());
+    write_word(stream, &word.to_bytes()).await.map_err(unknown)?;
+    let answer = read_word(stream, JOIN_ANSWER_BYTES_MAX).await.map_err(unknown)?;
+    JoinAnswer::read(&answer).map_err(|error| JoinError::Unknown(error.to_string()))
+}

@@ -1,0 +1,224 @@
+//! The handle of the program that makes a network: it invites, revokes and grants.
+
+use std::time::Duration;
+
+use ltn_proto::registry::{InviteWish, Member};
+use ltn_proto::{
+    Address, Event, Grant, Invite, NetworkId, NodeId, Op, Permission, Refusal, Role, SignedCharter,
+    Value,
+};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::credentials::Credentials;
+use super::desk::{Book, Desk};
+use super::relay::JOIN;
+use crate::error::TalkError;
+use crate::node::Node;
+use crate::tls::{Identity, IdentityError, Membership};
+use crate::words::Question;
+
+/// The network or one of its members could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct MembershipError(String);
+
+impl From<IdentityError> for MembershipError {
+    fn from(error: IdentityError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Refusal> for MembershipError {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal.text)
+    }
+}
+
+/// A network with members, as its maker holds it: the authority that lets nodes in, and the book of
+/// who may do what. Cheap to clone. Give it to the main server with
+/// [`crate::NodeBuilder::root_of`].
+///
+/// Its key and its book live in memory, as long as this value does.
+///
+/// ```
+/// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+/// use ltn::{Client, MainServer, Network, Permissions, Role, join_network};
+///
+/// let network = Network::make()?;
+/// let main = MainServer::builder().port(0).root_of(&network).start().await?;
+/// let at = main.address().ok_or("a main server listens")?;
+/// let invite = network.invite(Role::Client, Some("kitchen"), &[at.clone()]).await?;
+///
+/// // The line can be pasted on another machine.
+/// let credentials = join_network(&invite.to_string().parse()?, &[]).await?;
+/// let kitchen = Client::builder("").member(&credentials).start().await?;
+/// kitchen.connect(&at).await?;
+/// kitchen.send("/", "dinner is ready").await?;
+/// # main.shutdown().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Network {
+    desk: Desk,
+    root: Credentials,
+}
+
+/// An invite is good for so long, unless said.
+const INVITE_TIME: Duration = Duration::from_secs(3_600);
+
+impl Network {
+    /// Makes a new network, with its authority and the credentials of its main server.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn make() -> Result<Self, MembershipError> {
+        let root = Identity::throw_away()?;
+        let owner = Identity::throw_away()?;
+        let (book, _) = Book::make(root.id(), owner.id())?;
+        let certificate =
+            book.authority().certify(root.signer()?.public_key(), Role::MainServer)?;
+        let membership = Membership {
+            network: book.registry().network(),
+            authority: book.authority().certificate().to_vec(),
+            certificate,
+        };
+        let charter = book.signed_charter()?;
+        let root = Credentials::new(root, membership, charter.clone())?;
+        let nothing: super::desk::Save = std::sync::Arc::new(|_| Box::pin(async { Ok(()) }));
+        Ok(Self { desk: Desk::new(book, charter, nothing), root })
+    }
+
+    /// Which network it is: the digest of its authority's key.
+    #[must_use]
+    pub const fn id(&self) -> NetworkId {
+        self.root.network()
+    }
+
+    /// Invites one machine, for an hour. The invite is one line (`to_string()`), good once.
+    ///
+    /// # Errors
+    /// Says what cannot be: a role that nobody is invited as, a bad or taken name, too many
+    /// invites.
+    pub async fn invite(
+        &self,
+        role: Role,
+        name: Option<&str>,
+        hints: &[Address],
+    ) -> Result<Invite, MembershipError> {
+        let name = name.map(ltn_proto::Name::wanted).transpose();
+        let name = name.map_err(|bad| MembershipError(bad.to_string()))?;
+        let seconds = INVITE_TIME.as_secs();
+        let wish = InviteWish { role, name, place: None, admin: false, replaces: None, seconds };
+        self.invite_by(wish, hints).await
+    }
+
+    /// Invites one machine as `wish` says.
+    ///
+    /// # Errors
+    /// As [`Self::invite`].
+    pub async fn invite_by(
+        &self,
+        wish: InviteWish,
+        hints: &[Address],
+    ) -> Result<Invite, MembershipError> {
+        let invited = self.desk.change(|book| book.invite(wish, hints.to_vec())).await;
+        Ok(invited?)
+    }
+
+    /// Everybody who is a member, those who are out included.
+    pub async fn members(&self) -> Vec<(NodeId, Member)> {
+        self.desk
+            .look(|book| book.members().map(|(id, member)| (id, member.clone())).collect())
+            .await
+    }
+
+    /// Is this key refused?
+    pub async fn is_revoked(&self, id: NodeId) -> bool {
+        self.desk.look(|book| book.charter().is_revoked(id)).await
+    }
+
+    /// Refuses this member's key from now on, everywhere and for ever: links that stand are closed
+    /// as soon as the word has gone through the tree.
+    ///
+    /// # Errors
+    /// Says why that cannot be; nothing changed.
+    pub async fn revoke(&self, id: NodeId) -> Result<(), MembershipError> {
+        Ok(self.desk.change(|book| book.registry_mut().revoke(id)).await?)
+    }
+
+    /// Lets this member do that in the whole network; for so long, if that is said, counted in the
+    /// main server's running time.
+    ///
+    /// # Errors
+    /// Says why that cannot be; nothing changed.
+    pub async fn grant(
+        &self,
+        who: NodeId,
+        what: Vec<Permission>,
+        time: Option<Duration>,
+    ) -> Result<(), MembershipError> {
+        let grant = Grant { who, what, scope: self.root.id() };
+        Ok(self.desk.change(|book| book.registry_mut().grant(grant, time)).await?)
+    }
+
+    /// Takes these permissions from a member again. Says how many grants were changed.
+    ///
+    /// # Errors
+    /// It could not be written down; nothing changed.
+    pub async fn ungrant(
+        &self,
+        who: NodeId,
+        what: &[Permission],
+    ) -> Result<usize, MembershipError> {
+        Ok(self.desk.change(|book| Ok(book.registry_mut().ungrant(who, what))).await?)
+    }
+
+    pub(crate) const fn root(&self) -> &Credentials {
+        &self.root
+    }
+
+    /// Answers those who want to join at this main server, and tells its tree of every change.
+    pub(crate) async fn serve(self, node: Node) -> Result<(), TalkError> {
+        let desk = self.desk.clone();
+        let answer = move |question: Question| {
+            let desk = desk.clone();
+            async move {
+                let asked = question.argument.as_bytes().unwrap_or_default().to_vec();
+                Ok(Value::Bytes(desk.answer(&asked).await.to_bytes().to_vec()))
+            }
+        };
+        node.handle(JOIN, answer).await?;
+        tokio::spawn(keep_charter(self.desk, node.without_queues()));
+        Ok(())
+    }
+}
+
+/// Carries the charter from the desk to the tree, and what a restored root has to learn back.
+async fn keep_charter(desk: Desk, node: Node) {
+    let mut charters = desk.charters();
+    let mut events = node.events();
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            changed = charters.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let charter: SignedCharter = charters.borrow_and_update().clone();
+                if node.order(Op::Charter { charter }).await.is_err() {
+                    return;
+                }
+            }
+            event = events.recv() => match event {
+                Ok(Event::LaterCharter { charter }) => desk.adopt(&charter).await,
+                Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => return,
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+            },
+            _ = tick.tick() => desk.run_on().await,
+        }
+    }
+}
+
+/// How often grants that end are looked at.
+const TICK: Duration = Duration::from_secs(1);

@@ -1,0 +1,491 @@
+//! A network with members: both ends show certificates of the network's own authority, and of no
+//! other.
+//!
+//! The path from a certificate to the authority is built and checked by webpki, against that one
+//! trust anchor; then the certificate has to name this network, the key that was proved, and a kind
+//! of node that may do what it does here. No clock is asked: a Pi has none, and certificates do not
+//! end. Who is out is not known here; the charter says it.
+
+use std::sync::Arc;
+
+use ltn_proto::{NetworkId, NodeId, Role};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConfig, Resumption, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
+use webpki::EndEntityCert;
+
+use super::authority::{SERVER_NAME, kind_in_uri};
+use super::{ConnectionKind, Identity, IdentityError, Mode, id_of, provider};
+
+/// The moment at which all certificates are looked at: they are good from 1975 to 4096, and the
+/// clock of a machine must not matter.
+const ALWAYS: std::time::Duration = std::time::Duration::from_secs(1_000_000_000);
+
+/// What a node shows to be a member, and what it takes for one.
+#[derive(Clone)]
+pub(crate) struct Membership {
+    /// Which network.
+    pub(crate) network: NetworkId,
+    /// The authority's certificate (DER).
+    pub(crate) authority: Vec<u8>,
+    /// The node's own, made by that authority (DER).
+    pub(crate) certificate: Vec<u8>,
+}
+
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Membership").field("network", &self.network).finish_non_exhaustive()
+    }
+}
+
+impl Membership {
+    fn anchors(&self) -> Result<Arc<RootCertStore>, IdentityError> {
+        anchor(&CertificateDer::from(self.authority.as_slice())).map_err(super::refused)
+    }
+
+    /// Its own certificate first, the authority's behind it: a joiner knows only the digest of the
+    /// authority's key.
+    fn chain(&self) -> Vec<CertificateDer<'static>> {
+        [&self.certificate, &self.authority].map(|der| CertificateDer::from(der.clone())).into()
+    }
+}
+
+/// Would others take this for a member of this network, with this key?
+pub(crate) fn check_membership(
+    identity: &Identity,
+    membership: &Membership,
+) -> Result<Role, IdentityError> {
+    let certificate = CertificateDer::from(membership.certificate.as_slice());
+    let id = id_of(&certificate).map_err(super::refused)?;
+    if id != identity.id() {
+        return Err(IdentityError("it is about another key".to_owned()));
+    }
+    let anchors = membership.anchors()?;
+    let parsed = EndEntityCert::try_from(&certificate)
+        .map_err(|error| IdentityError(format!("it cannot be read: {error}")))?;
+    let usage = webpki::KeyUsage::client_auth();
+    let algorithms = provider().signature_verification_algorithms.all;
+    parsed
+        .verify_for_usage(algorithms, &anchors.roots, &[], always(), usage, None, None)
+        .map_err(|error| IdentityError(format!("the authority has not made it: {error}")))?;
+    let kind = kind_of(&certificate, membership.network, id);
+    kind.ok_or_else(|| IdentityError("it does not say what it is for".to_owned()))
+}
+
+/// The server's name, which only certificates of servers are good for.
+pub(super) fn server_name() -> ServerName<'static> {
+    ServerName::try_from(SERVER_NAME).expect("it is a well-formed name")
+}
+
+/// What the other end of a connection was invited to be.
+pub(super) fn kind_of(
+    certificate: &CertificateDer<'_>,
+    network: NetworkId,
+    id: NodeId,
+) -> Option<Role> {
+    let certificate = EndEntityCert::try_from(certificate).ok()?;
+    let mut uris = certificate.valid_uri_names();
+    let kind = kind_in_uri(uris.next()?, network, id)?;
+    uris.next().is_none().then_some(kind)
+}
+
+pub(super) fn client_config(
+    identity: &Identity,
+    membership: &Membership,
+    kind: ConnectionKind,
+) -> Result<Arc<ClientConfig>, IdentityError> {
+    let provider = provider();
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(membership.anchors()?, Arc::clone(&provider));
+    let inner = verifier.build().map_err(|error| IdentityError(error.to_string()))?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(super::refused)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Timeless(inner)))
+        .with_client_auth_cert(membership.chain(), identity.key.clone_key())
+        .map_err(super::refused)?;
+    finish_client(&mut config, kind);
+    Ok(Arc::new(config))
+}
+
+/// For who wants to join: it knows the digest of the authority's key and shows nothing.
+pub(super) fn joiner_config(network: NetworkId) -> Result<Arc<ClientConfig>, IdentityError> {
+    let provider = provider();
+    let verifier = Arc::new(Pinned { network, provider: Arc::clone(&provider) });
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(super::refused)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    finish_client(&mut config, ConnectionKind::Join);
+    Ok(Arc::new(config))
+}
+
+fn finish_client(config: &mut ClientConfig, kind: ConnectionKind) {
+    config.alpn_protocols = vec![kind.alpn(Mode::Members).to_vec()];
+    config.resumption = Resumption::disabled();
+    config.enable_sni = false;
+}
+
+pub(super) fn server_config(
+    identity: &Identity,
+    membership: &Membership,
+    kinds: &[ConnectionKind],
+) -> Result<Arc<ServerConfig>, IdentityError> {
+    let provider = provider();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(membership.anchors()?, Arc::clone(&provider))
+            .clear_root_hint_subjects()
+            .build()
+            .map_err(|error| IdentityError(error.to_string()))?;
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(super::refused)?
+        .with_client_cert_verifier(Arc::new(Timeless(verifier)))
+        .with_single_cert(membership.chain(), identity.key.clone_key())
+        .map_err(super::refused)?;
+    Ok(finish_server(config, kinds))
+}
+
+/// For connections of those who want to join: they have no certificate yet.
+pub(super) fn admission_config(
+    identity: &Identity,
+    membership: &Membership,
+) -> Result<Arc<ServerConfig>, IdentityError> {
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(super::refused)?
+        .with_no_client_auth()
+        .with_single_cert(membership.chain(), identity.key.clone_key())
+        .map_err(super::refused)?;
+    Ok(finish_server(config, &[ConnectionKind::Join]))
+}
+
+fn finish_server(mut config: ServerConfig, kinds: &[ConnectionKind]) -> Arc<ServerConfig> {
+    config.alpn_protocols = kinds.iter().map(|kind| kind.alpn(Mode::Members).to_vec()).collect();
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Arc::new(config)
+}
+
+fn anchor(certificate: &CertificateDer<'_>) -> Result<Arc<RootCertStore>, Error> {
+    let mut store = RootCertStore::empty();
+    store.add(certificate.clone().into_owned())?;
+    Ok(Arc::new(store))
+}
+
+const fn always() -> UnixTime {
+    UnixTime::since_unix_epoch(ALWAYS)
+}
+
+/// A verifier of webpki's that is never told the time.
+#[derive(Debug)]
+struct Timeless<V: ?Sized>(Arc<V>);
+
+impl ServerCertVerifier for Timeless<WebPkiServerVerifier> {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, always())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        super::refuse_tls12()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+impl ClientCertVerifier for Timeless<dyn ClientCertVerifier> {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.0.verify_client_cert(end_entity, intermediates, always())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        super::refuse_tls12()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Takes a server of the network whose authority's key has this digest. The certificate with that
+/// key is looked for in what the server shows and becomes the only trust anchor; that it *stands*
+/// there proves nothing, webpki has to find a path to it.
+#[derive(Debug)]
+struct Pinned {
+    network: NetworkId,
+    provider: Arc<CryptoProvider>,
+}
+
+/// The certificate of this network's authority among those that were shown.
+pub(super) fn authority_in<'a, 'd>(
+    shown: &'a [CertificateDer<'d>],
+    network: NetworkId,
+) -> Option<&'a CertificateDer<'d>> {
+    shown.iter().find(|certificate| {
+        // The two ids are digests of the same thing, a public key.
+        id_of(certificate).is_ok_and(|id| id.as_bytes() == network.as_bytes())
+    })
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let unknown = || Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let authority = authority_in(intermediates, self.network).ok_or_else(unknown)?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(
+            anchor(authority)?,
+            Arc::clone(&self.provider),
+        );
+        let verifier = verifier.build().map_err(|error| Error::General(error.to_string()))?;
+        verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, always())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        super::refuse_tls12()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::super::{Accepted, Authority, SecureStream, Tls, TlsError, connect_to_join};
+    use super::*;
+    use crate::carrier::Carried;
+
+    /// One network with its authority.
+    struct Network(Authority);
+
+    impl Network {
+        fn new() -> Self {
+            Self(Authority::make().unwrap().0)
+        }
+
+        fn member(&self, kind: Role) -> (Identity, Membership) {
+            let identity = Identity::throw_away().unwrap();
+            let key = identity.signer().unwrap().public_key().to_vec();
+            let membership = Membership {
+                network: self.0.network(),
+                authority: self.0.certificate().to_vec(),
+                certificate: self.0.certify(&key, kind).unwrap(),
+            };
+            (identity, membership)
+        }
+
+        fn node(&self, kind: Role) -> (NodeId, Tls) {
+            let (identity, membership) = self.member(kind);
+            (identity.id(), Tls::members(&identity, &membership).unwrap())
+        }
+    }
+
+    fn pipe() -> (Carried, Carried) {
+        let carried = |stream| Carried { stream, remote: "mem:other".to_owned(), origin: None };
+        let (near, far) = duplex(64 * 1024);
+        (carried(Box::new(near)), carried(Box::new(far)))
+    }
+
+    async fn accepted(server: &Tls, carried: Carried) -> Result<SecureStream, TlsError> {
+        match server.accept(carried).await? {
+            Accepted::Node(_, stream) => Ok(stream),
+            Accepted::Joiner(_) => panic!("nobody wanted to join"),
+        }
+    }
+
+    /// What each end says of the other one. A client of TLS 1.3 is done before the server has
+    /// judged it, so only the server's word on it counts.
+    async fn meet(
+        client: &Tls,
+        server: &Tls,
+    ) -> (Result<SecureStream, TlsError>, Result<SecureStream, TlsError>) {
+        let (near, far) = pipe();
+        tokio::join!(client.connect(near, ConnectionKind::Link), accepted(server, far))
+    }
+
+    #[tokio::test]
+    async fn members_know_each_other_and_what_each_was_invited_to_be() {
+        let home = Network::new();
+        let (sub_id, sub) = home.node(Role::SubServer);
+        let (lamp_id, lamp) = home.node(Role::Client);
+        let (up, down) = meet(&lamp, &sub).await;
+        let (up, down) = (up.unwrap(), down.unwrap());
+        assert_eq!((up.peer(), up.invited_as()), (sub_id, Some(Role::SubServer)));
+        assert_eq!((down.peer(), down.invited_as()), (lamp_id, Some(Role::Client)));
+    }
+
+    #[tokio::test]
+    async fn a_member_of_another_network_is_refused_by_both_ends() {
+        let (home, away) = (Network::new(), Network::new());
+        let (_, server) = home.node(Role::MainServer);
+        let (_, stranger) = away.node(Role::Client);
+        let (up, _) = meet(&stranger, &server).await;
+        assert!(matches!(up, Err(TlsError::NoProof(_))), "{up:?}");
+        // One that does not look at the server at all is refused by it.
+        let (identity, membership) = away.member(Role::Client);
+        let mixed = Membership { authority: home.0.certificate().to_vec(), ..membership };
+        let (_, down) = meet(&Tls::members(&identity, &mixed).unwrap(), &server).await;
+        assert!(matches!(down, Err(TlsError::NoProof(_))), "{down:?}");
+    }
+
+    #[tokio::test]
+    async fn a_client_cannot_pose_as_a_server() {
+        let home = Network::new();
+        let (_, lamp) = home.node(Role::Client);
+        let (_, other) = home.node(Role::Client);
+        let (up, _) = meet(&lamp, &other).await;
+        assert!(matches!(up, Err(TlsError::NoProof(_))), "{up:?}");
+    }
+
+    #[tokio::test]
+    async fn open_nodes_and_members_do_not_meet() {
+        let home = Network::new();
+        let open = Tls::open(&Identity::throw_away().unwrap()).unwrap();
+        let (_, server) = home.node(Role::MainServer);
+        let (_, lamp) = home.node(Role::Client);
+        let (up, down) = meet(&open, &server).await;
+        assert_eq!((up.err(), down.err().is_some()), (Some(TlsError::WrongProtocol), true));
+        let (up, down) = meet(&lamp, &open).await;
+        assert_eq!((up.err(), down.err().is_some()), (Some(TlsError::WrongProtocol), true));
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_good_for_its_own_key_only() {
+        let home = Network::new();
+        let (_, membership) = home.member(Role::Client);
+        let thief = Identity::throw_away().unwrap();
+        assert!(check_membership(&thief, &membership).is_err());
+        let (_, server) = home.node(Role::MainServer);
+        let stolen = Tls::members(&thief, &membership);
+        if let Ok(stolen) = stolen {
+            let (_, down) = meet(&stolen, &server).await;
+            assert!(down.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn who_joins_meets_the_network_of_the_invite_or_says_nothing() {
+        let (home, away) = (Network::new(), Network::new());
+        let (_, server) = home.node(Role::SubServer);
+        let (near, far) = pipe();
+        let (joiner, door) =
+            tokio::join!(connect_to_join(near, home.0.network()), server.accept(far));
+        let (_, authority) = joiner.unwrap();
+        assert_eq!(authority, home.0.certificate());
+        assert!(matches!(door, Ok(Accepted::Joiner(_))));
+
+        let (near, far) = pipe();
+        let (joiner, _) = tokio::join!(connect_to_join(near, away.0.network()), server.accept(far));
+        assert!(matches!(joiner, Err(TlsError::NoProof(_))), "{:?}", joiner.err());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_only_shows_the_authority_beside_its_own_chain_is_refused() {
+        let (home, away) = (Network::new(), Network::new());
+        let (identity, membership) = away.member(Role::MainServer);
+        // It has the certificate of the true authority: everybody can see that one.
+        let posing = Membership { authority: home.0.certificate().to_vec(), ..membership };
+        let config = admission_config(&identity, &posing).unwrap();
+        let (near, far) = pipe();
+        let acceptor = tokio_rustls::TlsAcceptor::from(config);
+        let (joiner, _) =
+            tokio::join!(connect_to_join(near, home.0.network()), acceptor.accept(far.stream));
+        assert!(matches!(joiner, Err(TlsError::NoProof(_))), "{:?}", joiner.err());
+    }
+
+    #[test]
+    fn a_sub_server_makes_no_members() {
+        let home = Network::new();
+        let (sub, sub_membership) = home.member(Role::SubServer);
+        let lamp = Identity::throw_away().unwrap();
+        // It signs with its own key, and puts its own certificate between.
+        let issuer_key =
+            rcgen::KeyPair::try_from(sub.key.secret_der()).expect("it is a key of rcgen's");
+        let params = rcgen::CertificateParams::new(vec![SERVER_NAME.to_owned()]).unwrap();
+        let issuer = rcgen::Issuer::from_params(&params, &issuer_key);
+        let lamp_key = rcgen::KeyPair::try_from(lamp.key.secret_der()).unwrap();
+        let forged = params.signed_by(&lamp_key, &issuer).unwrap();
+        let membership =
+            Membership { certificate: forged.der().to_vec(), ..sub_membership.clone() };
+        assert!(check_membership(&lamp, &membership).is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! A network with members over real sockets: invited, joined, refused, revoked.
+
+use ltn::{
+    Address, CallReply, Client, CloseReason, ConnectError, Content, Credentials, Event, JoinError,
+    MainServer, Network, Node, Permission, RefusalKind, Role, StartError, SubServer, TalkError,
+    join_network,
+};
+
+use crate::support::{address_of as at, event, soon};
+
+/// A main server of a network with members.
+async fn main_of(network: &Network) -> Node {
+    let main = MainServer::builder().port(0).without_data_socket().root_of(network);
+    main.start().await.expect("a main server starts")
+}
+
+/// One more member, that joined by this server.
+async fn member(network: &Network, role: Role, name: &str, by: &Address) -> Credentials {
+    let hints = std::slice::from_ref(by);
+    let invite = network.invite(role, Some(name), hints).await.expect("it can be invited");
+    join_network(&invite, &[]).await.expect("it joins")
+}
+
+async fn client(credentials: &Credentials, to: &Address) -> Node {
+    let node = Client::builder("").member(credentials).start().await.expect("a client starts");
+    node.connect(to).await.expect("it is let in");
+    node
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_invited_joins_through_any_server_and_talks_to_everybody() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let hall = member(&network, Role::SubServer, "hall", &at(&main)).await;
+    let hall = SubServer::builder("").member(&hall).port(0).start().await.unwrap();
+    hall.connect(&at(&main)).await.unwrap();
+
+    // The lamp reaches the sub-server only, which passes on what it cannot use.
+    let lamp = member(&network, Role::Client, "lamp", &at(&hall)).await;
+    assert_eq!((lamp.network(), lamp.role()), (network.id(), Role::Client));
+    let lamp = client(&lamp, &at(&hall)).await;
+    let mut heard = main.messages().unwrap();
+    lamp.send("/", "it is dark").await.unwrap();
+    assert_eq!(heard.recv().await.unwrap().content, Content::Text("it is dark".to_owned()));
+    lamp.offer("level", 40).await.unwrap();
+    assert_eq!(main.request("/hall/lamp", "level", ()).await.unwrap().to_string(), "40");
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_is_good_once_and_only_whole() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let hints = [at(&main)];
+    let invite = network.invite(Role::Client, Some("lamp"), &hints).await.unwrap();
+    join_network(&invite, &[]).await.unwrap();
+    let again = join_network(&invite, &[]).await.unwrap_err();
+    assert!(matches!(&again, JoinError::Refused(why) if why.contains("used already")), "{again}");
+
+    let mut guessed = network.invite(Role::Client, None, &hints).await.unwrap();
+    guessed.secret = ltn::InviteSecret([0; 16]);
+    let refused = join_network(&guessed, &[]).await.unwrap_err();
+    assert!(matches!(refused, JoinError::Refused(_)), "{refused}");
+    let mut climber = network.invite(Role::Client, None, &hints).await.unwrap();
+    climber.role = Role::SubServer;
+    let refused = join_network(&climber, &[]).await.unwrap_err();
+    assert!(matches!(refused, JoinError::Refused(_)), "{refused}");
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_meets_another_network_says_nothing_and_is_not_let_in() {
+    let (home, away) = (Network::make().unwrap(), Network::make().unwrap());
+    let (main, other) = (main_of(&home).await, main_of(&away).await);
+    let invite = home.invite(Role::Client, Some("lamp"), &[at(&other)]).await.unwrap();
+    let refused = join_network(&invite, &[]).await.unwrap_err();
+    assert!(matches!(refused, JoinError::OtherNetwork(_)), "{refused}");
+
+    // The invite was not used by that, and the right address comes later.
+    let lamp = join_network(&invite, &[at(&main)]).await.unwrap();
+    let lost = Client::builder("").member(&lamp).start().await.unwrap();
+    let refused = lost.connect(&at(&other)).await.unwrap_err();
+    assert!(matches!(refused, ConnectError::NotLtn(_)), "{refused}");
+    let stranger = Client::builder("stranger").open().start().await.unwrap();
+    let refused = stranger.connect(&at(&main)).await.unwrap_err();
+    assert!(matches!(refused, ConnectError::NotLtn(_)), "{refused}");
+    for node in [main, other] {
+        node.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_revoked_is_thrown_out_at_once_and_stays_out() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let hall = member(&network, Role::SubServer, "hall", &at(&main)).await;
+    let hall = SubServer::builder("").member(&hall).port(0).start().await.unwrap();
+    hall.connect(&at(&main)).await.unwrap();
+    let stolen = member(&network, Role::Client, "tablet", &at(&main)).await;
+    let tablet = client(&stolen, &at(&hall)).await;
+    let mut events = tablet.events();
+
+    network.revoke(stolen.id()).await.unwrap();
+    assert!(network.is_revoked(stolen.id()).await);
+    let why = event(&mut events, |event| match event {
+        Event::Disconnected { reason, returning, .. } => Some((reason, returning)),
+        _ => None,
+    });
+    assert_eq!(why.await, (CloseReason::Revoked, false));
+    for server in [&hall, &main] {
+        let refused = tablet.connect(&at(server)).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::Refused(_)), "{refused}");
+    }
+    assert!(network.revoke(stolen.id()).await.is_err(), "it is so already");
+    // The name is free for new hardware.
+    let tablet = member(&network, Role::Client, "tablet", &at(&main)).await;
+    client(&tablet, &at(&hall)).await;
+    main.shutdown().await;
+}
+
+async fn admitted(node: &Node) -> bool {
+    matches!(node.call("/", "s.attributes", Vec::new()).await, Ok(CallReply::Done(_)))
+}
+
+/// Waits for what a new charter brings, once it has gone through the tree.
+async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) {
+    soon(async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_charter_says_who_may_more_than_everybody() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let ann = member(&network, Role::Client, "ann", &at(&main)).await;
+    let node = client(&ann, &at(&main)).await;
+    let refused = node.call("/", "s.attributes", Vec::new()).await.unwrap_err();
+    let kind = match &refused {
+        TalkError::Refused(refusal) => refusal.kind,
+        other => panic!("{other}"),
+    };
+    assert_eq!(kind, RefusalKind::NoPermission);
+
+    network.grant(ann.id(), vec![Permission::admin()], None).await.unwrap();
+    until(|| async { admitted(&node).await }).await;
+    assert_eq!(network.ungrant(ann.id(), &[Permission::admin()]).await.unwrap(), 1);
+    until(|| async { !admitted(&node).await }).await;
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_good_for_what_was_invited() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let lamp = member(&network, Role::Client, "lamp", &at(&main)).await;
+    let climber = SubServer::builder("").member(&lamp).port(0).start().await.unwrap_err();
+    assert!(matches!(climber, StartError::WrongRole { .. }), "{climber}");
+    assert!(!format!("{lamp:?}").contains("key"), "{lamp:?}");
+    main.shutdown().await;
+}
