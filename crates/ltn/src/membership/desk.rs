@@ -11,7 +11,7 @@ use std::time::Duration;
 use ltn_proto::admission::{Admitted, JoinAnswer, JoinAsk};
 use ltn_proto::registry::{InviteWish, JoinProof, Registry};
 use ltn_proto::{
-    Address, Charter, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId, Refusal,
+    Address, Charter, Edition, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId, Refusal,
     RefusalKind, Role, SignedCharter,
 };
 use tokio::sync::{Mutex, watch};
@@ -50,6 +50,8 @@ pub(crate) struct Book {
     authority: Authority,
     nonces: VecDeque<Waiting>,
     counted: Instant,
+    /// The edition of the charter that was told of last.
+    published: Edition,
 }
 
 /// A nonce that was given to somebody who wants to join.
@@ -75,8 +77,10 @@ impl Desk {
 
     /// Counts the time that has gone by: grants and invites end by it.
     pub(crate) async fn run_on(&self) {
-        // Nothing but time changes, and what that ends is over whether it is written down or not.
-        let _ = self.change(|_| Ok(())).await;
+        // What time ends is over whether it is written down or not.
+        let mut book = self.book.lock().await;
+        book.run_on();
+        self.publish(&mut book);
     }
 
     /// Takes over what was signed after this book was put away, if it was.
@@ -122,8 +126,9 @@ impl Desk {
         change: impl FnOnce(&mut Book) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut book = self.book.lock().await;
-        let before = book.registry.clone();
         book.run_on();
+        self.publish(&mut book);
+        let before = book.registry.clone();
         let changed = change(&mut book);
         if book.registry == before {
             return changed;
@@ -139,10 +144,24 @@ impl Desk {
         let done = saved.map_err(failed).and(changed);
         if done.is_err() {
             book.registry = before;
-        } else if book.registry.charter().edition > before.charter().edition {
-            self.charter.send_replace(book.signed_charter()?);
         }
+        self.publish(&mut book);
         done
+    }
+
+    /// Tells of the charter, if it is newer than the one that was told of last.
+    fn publish(&self, book: &mut Book) {
+        let edition = book.registry.charter().edition;
+        if edition == book.published {
+            return;
+        }
+        match book.signed_charter() {
+            Ok(charter) => {
+                book.published = edition;
+                self.charter.send_replace(charter);
+            }
+            Err(refusal) => tracing::error!(%refusal, "a charter could not be signed"),
+        }
     }
 }
 
@@ -155,7 +174,9 @@ impl Book {
     }
 
     fn new(registry: Registry, authority: Authority) -> Self {
-        Self { registry, authority, nonces: VecDeque::new(), counted: Instant::now() }
+        let published = registry.charter().edition;
+        let (nonces, counted) = (VecDeque::new(), Instant::now());
+        Self { registry, authority, nonces, counted, published }
     }
 
     /// The book itself.
@@ -173,11 +194,11 @@ impl Book {
         &self.authority
     }
 
-    /// Counts the time since it was last counted. Says whether the charter changed by that.
-    pub(crate) fn run_on(&mut self) -> bool {
+    /// Counts the time since it was last counted.
+    fn run_on(&mut self) {
         let now = Instant::now();
         let time = now - std::mem::replace(&mut self.counted, now);
-        self.registry.run_on(time)
+        self.registry.run_on(time);
     }
 
     /// Makes an invite; these are the addresses that it names.
