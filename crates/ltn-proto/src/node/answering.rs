@@ -34,6 +34,7 @@ impl NodeState {
             Kind::REQUEST => self.on_request(now, &whole),
             Kind::CALL => self.on_call(now, &whole),
             Kind::REPLY => self.on_reply(now, &whole),
+            Kind::PART => self.on_part(now, &whole),
             Kind::REFUSED => self.on_refused(now, &whole),
             Kind::NO_ROUTE => self.on_no_route(now, &whole),
             Kind::RESOLVED => self.on_resolved(now, &whole),

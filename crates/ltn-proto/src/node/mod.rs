@@ -32,8 +32,10 @@ mod mapping;
 mod minding;
 mod moving;
 mod ordering;
+mod parts;
 mod picture;
 mod renaming;
+mod reporting;
 mod rights;
 mod routing;
 mod running;
@@ -309,6 +311,7 @@ impl NodeState {
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }
+        self.tell_roll_call_news(now);
         self.settle_gatherings(now);
         self.check_renaming(now);
         self.notice_changed_offers(now);
