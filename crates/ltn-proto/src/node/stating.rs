@@ -91,6 +91,9 @@ impl NodeState {
         signing: SigningId,
         signature: Option<[u8; SIGNATURE_BYTES]>,
     ) {
+        if self.on_frame_signed(now, signing, signature) {
+            return;
+        }
         let Some(at) = self.stating.iter().position(|stating| stating.signing == signing) else {
             return;
         };
@@ -210,9 +213,9 @@ impl NodeState {
         self.turn_away(now, link, RefusalKind::Misbehaved, &text);
     }
 
-    /// Takes the quick signatures of simulated nodes for good.
+    /// Takes the quick signatures of simulated nodes for good, see [`crate::sim::toy_signature`].
     #[cfg(feature = "sim")]
-    pub(crate) const fn trust_toys(&mut self) {
+    pub const fn trust_toys(&mut self) {
         self.scheme = crate::statement::Scheme::Toy;
     }
 }
