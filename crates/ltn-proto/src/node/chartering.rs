@@ -2,6 +2,7 @@
 //! and carried out at once, also on links that stand.
 
 use super::NodeState;
+use super::broken::Duty;
 use crate::body::{self, Place};
 use crate::charter::{BadCharter, Edition, SignedCharter};
 use crate::event::Event;
@@ -108,6 +109,9 @@ impl NodeState {
         signed: SignedCharter,
         from: Option<LinkId>,
     ) -> Result<(), BadCharter> {
+        if !self.does(Duty::Charters) {
+            return Ok(());
+        }
         let Some(standing) = &mut self.standing else { return Ok(()) };
         match standing.take(signed.clone())? {
             Shown::Same => {}
