@@ -44,6 +44,7 @@ impl NodeState {
             Kind::WHERE => self.on_where(now, &whole),
             Kind::WHEREABOUTS => self.on_whereabouts(now, &whole),
             Kind::REPLY => self.on_reply(now, &whole),
+            Kind::PART => self.on_part(now, &whole),
             Kind::REFUSED => self.on_refused(now, &whole),
             Kind::NO_ROUTE => self.on_no_route(now, &whole),
             Kind::RESOLVED => self.on_resolved(now, &whole),
