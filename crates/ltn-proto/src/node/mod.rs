@@ -269,7 +269,7 @@ impl NodeState {
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
             confirmations: Confirmations::default(),
             services: serving::built_in(&config, now),
-            standing: config.standing.clone(),
+            standing: chartering::standing_of(&config),
             data_sockets: Vec::new(),
             roll_call: None,
             orders_heard: OrdersHeard::default(),

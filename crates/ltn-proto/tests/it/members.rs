@@ -17,6 +17,8 @@ struct Net {
     authority: Signer,
     charter: Charter,
     minds: Vec<NodeState>,
+    configs: Vec<NodeConfig>,
+    disks: Vec<Remembered>,
     ids: Vec<NodeId>,
     keys: Vec<Signer>,
     invited: Vec<Option<Role>>,
@@ -45,6 +47,8 @@ impl Net {
             authority,
             charter,
             minds: Vec::new(),
+            configs: Vec::new(),
+            disks: Vec::new(),
             ids: Vec::new(),
             keys: Vec::new(),
             invited: Vec::new(),
@@ -92,12 +96,21 @@ impl Net {
             keeps_key: false,
             standing: Some(standing.expect("the authority signed it")),
         };
-        self.minds.push(NodeState::new(config, NOW));
+        self.minds.push(NodeState::new(config.clone(), NOW));
+        self.configs.push(config);
+        self.disks.push(Remembered::default());
         self.ids.push(id);
         self.keys.push(key);
         self.invited.push(invited);
         self.at.insert(address(number), number);
         number
+    }
+
+    /// The node begins anew, with what it was given at first and what is on its disk.
+    fn restart(&mut self, number: usize) {
+        let remembered = self.disks[number].clone();
+        let config = NodeConfig { remembered, ..self.configs[number].clone() };
+        self.minds[number] = NodeState::new(config, NOW);
     }
 
     fn feed(&mut self, number: usize, input: Input) {
@@ -141,7 +154,8 @@ impl Net {
                 let signature = Some(self.keys[number].sign(purpose, &message));
                 self.feed(number, Input::Signed { signing, signature });
             }
-            Output::Persist { write, .. } => {
+            Output::Persist { write, what } => {
+                self.disks[number].take_in(&what);
                 self.feed(number, Input::Persisted { write, done: Ok(()) });
             }
         }
@@ -219,6 +233,18 @@ fn who_was_away_hears_of_it_when_it_comes_back_from_whoever_knows() {
     assert!(net.join(hall, ROOT));
     assert!(net.last_charter(hall).is_some() && net.last_charter(lamp).is_some());
     assert!(!net.join(thief, hall));
+}
+
+#[test]
+fn a_node_that_begins_anew_has_forgotten_nobody_who_is_out() {
+    let mut net = Net::new();
+    let hall = net.node(Role::SubServer, Some(Role::SubServer));
+    let thief = net.node(Role::Client, Some(Role::Client));
+    assert!(net.join(hall, ROOT) && net.join(thief, hall));
+    let out = net.ids[thief];
+    net.declare(|charter| charter.revoked.push(out));
+    net.restart(hall);
+    assert!(!net.join(thief, hall), "nobody is there who could tell it once more");
 }
 
 #[test]
