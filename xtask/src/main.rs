@@ -1,6 +1,6 @@
 //! All automation of this repository, in Rust and with nothing but cargo: `cargo xtask ci` checks
 //! everything, `tidy` what no other tool checks, `sim` plays random networks, `storm` real ones,
-//! `bench` measures.
+//! `fuzz` tries hostile bytes, `bench` measures.
 //!
 //! It knows the shape of the repository. It does not know what the product does: only `bench` uses
 //! it, behind a feature, so that everything else here builds in seconds.
@@ -9,6 +9,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod shell;
 mod sim;
 mod storm;
@@ -33,6 +34,8 @@ enum Task {
     Tidy(tidy::Arguments),
     /// Play random networks in the simulator, as many as you like
     Sim(sim::Arguments),
+    /// Try hostile bytes on whatever reads them, as many as you like
+    Fuzz(fuzz::Arguments),
     /// Let a network of real processes come through cuts, kills, freezes and partitions
     Storm(storm::Arguments),
     /// Measure over loopback, beside bare tokio and rustls doing the same work
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Tidy(arguments) => tidy::run(&arguments),
         Task::Sim(arguments) => sim::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Storm(arguments) => storm::run(&arguments),
         Task::Bench(arguments) => bench::run(arguments),
     };

@@ -266,6 +266,10 @@ pub(crate) struct Gone {
     /// For how long, in milliseconds, if it may come back (then it stays listed as stale).
     #[n(2)]
     pub(crate) stale_ms: Option<u64>,
+    /// If it said itself, as the last word on its link, that it stops (2) or restarts (3): the
+    /// number of that reason.
+    #[n(3)]
+    pub(crate) last_word: Option<u8>,
 }
 
 /// One entry of `TREE`.

@@ -3,6 +3,7 @@
 //! A [`NodeId`] is the only identifier that travels; the others number things inside one process.
 //! This room knows how ids look to people. It does not know how keys are made or checked.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,10 +20,29 @@ use sha2::{Digest, Sha256};
 /// assert_eq!(id.to_string().parse::<NodeId>().unwrap(), id);
 /// assert_eq!(id.short().len(), 5);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeId([u8; 32]);
 
+impl Ord for NodeId {
+    /// In the order of the bytes. Every map of the mind is searched by it: the first bytes nearly
+    /// always tell two ids apart, without a call to compare memory.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.head().cmp(&other.head()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for NodeId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl NodeId {
+    const fn head(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The id that stands for "whoever can answer" in a destination and for "nobody" elsewhere.
     /// No public key hashes to it.
     pub const NOBODY: Self = Self([0; 32]);

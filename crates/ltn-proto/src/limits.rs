@@ -115,6 +115,8 @@ pub const ORDERS_KNOWN_MAX: usize = 64;
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 /// What each layer keeps back of an order's time, so that it answers before its parent gives up.
 pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
+/// Whoever said that it stops is counted as stopped if it is not back for so long.
+pub const STOPPED_WATCH: Duration = Duration::from_secs(3);
 /// A dead sub-server is shown as stale this long, then forgotten.
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 /// The members of one network, those who are out included.

@@ -134,6 +134,8 @@ pub(crate) struct Link {
     pub(crate) recheck: Option<Moment>,
     /// What the other end said when it closed, or we did.
     pub(crate) said: Option<(CloseReason, String)>,
+    /// Why the other end closes, by its own word.
+    pub(crate) last_word: Option<CloseReason>,
     /// Is its queue too full to wait for?
     pub(crate) stalled: bool,
     /// Which run of the child this is.
@@ -179,6 +181,7 @@ impl Links {
             due: Some(times.due),
             recheck: None,
             said: None,
+            last_word: None,
             stalled: false,
             incarnation: 0,
             invited_as: None,

@@ -229,6 +229,20 @@ impl CloseReason {
     pub const fn invites_return(self) -> bool {
         !matches!(self, Self::Kicked | Self::Stopping | Self::Leaving | Self::Moved | Self::Revoked)
     }
+
+    /// How a parent tells those above what a node said last, if that says how its process ends.
+    pub(crate) const fn last_word(self) -> Option<u8> {
+        match self {
+            Self::Stopping => Some(2),
+            Self::Restarting => Some(3),
+            _ => None,
+        }
+    }
+
+    /// What such a number means.
+    pub(crate) fn read_last_word(number: u8) -> Option<Self> {
+        [Self::Stopping, Self::Restarting].into_iter().find(|r| r.last_word() == Some(number))
+    }
 }
 
 impl fmt::Display for CloseReason {
@@ -257,7 +271,7 @@ impl fmt::Display for CloseReason {
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum RollCallOutcome {
-    /// A server that said it stops, and closed its link.
+    /// A server that said it stops, closed its link, and was not back for three seconds.
     #[n(0)]
     Stopped,
     /// A server that said it restarts, and closed its link.

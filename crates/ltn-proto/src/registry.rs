@@ -10,7 +10,7 @@ mod words;
 
 pub use words::{InviteWish, JoinProof, Member, join_message};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -406,20 +406,24 @@ impl Registry {
 
     /// Takes these permissions, wherever they were given. Says how many grants were changed.
     pub fn ungrant(&mut self, who: NodeId, what: &[Permission]) -> usize {
-        let mut changed = 0;
         let keys = self.keys_of(who);
-        for grant in self.charter.grants.iter_mut().filter(|grant| keys.contains(&grant.who)) {
-            let before = grant.what.len();
+        let ends = self.ends.iter_mut().map(|end| &mut end.grant);
+        let all = self.charter.grants.iter_mut().chain(ends);
+        // A member's grants are told twice, for its key and for that of its visits.
+        let mut changed = BTreeSet::new();
+        for grant in all.filter(|grant| keys.contains(&grant.who)) {
+            let before = grant.clone();
             grant.what.retain(|word| !what.contains(word));
-            changed += usize::from(grant.what.len() != before && grant.who == who);
+            if grant.what != before.what {
+                changed.insert((before.scope, before.what));
+            }
         }
-        if changed > 0 {
+        if !changed.is_empty() {
             self.charter.grants.retain(|grant| !grant.what.is_empty());
-            let grants = &self.charter.grants;
-            self.ends.retain(|end| grants.contains(&end.grant));
+            self.ends.retain(|end| !end.grant.what.is_empty());
             self.charter.edition.version += 1;
         }
-        changed
+        changed.len()
     }
 
     /// A member showed a later charter of this very authority: this book is from a backup, and

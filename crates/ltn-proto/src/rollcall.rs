@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::id::{InboundId, NodeId};
-use crate::limits::ORDERS_KNOWN_MAX;
+use crate::limits::{ORDERS_KNOWN_MAX, STOPPED_WATCH};
 use crate::moment::Moment;
-use crate::outcome::{RollCallEntry, RollCallOutcome};
+use crate::outcome::{CloseReason, RollCallEntry, RollCallOutcome};
 use crate::text::shorten;
 
 /// What is told of one node, in characters.
@@ -111,6 +111,9 @@ pub(crate) struct RollCall {
     going: BTreeSet<NodeId>,
     /// Ready, and on the way to the issuer: these go last.
     held: BTreeSet<NodeId>,
+    /// Stopped, as it was said, and until when they have to stay away for that to be true. Only
+    /// who leads the roll call watches.
+    watched: BTreeMap<NodeId, Moment>,
     /// The number it is written down under.
     pub(crate) kept: Option<u64>,
 }
@@ -133,12 +136,24 @@ impl RollCall {
             going_on: BTreeSet::new(),
             going: BTreeSet::new(),
             held: BTreeSet::new(),
+            watched: BTreeMap::new(),
             kept: None,
         }
     }
 
     pub(crate) const fn deadline(&self) -> Moment {
         self.deadline
+    }
+
+    /// When there is something to do, if nothing is heard before.
+    pub(crate) fn due(&self) -> Moment {
+        let watched = self.watched.values().min().copied();
+        let only_watches = self.stage == Stage::Collecting && self.all_have_gone();
+        match watched {
+            Some(until) if only_watches => until,
+            Some(until) => until.min(self.deadline),
+            None => self.deadline,
+        }
     }
 
     pub(crate) const fn set_deadline(&mut self, deadline: Moment) {
@@ -165,7 +180,12 @@ impl RollCall {
     }
 
     /// A server reports on itself and what is below it; others it does not speak for.
-    pub(crate) fn take_report(&mut self, server: NodeId, reported: Vec<RollCallEntry>) {
+    pub(crate) fn take_report(
+        &mut self,
+        now: Moment,
+        server: NodeId,
+        reported: Vec<RollCallEntry>,
+    ) {
         let Some(top) = self.entries.get(&server).map(|entry| entry.path.clone()) else { return };
         for entry in reported {
             let known = self.entries.get(&entry.id);
@@ -173,6 +193,7 @@ impl RollCall {
             let place = known.map_or(&entry.path, |known| &known.path);
             if has_room && top.contains(place) && entry.id != server {
                 let (path, detail) = (place.clone(), shorten(&entry.detail, DETAIL_CHARS_MAX));
+                self.watch(now, entry.id, entry.outcome);
                 self.entries.insert(entry.id, RollCallEntry { path, detail, ..entry });
             }
         }
@@ -208,19 +229,47 @@ impl RollCall {
         }
     }
 
-    /// A server's link is gone: as it said, or without a word.
-    pub(crate) fn lost(&mut self, server: NodeId) {
+    /// A server's link is gone, with this as its last word, if it said one.
+    pub(crate) fn lost(&mut self, now: Moment, server: NodeId, last_word: Option<CloseReason>) {
         if self.going.remove(&server) {
-            let outcome = if self.order.restart {
-                RollCallOutcome::Restarting
+            let (wanted, outcome) = if self.order.restart {
+                (CloseReason::Restarting, RollCallOutcome::Restarting)
             } else {
-                RollCallOutcome::Stopped
+                (CloseReason::Stopping, RollCallOutcome::Stopped)
             };
-            self.end(server, outcome, "");
+            if last_word == Some(wanted) {
+                self.watch(now, server, outcome);
+                self.end(server, outcome, "");
+            } else {
+                let why = "was ready to go, and was lost without saying that it goes";
+                self.end(server, RollCallOutcome::Unknown, why);
+            }
         } else if self.waiting.remove(&server) {
             self.end_waiting(server, "lost before it reported");
         }
         self.held.remove(&server);
+    }
+
+    /// Who stopped has to stay away for a while, where that is watched.
+    fn watch(&mut self, now: Moment, id: NodeId, outcome: RollCallOutcome) {
+        let leads = matches!(self.giver, Giver::Command(_));
+        if leads && outcome == RollCallOutcome::Stopped && !self.watched.contains_key(&id) {
+            self.watched.insert(id, now + STOPPED_WATCH);
+        }
+    }
+
+    /// A node is there (again).
+    pub(crate) fn is_there(&mut self, id: NodeId) {
+        let stopped = |entry: &RollCallEntry| entry.outcome == RollCallOutcome::Stopped;
+        if self.entries.get(&id).is_some_and(stopped) {
+            self.watched.remove(&id);
+            self.end(id, RollCallOutcome::Unknown, "said that it stops, and was back at once");
+        }
+    }
+
+    /// Whoever stayed away for long enough has stopped.
+    pub(crate) fn settle(&mut self, now: Moment) {
+        self.watched.retain(|_, until| now < *until);
     }
 
     /// The time is over: whoever has not ended is unknown.
@@ -264,6 +313,10 @@ impl RollCall {
 
     /// Has every server below reported and, if it may, gone?
     pub(crate) fn is_complete(&self) -> bool {
+        self.all_have_gone() && self.watched.is_empty()
+    }
+
+    fn all_have_gone(&self) -> bool {
         self.waiting.is_empty() && self.going.is_empty()
     }
 
@@ -321,19 +374,49 @@ mod tests {
         assert!(roll.goes_on(id(1)) && roll.goes_on(id(3)));
         assert!(roll.ready(id(1), false));
         assert_eq!(roll.entries()[0].outcome, RollCallOutcome::Unknown);
-        roll.lost(id(1));
+        roll.lost(Moment::ZERO, id(1), Some(CloseReason::Stopping));
         assert_eq!(roll.entries()[0].outcome, RollCallOutcome::Stopped);
         assert!(!roll.is_complete());
-        roll.lost(id(3));
+        roll.lost(Moment::ZERO, id(3), None);
         assert!(roll.is_complete());
         assert_eq!(roll.entries()[2].outcome, RollCallOutcome::Unknown);
+    }
+
+    #[test]
+    fn nobody_is_stopped_who_did_not_say_so_or_is_back_at_once() {
+        let mut roll = sample();
+        roll.giver = Giver::Command(InboundId(1));
+        for server in [1, 3] {
+            assert!(roll.goes_on(id(server)) && roll.ready(id(server), false));
+        }
+        roll.lost(Moment::ZERO, id(1), Some(CloseReason::Lost));
+        assert_eq!(roll.entries()[0].outcome, RollCallOutcome::Unknown);
+        roll.lost(Moment::ZERO, id(3), Some(CloseReason::Stopping));
+        assert!(!roll.is_complete(), "it may come back");
+        assert_eq!(roll.due(), Moment::ZERO + STOPPED_WATCH);
+        roll.is_there(id(3));
+        assert!(roll.is_complete());
+        assert_eq!(roll.entries()[2].outcome, RollCallOutcome::Unknown);
+    }
+
+    #[test]
+    fn the_watch_over_those_who_stopped_has_an_end() {
+        let mut roll = sample();
+        roll.giver = Giver::Command(InboundId(1));
+        let lines = vec![RollCallEntry { outcome: RollCallOutcome::Stopped, ..entry(2, "/a/b") }];
+        roll.take_report(Moment::ZERO, id(1), lines);
+        roll.give_up();
+        assert!(!roll.is_complete());
+        roll.settle(roll.due());
+        assert!(roll.is_complete());
+        assert_eq!(roll.entries()[1].outcome, RollCallOutcome::Stopped);
     }
 
     #[test]
     fn nobody_fills_the_book_with_nodes_that_nobody_knows() {
         let mut roll = sample();
         let invented = (10..200).map(|n| entry(n, &format!("/a/x{n}"))).collect();
-        roll.take_report(id(1), invented);
+        roll.take_report(Moment::ZERO, id(1), invented);
         assert_eq!(roll.entries().len(), 4);
     }
 
@@ -342,7 +425,7 @@ mod tests {
         let mut roll = sample();
         let stopped = |e: RollCallEntry| RollCallEntry { outcome: RollCallOutcome::Stopped, ..e };
         let lies = vec![stopped(entry(3, "/a/x")), stopped(entry(2, "/a/b"))];
-        roll.take_report(id(1), lies);
+        roll.take_report(Moment::ZERO, id(1), lies);
         let outcomes: Vec<_> = roll.entries().iter().map(|e| e.outcome).collect();
         use RollCallOutcome::{Stopped, Unknown};
         assert_eq!(outcomes, [Unknown, Stopped, Unknown]);

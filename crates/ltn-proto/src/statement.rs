@@ -176,11 +176,7 @@ pub(crate) enum Scheme {
 /// The signature of the simulator's nodes. Whoever knows the key can make it: in a simulation liars
 /// are written by hand, and none of them does.
 #[cfg(feature = "sim")]
-pub(crate) fn toy_signature(
-    public_key: &[u8],
-    purpose: Purpose,
-    message: &[u8],
-) -> [u8; SIGNATURE_BYTES] {
+pub fn toy_signature(public_key: &[u8], purpose: Purpose, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
     let mut digest = Sha256::new();
     digest.update(public_key);
     digest.update(purpose.bytes_to_sign(message));

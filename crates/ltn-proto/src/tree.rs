@@ -7,6 +7,7 @@
 mod ended;
 mod pages;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -44,7 +45,13 @@ pub(crate) struct Record {
 impl Record {
     /// Its name; what has none is called by its kind and id.
     pub(crate) fn called(&self) -> Name {
-        self.name.clone().unwrap_or_else(|| Name::default_for(self.role, &self.id))
+        self.label().into_owned()
+    }
+
+    /// The same, only looked at.
+    pub(crate) fn label(&self) -> Cow<'_, Name> {
+        let made_up = || Cow::Owned(Name::default_for(self.role, &self.id));
+        self.name.as_ref().map_or_else(made_up, Cow::Borrowed)
     }
 }
 
@@ -109,9 +116,9 @@ impl Tree {
             nodes: BTreeMap::new(),
             children: BTreeMap::new(),
             records_max,
+            ended: Ended::default(),
             version: 0,
             touched: None,
-            ended: Ended::default(),
         }
     }
 
@@ -394,17 +401,10 @@ mod tests {
     }
 
     fn record(n: u8, parent: u8, name: &str, edition: u64) -> Record {
-        Record {
-            id: id(n),
-            parent: id(parent),
-            name: Some(Name::known(name).unwrap()),
-            role: Role::SubServer,
-            edition,
-            address: None,
-            stale_since: None,
-            signed: Signed::blank(),
-            stated_name: None,
-        }
+        let (id, parent, name) = (id(n), id(parent), Some(Name::known(name).unwrap()));
+        let (role, signed) = (Role::SubServer, Signed::blank());
+        let (address, stale_since, stated_name) = (None, None, None);
+        Record { id, parent, name, role, edition, address, stale_since, signed, stated_name }
     }
 
     /// 0 ── 1 ── 2 ── 3, and 4 below 0.

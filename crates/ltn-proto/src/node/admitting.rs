@@ -247,6 +247,7 @@ impl NodeState {
         self.links.register_child(link);
         self.watch_link(now, link);
         self.tell_put(peer, true, now);
+        self.roll_call_sees(now, peer);
         if hello.role.is_server() {
             self.tell_changes();
             self.edge_is_taken(now, peer, (hello.attempt, nonce));

@@ -182,6 +182,7 @@ impl NodeState {
         let text = sanitise_line(&close.text);
         if let Some(known) = self.links.get_mut(link) {
             known.said = Some((close.reason, text.clone()));
+            known.last_word = Some(close.reason);
         }
         self.link_is_over(now, link, close.reason, &text);
         self.outputs.push_back(Output::Close { link, reason: close.reason });
@@ -252,7 +253,7 @@ impl NodeState {
     /// moment longer to go.
     fn link_is_over(&mut self, now: Moment, link: LinkId, reason: CloseReason, text: &str) {
         let Some(known) = self.links.get(link) else { return };
-        let (peer, phase) = (known.peer, known.phase.clone());
+        let (peer, phase, last_word) = (known.peer, known.phase.clone(), known.last_word);
         let is_its_link = self.links.child(peer) == Some(link);
         self.links.retire(link);
         if matches!(phase, Phase::Draining) {
@@ -267,7 +268,7 @@ impl NodeState {
             return;
         }
         match phase {
-            Phase::Child if is_its_link => self.on_child_lost(now, peer, reason),
+            Phase::Child if is_its_link => self.on_child_lost(now, peer, (reason, last_word)),
             Phase::ExpectRegister(state) if state.hello.role.is_server() => {
                 self.edge_is_over(now, peer, (state.hello.attempt, state.nonce));
             }

@@ -170,6 +170,9 @@ impl NodeState {
         if let Some(edges) = &mut self.edges {
             edges.settle(put.id, put.parent);
         }
+        if put.stale_ms.is_none() {
+            self.roll_call_sees(now, put.id);
+        }
         if let Some(link) = moved_away {
             // It registered elsewhere below us, and its old connection has not noticed yet.
             self.close_link(now, link, CloseReason::Replaced, "registered elsewhere");
@@ -184,20 +187,30 @@ impl NodeState {
         if !its_own || known.edition > gone.edition {
             return;
         }
+        let said = gone.last_word.and_then(CloseReason::read_last_word);
+        // Who was out of reach is only forgotten; who was there has left that place.
+        let was_there = known.stale_since.is_none();
         match gone.stale_ms {
-            Some(ms) => self.lose(now, gone.id, now - std::time::Duration::from_millis(ms)),
+            Some(ms) => self.lose(gone.id, (now, ms), said),
             None => {
-                // Who was out of reach is only forgotten; who was there has left that place.
-                if known.stale_since.is_none() {
+                if was_there {
                     self.tree.end(gone.id);
                 }
-                self.forget_node(gone.id);
+                self.forget_as(gone.id, said);
             }
+        }
+        if was_there {
+            self.roll_call_lost_one(now, gone.id, said);
         }
     }
 
-    /// A registered child is gone.
-    pub(super) fn on_child_lost(&mut self, now: Moment, child: NodeId, reason: CloseReason) {
+    /// A registered child is gone, for this reason; perhaps it gave it itself.
+    pub(super) fn on_child_lost(
+        &mut self,
+        now: Moment,
+        child: NodeId,
+        (reason, last_word): (CloseReason, Option<CloseReason>),
+    ) {
         self.taken_edges.remove(&child);
         let Some(record) = self.tree.get(child).cloned() else { return };
         if record.parent != self.config.id {
@@ -226,30 +239,39 @@ impl NodeState {
             _ => record.role.is_server(),
         };
         if comes_back {
-            self.lose(now, child, now);
+            self.lose(child, (now, 0), last_word);
         } else {
             self.tree.end(child);
-            self.forget_node(child);
+            self.forget_as(child, last_word);
         }
         // Who moved can still answer, from where it is now.
         if reason != CloseReason::Moved {
+            self.roll_call_lost_one(now, child, last_word);
             self.after_loss(now);
         }
     }
 
-    fn lose(&mut self, now: Moment, id: NodeId, since: Moment) {
+    /// A node is out of reach, since so many milliseconds before now, and may come back.
+    fn lose(&mut self, id: NodeId, (now, ms): (Moment, u64), said: Option<CloseReason>) {
+        let since = now - std::time::Duration::from_millis(ms);
         self.tree.mark_stale(id, since);
-        if let Some(record) = self.tree.get(id) {
-            let stale_ms = Some(milliseconds(now, since));
-            self.changes.push(Change::Gone(Gone { id, edition: record.edition, stale_ms }));
+        if let Some(edition) = self.tree.get(id).map(|record| record.edition) {
+            let (stale_ms, last_word) = (Some(ms), said.and_then(CloseReason::last_word));
+            self.changes.push(Change::Gone(Gone { id, edition, stale_ms, last_word }));
         }
     }
 
     pub(super) fn forget_node(&mut self, id: NodeId) {
+        self.forget_as(id, None);
+    }
+
+    /// A node has left, with this as its last word.
+    fn forget_as(&mut self, id: NodeId, said: Option<CloseReason>) {
         let edition = self.tree.get(id).map(|record| record.edition);
         self.tree.remove(id);
         if let Some(edition) = edition {
-            self.changes.push(Change::Gone(Gone { id, edition, stale_ms: None }));
+            let (stale_ms, last_word) = (None, said.and_then(CloseReason::last_word));
+            self.changes.push(Change::Gone(Gone { id, edition, stale_ms, last_word }));
         }
     }
 

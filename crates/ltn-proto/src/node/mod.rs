@@ -337,7 +337,7 @@ impl NodeState {
             self.uplink.retry.as_ref().map(|retry| retry.at),
             self.goals.homing(),
             self.reassembly.poll_timeout(),
-            self.roll_call.as_ref().map(RollCall::deadline),
+            self.roll_call.as_ref().map(RollCall::due),
             self.services.next_due(),
             self.renaming.as_ref().map(|renaming| renaming.due),
             Some(self.next_sweep).filter(|_| self.tree.len() > 0),
@@ -374,7 +374,7 @@ impl NodeState {
         if self.goals.homing().is_some_and(|due| due <= now) {
             self.on_homing_due(now);
         }
-        if self.roll_call.as_ref().is_some_and(|roll| roll.deadline() <= now) {
+        if self.roll_call.as_ref().is_some_and(|roll| roll.due() <= now) {
             self.on_roll_call_due(now);
         }
         self.run_due_services(now);

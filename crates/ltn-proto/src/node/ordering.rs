@@ -3,6 +3,12 @@
 //! A server passes the order on, tells its clients, waits until all servers below have reported
 //! and gone, and reports itself. Servers between the root and the one who gave the order go last,
 //! because the report travels through them.
+//!
+//! Stopped is who said itself that it stops, as the last word on its link, and was not back for
+//! three seconds. That it said so is seen by its parent; that it stays away, by the one who leads
+//! the roll call, whose map shows whoever comes back anywhere. So all these seconds run at the same
+//! time, and a tree of many layers waits for three of them in all: would each parent wait for its
+//! own children, each layer would cost three more, and those above would still have to look.
 
 use std::time::Duration;
 
@@ -11,7 +17,7 @@ use crate::body::{self, Entry, OrderCheck, OrderGo, OrderNoted, OrderReport};
 use crate::event::{Event, GivenOrder};
 use crate::frame::{Frame, Header, Kind};
 use crate::id::{InboundId, LinkId, NodeId};
-use crate::limits::{ORDER_LIFETIME, ORDER_MARGIN};
+use crate::limits::{ORDER_LIFETIME, ORDER_MARGIN, STOPPED_WATCH};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Outcome, RollCallEntry, RollCallOutcome};
 use crate::path::NodePath;
@@ -37,7 +43,7 @@ impl NodeState {
         let mut roll = RollCall::new(
             order,
             Giver::Command(inbound),
-            now + ORDER_LIFETIME,
+            now + ORDER_LIFETIME.saturating_sub(STOPPED_WATCH),
             self.config.limits.records,
         );
         if order.includes_me {
@@ -253,7 +259,7 @@ impl NodeState {
         let Some(roll) = self.roll_call.as_mut().filter(|r| r.order.number == report.order) else {
             return;
         };
-        roll.take_report(from, report.entries.into_iter().map(read_entry).collect());
+        roll.take_report(now, from, report.entries.into_iter().map(read_entry).collect());
         if let Some(why) = report.refused {
             roll.refused(from, &sanitise_line(&why));
         } else if report.ready {
@@ -280,18 +286,35 @@ impl NodeState {
         }
     }
 
-    /// Branches are gone: as they said, or without a word.
+    /// A node's link to its parent ended, with this as its last word if it said one.
+    pub(super) fn roll_call_lost_one(
+        &mut self,
+        now: Moment,
+        id: NodeId,
+        last_word: Option<CloseReason>,
+    ) {
+        if let Some(roll) = &mut self.roll_call {
+            roll.lost(now, id, last_word);
+        }
+    }
+
+    /// Branches are gone, and with them all who were behind.
     pub(super) fn roll_call_lost(&mut self, now: Moment) {
         let Some(roll) = &self.roll_call else { return };
         let gone: Vec<NodeId> =
             roll.not_gone().into_iter().filter(|id| !self.is_live(*id)).collect();
-        if gone.is_empty() {
-            return;
-        }
         if let Some(roll) = &mut self.roll_call {
-            gone.into_iter().for_each(|id| roll.lost(id));
+            gone.into_iter().for_each(|id| roll.lost(now, id, None));
         }
         self.check_roll_call(now);
+    }
+
+    /// A node came, or came back.
+    pub(super) fn roll_call_sees(&mut self, now: Moment, id: NodeId) {
+        if let Some(roll) = &mut self.roll_call {
+            roll.is_there(id);
+            self.check_roll_call(now);
+        }
     }
 
     /// Nobody waits for the report any more. The order was given and is carried out.
@@ -305,11 +328,16 @@ impl NodeState {
 
     pub(super) fn on_roll_call_due(&mut self, now: Moment) {
         let Some(roll) = &mut self.roll_call else { return };
+        roll.settle(now);
+        let is_over = roll.deadline() <= now;
         match roll.stage {
             Stage::Collecting => {
-                roll.give_up();
+                if is_over {
+                    roll.give_up();
+                }
                 self.check_roll_call(now);
             }
+            _ if !is_over => {}
             Stage::Reported => self.let_everybody_go(now),
             Stage::LettingGo => self.leave_by_order(now),
         }
@@ -334,7 +362,10 @@ impl NodeState {
     fn report_to(&mut self, now: Moment, giver: NodeId) {
         let Some(roll) = &mut self.roll_call else { return };
         let on_the_way = self.tree.is_below(roll.order.issuer, self.config.id);
-        if !on_the_way {
+        if on_the_way {
+            // The leader looks on for a while before its report comes this way.
+            roll.set_deadline(roll.deadline() + STOPPED_WATCH + ORDER_MARGIN);
+        } else {
             roll.set_deadline(now + ORDER_MARGIN);
         }
         let order = roll.order.number;

@@ -138,3 +138,6 @@ impl NodeState {
         self.with_counts(Listed { id, name, role, edition, address, stale_ms, servers, clients })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ impl Network {
     /// A host tells its neighbour that the node of a third one is gone, whatever place it has or
     /// will have. Says whether there is such a neighbour.
     pub fn announce_gone(&mut self, liar: HostId, to: HostId, victim: HostId) -> bool {
-        let gone = Gone { id: self.id(victim), edition: u64::MAX, stale_ms: None };
+        let gone = Gone { id: self.id(victim), edition: u64::MAX, stale_ms: None, last_word: None };
         self.tell_tree(liar, to, Change::Gone(gone))
     }
 

@@ -56,6 +56,8 @@ pub use program::{Asked, Reaction};
 pub use random::Random;
 pub use verbs::Line;
 
+pub use crate::statement::toy_signature;
+
 /// A place where one node's process runs; numbered from 0 in the order of adding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub usize);

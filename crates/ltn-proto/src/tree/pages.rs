@@ -1,5 +1,8 @@
 //! All nodes of a map that fit a pattern, a page at a time. Nothing is kept between two pages: each
 //! says where it ended, and the next one goes on from there in whatever the map is by then.
+//!
+//! A large map has tens of pages, so what a page costs must not grow with what is not on it: the
+//! walk goes into one branch after the other, and copies nothing but what it tells of.
 
 use std::ops::Bound;
 
@@ -32,33 +35,111 @@ pub(crate) struct Group<'a> {
     pub(crate) records: Vec<&'a Record>,
 }
 
-/// A node whose children are to be looked at.
-#[derive(Debug, Clone)]
-struct Open {
-    id: NodeId,
-    progress: Progress,
-    names: Vec<Name>,
-    keys: Vec<Key>,
-    lost_at: Option<NodeId>,
-    /// Only its children behind this one.
-    after: Option<Key>,
+/// The place of a node among its siblings, where it lies in the map.
+#[derive(Debug, Clone, Copy)]
+enum Spot<'a> {
+    Named(&'a str),
+    Nameless(NodeId),
 }
 
-impl Open {
-    /// The same for one of its children.
-    fn below(&self, key: &Key, record: &Record, pattern: &Pattern) -> Self {
-        let name = record.called();
-        let mut below = Self {
-            id: record.id,
-            progress: pattern.step(self.progress, &name),
-            names: self.names.clone(),
-            keys: self.keys.clone(),
-            lost_at: self.lost_at.or_else(|| record.stale_since.map(|_| record.id)),
-            after: None,
-        };
-        below.names.push(name);
-        below.keys.push(key.clone());
-        below
+impl Spot<'_> {
+    fn to_key(self) -> Key {
+        match self {
+            Self::Named(name) => Key::Named(name.to_owned()),
+            Self::Nameless(id) => Key::Nameless(id),
+        }
+    }
+}
+
+/// Children of one node, in their order.
+type Siblings<'a> = Box<dyn Iterator<Item = (Spot<'a>, &'a Record)> + 'a>;
+
+/// A node on the way from the top to where a walk is, itself included.
+struct Level<'a> {
+    id: NodeId,
+    /// The node, and its place among its siblings; the top has neither.
+    came_by: Option<(Spot<'a>, &'a Record)>,
+    progress: Progress,
+    lost_at: Option<NodeId>,
+    /// Its children that are still to be gone into.
+    rest: Siblings<'a>,
+}
+
+/// The way through all nodes that have something below them that may fit, each before those below
+/// it.
+struct Walk<'a> {
+    tree: &'a Tree,
+    pattern: &'a Pattern,
+    levels: Vec<Level<'a>>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that is at the top, and goes into those children that come behind this one.
+    fn new(tree: &'a Tree, pattern: &'a Pattern, progress: Progress, after: Option<&Key>) -> Self {
+        let rest = tree.children_behind(tree.top, after);
+        let top = Level { id: tree.top, came_by: None, progress, lost_at: None, rest };
+        Self { tree, pattern, levels: vec![top] }
+    }
+
+    /// The walk that comes behind a page: is it at the node that the page ended in? That one may
+    /// have gone meanwhile, and then has nothing below it any more.
+    fn resume(
+        tree: &'a Tree,
+        pattern: &'a Pattern,
+        progress: Progress,
+        mark: &PageMark,
+    ) -> (Self, bool) {
+        let mut walk = Self::new(tree, pattern, progress, mark.way.first());
+        for (at, key) in mark.way.iter().enumerate() {
+            let above = walk.levels.last().map_or(tree.top, |level| level.id);
+            let Some(child) = tree.child_at(above, key) else { return (walk, false) };
+            walk.go_into(child, mark.way.get(at + 1));
+        }
+        (walk, true)
+    }
+
+    fn go_into(&mut self, (spot, record): (Spot<'a>, &'a Record), after: Option<&Key>) -> bool {
+        let Some(above) = self.levels.last() else { return false };
+        let progress = self.pattern.step(above.progress, &record.label());
+        if progress.is_lost() {
+            return false;
+        }
+        let lost_at = above.lost_at.or_else(|| record.stale_since.map(|_| record.id));
+        let rest = self.tree.children_behind(record.id, after);
+        let came_by = Some((spot, record));
+        self.levels.push(Level { id: record.id, came_by, progress, lost_at, rest });
+        true
+    }
+
+    /// Goes on to the next node that has something below it. Is there one?
+    fn advance(&mut self) -> bool {
+        while let Some(level) = self.levels.last_mut() {
+            match level.rest.next() {
+                Some(child) => {
+                    if self.tree.children.contains_key(&child.1.id) && self.go_into(child, None) {
+                        return true;
+                    }
+                }
+                None => drop(self.levels.pop()),
+            }
+        }
+        false
+    }
+
+    /// Does this child of the node where the walk is fit?
+    fn fits(&self, record: &Record, progress: Progress) -> bool {
+        self.pattern.fits_role(record.role)
+            && self.pattern.is_whole(self.pattern.step(progress, &record.label()))
+    }
+
+    fn names(&self) -> Vec<Name> {
+        let came_by = self.levels.iter().filter_map(|level| level.came_by);
+        came_by.map(|(_, record)| record.called()).collect()
+    }
+
+    fn way(&self) -> Vec<Key> {
+        let came_by = self.levels.iter().filter_map(|level| level.came_by);
+        came_by.map(|(spot, _)| spot.to_key()).collect()
     }
 }
 
@@ -74,15 +155,23 @@ impl Tree {
     ) -> Page<'_> {
         let mut page = Page { groups: Vec::new(), next: None };
         let mut bytes = 0;
-        let mut stack = self.resume(pattern, progress, after);
-        while let Some(open) = stack.pop() {
+        let mut behind = after.and_then(|mark| mark.last.clone());
+        let (mut walk, is_there) = match after {
+            Some(mark) => Walk::resume(self, pattern, progress, mark),
+            None => (Walk::new(self, pattern, progress, None), true),
+        };
+        if !is_there {
+            behind = None;
+            walk.advance();
+        }
+        while let Some(&Level { id: parent, progress, lost_at, .. }) = walk.levels.last() {
             let mut records = Vec::new();
-            let mut last = open.after.clone();
-            for (key, record) in self.children_behind(open.id, open.after.as_ref()) {
-                let progress = pattern.step(open.progress, &record.called());
-                if pattern.is_whole(progress) && pattern.fits_role(record.role) {
+            let mut last = None;
+            for (spot, record) in self.children_behind(parent, behind.as_ref()) {
+                if walk.fits(record, progress) {
                     if bytes >= bytes_max {
-                        page.next = Some(PageMark { way: open.keys.clone(), last });
+                        let last = last.map(Spot::to_key).or(behind.take());
+                        page.next = Some(PageMark { way: walk.way(), last });
                         break;
                     }
                     bytes += RECORD_BYTES
@@ -90,96 +179,60 @@ impl Tree {
                         + record.address.as_ref().map_or(0, |address| address.as_str().len());
                     records.push(record);
                 }
-                last = Some(key);
+                last = Some(spot);
             }
-            let (parent, lost_at) = (open.id, open.lost_at);
             if !records.is_empty() {
-                let path: usize = open.names.iter().map(|name| name.as_str().len() + 2).sum();
+                let names = walk.names();
+                let path: usize = names.iter().map(|name| name.as_str().len() + 2).sum();
                 bytes += GROUP_BYTES + path;
-                page.groups.push(Group { parent, names: open.names.clone(), lost_at, records });
+                page.groups.push(Group { parent, names, lost_at, records });
             }
             if page.next.is_some() {
                 break;
             }
-            self.push_parents(&mut stack, pattern, &open, None);
+            behind = None;
+            walk.advance();
         }
         page
     }
 
     /// How many nodes below the top fit.
     pub(crate) fn count(&self, pattern: &Pattern, progress: Progress) -> usize {
-        let all = self.page(pattern, progress, None, usize::MAX);
-        all.groups.iter().map(|group| group.records.len()).sum()
-    }
-
-    /// What is still to be looked at, the next one on top.
-    fn resume(&self, pattern: &Pattern, progress: Progress, after: Option<&PageMark>) -> Vec<Open> {
-        let (names, keys) = (Vec::new(), Vec::new());
-        let mut at = Open { id: self.top, progress, names, keys, lost_at: None, after: None };
-        let mut stack = Vec::new();
-        let Some(mark) = after else { return vec![at] };
-        for key in &mark.way {
-            self.push_parents(&mut stack, pattern, &at, Some(key));
-            // What has gone meanwhile has nothing below it any more.
-            let Some(record) = self.child_at(at.id, key) else { return stack };
-            at = at.below(key, record, pattern);
+        let mut walk = Walk::new(self, pattern, progress, None);
+        let mut count = 0;
+        while let Some(&Level { id, progress, .. }) = walk.levels.last() {
+            let children = self.children_behind(id, None);
+            count += children.filter(|(_, record)| walk.fits(record, progress)).count();
+            walk.advance();
         }
-        at.after.clone_from(&mark.last);
-        stack.push(at);
-        stack
+        count
     }
 
-    /// Puts those children on the stack that have something below them, the first one on top.
-    fn push_parents(
-        &self,
-        stack: &mut Vec<Open>,
-        pattern: &Pattern,
-        open: &Open,
-        after: Option<&Key>,
-    ) {
-        let from = stack.len();
-        for (key, record) in self.children_behind(open.id, after) {
-            if self.children.contains_key(&record.id) {
-                let below = open.below(&key, record, pattern);
-                if !below.progress.is_lost() {
-                    stack.push(below);
-                }
-            }
-        }
-        stack[from..].reverse();
-    }
-
-    fn child_at(&self, parent: NodeId, key: &Key) -> Option<&Record> {
+    fn child_at(&self, parent: NodeId, key: &Key) -> Option<(Spot<'_>, &Record)> {
         let siblings = self.children.get(&parent)?;
-        let id = match key {
-            Key::Named(name) => *siblings.by_name.get(name)?,
-            Key::Nameless(id) => *siblings.nameless.get(id)?,
+        let (spot, id) = match key {
+            Key::Named(name) => {
+                let (name, id) = siblings.by_name.get_key_value(name)?;
+                (Spot::Named(name), *id)
+            }
+            Key::Nameless(id) => (Spot::Nameless(*id), *siblings.nameless.get(id)?),
         };
-        self.get(id)
+        Some((spot, self.get(id)?))
     }
 
-    fn children_behind<'a>(
-        &'a self,
-        parent: NodeId,
-        after: Option<&Key>,
-    ) -> impl Iterator<Item = (Key, &'a Record)> + use<'a> {
+    fn children_behind(&self, parent: NodeId, after: Option<&Key>) -> Siblings<'_> {
+        let Some(siblings) = self.children.get(&parent) else { return Box::new([].into_iter()) };
         let (name, id) = match after {
             None => (Bound::Unbounded, Bound::Unbounded),
-            Some(Key::Named(name)) => (Bound::Excluded(name.clone()), Bound::Unbounded),
-            Some(Key::Nameless(id)) => {
-                // Behind the last one that has a name.
-                (Bound::Excluded(LAST_NAME.to_owned()), Bound::Excluded(*id))
-            }
+            Some(Key::Named(name)) => (Bound::Excluded(name.as_str()), Bound::Unbounded),
+            // Behind the last one that has a name.
+            Some(Key::Nameless(id)) => (Bound::Excluded(LAST_NAME), Bound::Excluded(*id)),
         };
-        let siblings = self.children.get(&parent);
-        let named = siblings.into_iter().flat_map(move |siblings| {
-            let range = siblings.by_name.range((name.clone(), Bound::Unbounded));
-            range.map(|(name, id)| (Key::Named(name.clone()), *id))
-        });
-        let nameless = siblings.into_iter().flat_map(move |siblings| {
-            siblings.nameless.range((id, Bound::Unbounded)).map(|id| (Key::Nameless(*id), *id))
-        });
-        named.chain(nameless).filter_map(|(key, id)| Some((key, self.get(id)?)))
+        let named = siblings.by_name.range::<str, _>((name, Bound::Unbounded));
+        let nameless = siblings.nameless.range((id, Bound::Unbounded));
+        let named = named.map(|(name, id)| (Spot::Named(name), *id));
+        let nameless = nameless.map(|id| (Spot::Nameless(*id), *id));
+        Box::new(named.chain(nameless).filter_map(|(spot, id)| Some((spot, self.get(id)?))))
     }
 }
 
@@ -261,6 +314,28 @@ mod tests {
         assert_eq!(read(&mut tree, "/*/c5", 1, |_| {}).len(), 10);
         assert_eq!(read(&mut tree, "/s7/**", 1, |_| {})[0], id(7, 0));
         assert_eq!(tree.count(&pattern("/*"), pattern("/*").begin()), 10);
+    }
+
+    #[test]
+    fn pages_of_a_deep_tree_end_and_go_on_at_any_layer() {
+        let mut tree = Tree::new(id(0, 0), 1_000);
+        for n in 1..=6 {
+            put(&mut tree, id(n, 0), id(n - 1, 0), Some(&format!("s{n}")), Role::SubServer);
+            for m in 1..=4 {
+                let (name, above) = (format!("a{m}"), id(n - 1, 0));
+                let named = (m > 1).then_some(name.as_str());
+                put(&mut tree, id(n, m), above, named, Role::SubServer);
+                put(&mut tree, id(n, 10 + m), id(n, m), Some("leaf"), Role::Client);
+            }
+        }
+        let all = read(&mut tree, "/**", usize::MAX, |_| {});
+        assert_eq!(all.len(), 6 * 9);
+        for bytes in [1, 150, 400] {
+            assert_eq!(read(&mut tree, "/**", bytes, |_| {}), all, "{bytes}");
+        }
+        assert_eq!(read(&mut tree, "/**/leaf", 1, |_| {}).len(), 24);
+        let of_the_last = read(&mut tree, "/s1/s2/s3/s4/s5/**", 1, |_| {});
+        assert_eq!(of_the_last.len(), 10, "s5, s6, and four with a leaf each");
     }
 
     #[test]

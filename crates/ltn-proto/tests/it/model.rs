@@ -14,6 +14,7 @@ pub(crate) mod books;
 mod gathered;
 mod operations;
 pub(crate) mod plan;
+mod rolled;
 mod settled;
 pub(crate) mod totals;
 mod trouble;

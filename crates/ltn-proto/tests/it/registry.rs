@@ -289,6 +289,33 @@ fn a_grant_for_a_time_ends_and_one_can_be_taken_back() {
     assert!(home.book.grant(nobody, None).is_err());
 }
 
+/// A hostile input found it: the operator's right at the main server, which is told for the key of
+/// its visits only, could be taken without another edition, so nobody would have heard of it.
+#[test]
+fn whatever_is_taken_is_another_edition() {
+    let mut home = Home::new();
+    let before = home.book.charter().clone();
+    assert_eq!(home.book.ungrant(home.root.id(), &admin()), 1);
+    assert!(home.book.charter().edition > before.edition);
+    assert!(home.book.charter().grants.is_empty());
+}
+
+/// Of two rights that should end together one was taken early, and the other one stayed for ever.
+#[test]
+fn what_is_left_of_a_grant_still_ends() {
+    let mut home = Home::new();
+    let invite = home.invite(|_| {}).unwrap();
+    let ben = Signer::new();
+    home.join(&invite, &ben).unwrap();
+    let words = ["heat", "water"].map(|word| Permission::word(word).unwrap());
+    let grant = Grant { who: ben.id(), what: words.to_vec(), scope: home.root.id() };
+    home.book.grant(grant, Some(Duration::from_secs(60))).unwrap();
+    assert_eq!(home.book.ungrant(ben.id(), &words[..1]), 1);
+    assert!(home.book.charter().granted(ben.id(), |_| true).allow(&words[1]));
+    assert!(home.book.run_on(Duration::from_secs(60)));
+    assert!(!home.book.charter().granted(ben.id(), |_| true).allow(&words[1]));
+}
+
 #[test]
 fn a_book_from_a_backup_takes_over_what_was_signed_after_it_and_resurrects_nobody() {
     let mut home = Home::new();

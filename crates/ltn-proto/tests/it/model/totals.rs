@@ -41,7 +41,7 @@ pub(crate) const OPERATIONS: [&str; 21] = [
 pub(crate) const OUTCOMES: [&str; 7] =
     ["delivered", "reply", "failed", "confirm", "refused", "no-route", "unknown"];
 /// What was found to hold, where it was not trivial.
-pub(crate) const CHECKS: [&str; 10] = [
+pub(crate) const CHECKS: [&str; 11] = [
     "forged source refused",
     "late answer dropped",
     "handler entered",
@@ -52,6 +52,7 @@ pub(crate) const CHECKS: [&str; 10] = [
     "answer traced",
     "silence noticed",
     "gathering without excuse",
+    "end in a roll call",
 ];
 
 impl Totals {

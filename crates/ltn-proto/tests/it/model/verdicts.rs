@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ltn_proto::sim::{HostId, Network, OpRecord};
-use ltn_proto::{Moment, NodeId, Outcome, Target, Value};
+use ltn_proto::sim::{Network, OpRecord};
+use ltn_proto::{Moment, Outcome, Target, Value};
 
 use super::books::{Books, Reply, Word, WordKind};
+use super::rolled;
 use super::totals::Totals;
 use super::violation::ViolationKind;
 
@@ -35,7 +36,7 @@ pub(crate) fn judge(network: &Network, books: &mut Books, totals: &mut Totals) {
             let case = Case { number: *number, word: &word, record, at: *at, outcome };
             judge_outcome(books, &case, totals);
         }
-        judge_roll_call(network, books, *at, outcome);
+        rolled::judge(network, books, record, totals);
     }
 }
 
@@ -157,35 +158,4 @@ fn judge_calm(
         }
         _ => {}
     }
-}
-
-/// Whoever a roll call says stopped, has.
-fn judge_roll_call(network: &Network, books: &mut Books, at: Moment, outcome: &Outcome) {
-    let Outcome::Reply(Value::Map(reply)) = outcome else { return };
-    let Some(Value::List(lines)) = reply.get("roll_call") else { return };
-    let mut named = Vec::new();
-    for line in lines {
-        let Value::Map(line) = line else { continue };
-        let word = |key| match line.get(key) {
-            Some(Value::Text(text)) => text.as_str(),
-            _ => "",
-        };
-        let Some(host) = word("id").parse::<NodeId>().ok().and_then(|id| network.host_of(id))
-        else {
-            books.accuse(ViolationKind::FalseRollCall, format!("nobody's line: {line:?}"));
-            continue;
-        };
-        if named.contains(&host) {
-            books.accuse(ViolationKind::FalseRollCall, format!("{host:?} is named twice"));
-        }
-        named.push(host);
-        if matches!(word("outcome"), "stopped" | "restarting") && !has_stopped(books, host) {
-            let text = format!("{host:?} did not stop, as was told at {at:?}: {line:?}");
-            books.accuse(ViolationKind::FalseRollCall, text);
-        }
-    }
-}
-
-fn has_stopped(books: &Books, host: HostId) -> bool {
-    books.stopped.iter().any(|(stopped, _)| *stopped == host)
 }

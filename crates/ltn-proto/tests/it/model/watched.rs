@@ -59,12 +59,12 @@ pub(crate) fn judge(network: &Network, books: &mut Books, watches: &[Watch], tot
             let records = network.history().records.iter();
             records.filter(move |r| r.host == host && watch.at <= r.at && r.at <= limit)
         };
+        // The cut itself upsets nobody; what comes with it, in the same moment, may.
         let upset = |host: HostId| {
-            about(host).filter(|record| record.at > watch.at).any(|record| {
-                matches!(
-                    record.what,
-                    What::Started(_) | What::Stopped | What::Crashed | What::Fault(_)
-                )
+            about(host).any(|record| match record.what {
+                What::Fault("silent cut") => record.at > watch.at,
+                What::Started(_) | What::Stopped | What::Crashed | What::Fault(_) => true,
+                _ => false,
             })
         };
         let heard_nothing = [watch.child, watch.parent]
@@ -94,4 +94,29 @@ pub(crate) fn judge(network: &Network, books: &mut Books, watches: &[Watch], tot
             books.accuse(ViolationKind::NoticedLate, text);
         }
     }
+}
+
+/// How many are accused of overlooking a cut at whose very moment this happens.
+#[cfg(test)]
+fn overlooked(at_the_same_moment: fn(&mut Network, HostId)) -> usize {
+    use ltn_proto::Role;
+
+    let mut network = Network::new(11_170);
+    let parent = network.add(Role::MainServer, "");
+    let child = network.add(Role::Session, "");
+    network.join(child, parent);
+    let (at, time) = (network.now(), Duration::from_secs(24));
+    network.cut_both_ways(child, parent, time);
+    at_the_same_moment(&mut network, child);
+    network.run_for(time);
+    let watch = Watch { child, parent, at, until: at + time };
+    let mut books = Books::default();
+    judge(&network, &mut books, &[watch], &mut Totals::default());
+    books.violations.len()
+}
+
+#[test]
+fn whoever_dies_in_the_moment_of_the_cut_has_not_overlooked_it() {
+    assert_eq!(overlooked(Network::crash), 0);
+    assert_eq!(overlooked(|_, _| {}), 0);
 }

@@ -116,3 +116,82 @@ fn whoever_is_behind_a_lost_branch_is_said_to_be_so() {
     let detail = word(sub3.expect("it is in the report"), "detail");
     assert!(detail.contains("behind sub1"), "{detail}");
 }
+
+/// How this path ended, and what is said of it.
+#[track_caller]
+fn how(report: &Outcome, path: &str) -> (String, String) {
+    let Outcome::Reply(reply) = report else { panic!("{report:?}") };
+    let lines = reply.get("roll_call").and_then(Value::as_list).expect("a report");
+    let line = lines.iter().find(|line| word(line, "path") == path).expect("it is in the report");
+    (word(line, "outcome"), word(line, "detail"))
+}
+
+fn is_told_to_go(network: &Network, host: HostId) -> bool {
+    was_told(network, host, |event| matches!(event, Event::Stopping { .. }))
+}
+
+/// An order is given to this server; when this holds for it, its process crashes, and is started
+/// again after so long.
+fn crashes_under_an_order(
+    command: (&str, &str),
+    crash: fn(&Network, HostId) -> bool,
+    back_after: Duration,
+) -> (Outcome, Duration) {
+    let Demonstration { mut network, sub3, clients, .. } = demonstration();
+    let line = Line::new(command.0, &[command.1]);
+    let Outcome::Confirm(token) = network.call(clients[0], "/", &line) else { panic!("dangerous") };
+    let ordered = network.begin_call(clients[0], "/", &line.confirmed(token.token));
+    let begun = network.now();
+    assert!(network.run_until(10 * SECOND, |network| crash(network, sub3)));
+    network.crash(sub3);
+    network.restart(sub3, back_after);
+    let report = network.finish(ordered);
+    (report, network.now().since(begun))
+}
+
+#[test]
+fn a_server_that_crashed_right_after_it_was_ready_is_not_counted_as_stopped() {
+    let is_ready = |network: &Network, host: HostId| {
+        was_told(network, host, |event| matches!(event, Event::Ordered { .. }))
+    };
+    // Its parent reports it, or the main server, who hears of it through that parent.
+    for command in [("s.shutdownsubtree", "sub1"), ("s.shutdownserver", "/sub1/lower_sub3")] {
+        let (report, _) = crashes_under_an_order(command, is_ready, 20 * SECOND);
+        let (outcome, detail) = how(&report, "/sub1/lower_sub3");
+        assert_eq!(outcome, "unknown", "{command:?}");
+        assert!(detail.contains("lost without saying that it goes"), "{detail}");
+    }
+}
+
+#[test]
+fn a_server_that_said_it_stops_and_is_back_at_once_is_not_counted_as_stopped() {
+    let command = ("s.shutdownserver", "/sub1/lower_sub3");
+    let (report, _) = crashes_under_an_order(command, is_told_to_go, SECOND);
+    let (outcome, detail) = how(&report, "/sub1/lower_sub3");
+    assert_eq!(outcome, "unknown");
+    assert!(detail.contains("was back at once"), "{detail}");
+}
+
+#[test]
+fn a_tree_of_many_layers_is_watched_for_three_seconds_once() {
+    let mut network = network(5);
+    let servers = chain(&mut network, 6);
+    let admin = network.add(Role::Client, "admin");
+    joins(&mut network, admin, servers[0]);
+    let begun = network.now();
+    let line = Line::new("s.shutdownsubtree", &["sub1"]);
+    let report = network.call_and_confirm(admin, "/", &line);
+    let took = network.now().since(begun);
+    assert!(roll_call(&report).iter().all(|line| line.1 == "stopped"), "{report:?}");
+    assert!(took >= 3 * SECOND && took < 5 * SECOND, "{took:?}");
+}
+
+#[test]
+fn a_parent_that_stops_does_not_say_that_its_children_do() {
+    // The parent closes its links with the word that it stops; that is no word of its children.
+    let Demonstration { mut network, main, sub1, sub3, clients, .. } = demonstration();
+    let line = Line::new("s.shutdownserver", &["sub1"]);
+    let report = network.call_and_confirm(clients[0], "/", &line);
+    assert_eq!(roll_call(&report)[0], ("/sub1".to_owned(), "stopped".to_owned()));
+    assert!(!network.is_up(sub1) && network.is_up(sub3) && network.is_up(main));
+}

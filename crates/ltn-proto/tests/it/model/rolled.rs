@@ -1,0 +1,98 @@
+//! After a run: is what roll calls said of each node true, by what its process did?
+
+use std::time::Duration;
+
+use ltn_proto::limits::STOPPED_WATCH;
+use ltn_proto::sim::{HostId, Network, OpRecord, What};
+use ltn_proto::{Event, Moment, NodeId, Outcome, Value};
+
+use super::books::Books;
+use super::totals::Totals;
+use super::violation::ViolationKind;
+
+/// So long it may take until the one who leads a roll call hears that somebody is back.
+const NEWS: Duration = Duration::from_secs(1);
+
+/// Looks at the report that this ended with, if it is one.
+pub(crate) fn judge(network: &Network, books: &mut Books, record: &OpRecord, totals: &mut Totals) {
+    let Some((at, Outcome::Reply(Value::Map(reply)))) = &record.outcome else { return };
+    let Some(Value::List(lines)) = reply.get("roll_call") else { return };
+    let mut named = Vec::new();
+    for line in lines {
+        let word = |key| match line {
+            Value::Map(line) => match line.get(key) {
+                Some(Value::Text(text)) => text.as_str(),
+                _ => "",
+            },
+            _ => "",
+        };
+        let Some(host) = word("id").parse::<NodeId>().ok().and_then(|id| network.host_of(id))
+        else {
+            books.accuse(ViolationKind::FalseRollCall, format!("nobody's line: {line:?}"));
+            continue;
+        };
+        if named.contains(&host) {
+            books.accuse(ViolationKind::FalseRollCall, format!("{host:?} is named twice"));
+        }
+        named.push(host);
+        let call = Call { given: record.started, told: *at };
+        let wrong = match word("outcome") {
+            "stopped" => call.is_not_stopped(network, host),
+            "restarting" => call.says_nothing(network, host, true),
+            _ => continue,
+        };
+        Totals::count(&mut totals.checks, "end in a roll call", 1);
+        if let Some(why) = wrong {
+            let text = format!("{host:?} {why}; told at {at:?}: {line:?}");
+            books.accuse(ViolationKind::FalseRollCall, text);
+        }
+    }
+}
+
+/// When the order was given, and when its report was told.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    given: Moment,
+    told: Moment,
+}
+
+impl Call {
+    /// Stopped is who said so, whose process is over, and who was not back for a while.
+    fn is_not_stopped(self, network: &Network, host: HostId) -> Option<String> {
+        let Some(said) = self.said(network, host, false) else {
+            return self.says_nothing(network, host, false);
+        };
+        let after = || {
+            let records = network.history().records.iter();
+            records.filter(move |record| record.host == host && said <= record.at)
+        };
+        if !after().any(|record| matches!(record.what, What::Stopped | What::Crashed)) {
+            return Some("said that it stops, and its process went on".to_owned());
+        }
+        // Whoever is led back into the network so soon is seen by the one who looks on.
+        let heard = |at: Moment| at <= said + STOPPED_WATCH && at + NEWS < self.told;
+        let back = after().find(|record| {
+            matches!(record.what, What::Told(Event::Placed { rooted: true, .. }))
+                && heard(record.at)
+        })?;
+        Some(format!("said at {said:?} that it stops, and was back at {:?}", back.at))
+    }
+
+    fn says_nothing(self, network: &Network, host: HostId, restart: bool) -> Option<String> {
+        let what = if restart { "restarts" } else { "stops" };
+        let said = self.said(network, host, restart);
+        said.is_none().then(|| format!("never said that it {what}"))
+    }
+
+    /// When its process began to stop or restart, between the order and the report.
+    fn said(self, network: &Network, host: HostId, restart: bool) -> Option<Moment> {
+        let records = network.history().records.iter();
+        let mut its = records.filter(|record| record.host == host);
+        let begins = its.find(|record| {
+            let wanted = Event::Stopping { restart };
+            let in_time = self.given <= record.at && record.at <= self.told;
+            in_time && matches!(&record.what, What::Told(event) if *event == wanted)
+        })?;
+        Some(begins.at)
+    }
+}
