@@ -88,6 +88,7 @@ mod outcome;
 mod path;
 mod people;
 mod permissions;
+mod proof;
 mod random;
 pub mod registry;
 mod requests;
@@ -97,6 +98,7 @@ mod rollcall;
 mod secret;
 mod selector;
 mod services;
+mod shown;
 pub mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -39,6 +39,14 @@ pub const SERVICE_INTERVAL_MIN: Duration = Duration::from_millis(10);
 pub const CONFIRMATIONS_PER_ACTOR_MAX: usize = 4;
 /// The open confirmations of one node.
 pub const CONFIRMATIONS_MAX: usize = 64;
+/// The calls of one actor that wait for its signature; a further one replaces the oldest.
+pub const CHALLENGES_PER_ACTOR_MAX: usize = 64;
+/// The calls at one node that wait for a signature.
+pub const CHALLENGES_MAX: usize = 1_024;
+/// What the issuer of a command signs, in bytes: the longest name, and room for later versions.
+pub const PROOF_BYTES_MAX: usize = 512;
+/// What keys and signatures add to one message, in bytes, at most.
+pub const SEAL_BYTES_MAX: usize = 1_024;
 /// The places of other nodes that a node remembers, beyond its own subtree.
 pub const KNOWN_PLACES_MAX: usize = 1_024;
 /// A remembered place is looked up anew after this time: by then somebody else may have it.

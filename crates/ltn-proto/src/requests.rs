@@ -103,6 +103,17 @@ pub(crate) struct Open {
     pub(crate) from_memory: bool,
     /// Where the target was found to be.
     pub(crate) path: Option<NodePath>,
+    /// Of a command in a network with members: what was said, for its answer is signed.
+    pub(crate) called: Option<Called>,
+}
+
+/// A command as it was passed on to another member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Called {
+    /// The fingerprint of its bytes.
+    pub(crate) question: [u8; 32],
+    /// Did this node sign it? Then it may have been done, whatever others say.
+    pub(crate) proven: bool,
 }
 
 /// All open questions of a node.
@@ -184,6 +195,12 @@ impl Requests {
         for open in self.open.values_mut().filter(|open| open.link == Some(from)) {
             open.link = Some(to);
         }
+    }
+
+    /// What was passed on to this node and is not answered yet.
+    pub(crate) fn open_at(&self, node: NodeId) -> impl Iterator<Item = &Question> {
+        let at_node = move |open: &&Open| open.stage == Stage::Sent(node);
+        self.open.values().filter(at_node).filter_map(|open| open.question.as_ref())
     }
 
     pub(crate) fn ids(&self) -> Vec<u64> {

@@ -1,6 +1,7 @@
 //! The charter on its way through the tree: shown when a link is made, passed on when it is new,
 //! and carried out at once, also on links that stand.
 
+use super::broken::Duty;
 use super::{NodeConfig, NodeState};
 use crate::body::{self, Place};
 use crate::charter::{BadCharter, Edition, SignedCharter};
@@ -121,6 +122,9 @@ impl NodeState {
         signed: SignedCharter,
         from: Option<LinkId>,
     ) -> Result<(), BadCharter> {
+        if !self.does(Duty::Charters) {
+            return Ok(());
+        }
         let Some(standing) = &mut self.standing else { return Ok(()) };
         match standing.take(signed.clone())? {
             Shown::Same => {}

@@ -9,7 +9,8 @@
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
 //! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
 //! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
-//! move, `stating.rs` what each node signs of its place, `picture.rs` and `helping.rs` what it
+//! move, `stating.rs` what each node signs of its place, `calling.rs` and `proving.rs` commands
+//! that are signed, `outbox.rs` what waits for a signature, `picture.rs` and `helping.rs` what it
 //! tells of itself, `broken.rs` what builds that are broken on purpose leave undone.
 
 mod admitting;
@@ -17,6 +18,7 @@ mod answering;
 mod asking;
 mod broken;
 mod builtin;
+mod calling;
 mod chartering;
 mod committing;
 mod edging;
@@ -32,7 +34,9 @@ mod mapping;
 mod minding;
 mod moving;
 mod ordering;
+mod outbox;
 mod picture;
+mod proving;
 mod renaming;
 mod rights;
 mod routing;
@@ -46,7 +50,7 @@ mod watching;
 use renaming::NamedBy;
 pub use routing::StreamHop;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -80,6 +84,7 @@ use crate::reservations::Reservations;
 use crate::role::Role;
 use crate::rollcall::{OrdersHeard, RollCall};
 use crate::services::Services;
+use crate::shown::Shown;
 use crate::snapshot::Counters;
 use crate::standing::Standing;
 use crate::statement::Scheme;
@@ -137,7 +142,7 @@ pub struct NodeConfig {
 #[derive(Debug)]
 pub struct NodeState {
     config: NodeConfig,
-    outputs: VecDeque<Output>,
+    outputs: outbox::Outbox,
     random: Random,
     started: Moment,
     name: Name,
@@ -189,6 +194,8 @@ pub struct NodeState {
     reassembly: Reassembly,
     offers: Offers,
     confirmations: Confirmations,
+    challenges: Confirmations,
+    shown: Shown,
     services: Services,
     standing: Option<Standing>,
     /// Further data sockets, by name and port, as others are told of them.
@@ -229,7 +236,7 @@ impl NodeState {
             .is_root()
             .then(|| Edges::new(config.incarnation, now, config.limits.records));
         Self {
-            outputs: VecDeque::new(),
+            outputs: outbox::Outbox::default(),
             random: Random::new(config.seed),
             started: now,
             name,
@@ -267,7 +274,9 @@ impl NodeState {
             arrived: None,
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
-            confirmations: Confirmations::default(),
+            confirmations: Confirmations::of_people(),
+            challenges: Confirmations::of_minds(),
+            shown: Shown::new(limits.records),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
             data_sockets: Vec::new(),
@@ -286,7 +295,7 @@ impl NodeState {
 
     /// Something happened. Afterwards drain [`Self::poll_output`] to the end.
     pub fn handle(&mut self, now: Moment, input: Input) {
-        debug_assert!(self.outputs.is_empty(), "the outputs were not drained");
+        debug_assert!(self.outputs.is_drained(), "the outputs were not drained");
         match input {
             Input::LinkOpened { link, direction, peer, remote } => {
                 self.on_link_opened(now, link, direction, (peer, remote));

@@ -125,6 +125,8 @@ fn kind_name(kind: Kind) -> String {
         Kind::REQUEST => "REQUEST",
         Kind::CALL => "CALL",
         Kind::REPLY => "REPLY",
+        Kind::CHALLENGE => "CHALLENGE",
+        Kind::SEALED => "SEALED",
         Kind::REFUSED => "REFUSED",
         Kind::NO_ROUTE => "NO_ROUTE",
         Kind::EDGE_ASK => "EDGE_ASK",
