@@ -71,6 +71,11 @@ impl Inbound {
         Some(caller)
     }
 
+    /// Who waits for this answer, and goes on waiting.
+    pub(crate) fn caller(&self, id: InboundId) -> Option<Caller> {
+        self.waiting.get(&id).copied()
+    }
+
     /// Frees the places of callers who gave up by now.
     pub(crate) fn expire(&mut self, now: Moment) {
         while let Some(id) = self.deadlines.pop_due(now) {

@@ -137,7 +137,7 @@ pub use moment::Moment;
 pub use name::{BadName, Name};
 pub use node::{NodeConfig, NodeState, StreamHop};
 pub use outcome::{
-    CloseReason, Confirmation, NoRoute, Outcome, Refusal, RefusalKind, RollCallEntry,
+    CloseReason, Confirmation, NoRoute, Outcome, Refusal, RefusalKind, RollCallEntry, RollCallNews,
     RollCallOutcome,
 };
 pub use path::{BadPath, NodePath, Target};

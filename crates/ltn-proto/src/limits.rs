@@ -125,6 +125,8 @@ pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
 /// Whoever said that it stops is counted as stopped if it is not back for so long.
 pub const STOPPED_WATCH: Duration = Duration::from_secs(3);
+/// What an answer may say in parts before it ends, in bytes; further parts are not heard.
+pub const ANSWER_PARTS_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 /// A dead sub-server is shown as stale this long, then forgotten.
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 /// The members of one network, those who are out included.

@@ -14,6 +14,7 @@ use crate::event::Content;
 use crate::expiring::Deadlines;
 use crate::frame::{Flags, Kind};
 use crate::id::{InboundId, LinkId, NodeId, OpId};
+use crate::limits::ANSWER_PARTS_BYTES_MAX;
 use crate::moment::Moment;
 use crate::path::{NodePath, Target};
 use crate::value::Value;
@@ -123,6 +124,8 @@ pub(crate) struct Requests {
     deadlines: Deadlines<u64>,
     /// Casts wait for their target here; one search serves them all.
     searches: BTreeMap<String, u64>,
+    /// How many bytes of their answers came in parts.
+    parts: BTreeMap<u64, usize>,
     /// Whose answers are awaited from above.
     pub(crate) vigil: Vigil,
 }
@@ -155,10 +158,19 @@ impl Requests {
     pub(crate) fn close(&mut self, id: u64) -> Option<Open> {
         let open = self.open.remove(&id)?;
         self.deadlines.cancel(id);
+        self.parts.remove(&id);
         if matches!(open.origin, Origin::Casts(_)) {
             self.searches.remove(&open.target.to_string());
         }
         Some(open)
+    }
+
+    /// A part of its answer came. Has it said less than an answer may, so far?
+    pub(crate) fn takes_part(&mut self, id: u64, bytes: usize) -> bool {
+        let sum = self.parts.entry(id).or_default();
+        // Also an empty part costs the one who keeps it something.
+        *sum = sum.saturating_add(bytes.max(64));
+        *sum <= ANSWER_PARTS_BYTES_MAX
     }
 
     /// The search that casts to this target wait for.

@@ -184,4 +184,6 @@ fn builder() -> redb::Builder {
 }
 
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod tests;

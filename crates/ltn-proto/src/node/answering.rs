@@ -42,6 +42,7 @@ impl NodeState {
             Kind::CHALLENGE => self.on_challenge(now, &whole),
             Kind::SEALED => self.on_sealed(now, &whole),
             Kind::REPLY => self.on_reply(now, &whole),
+            Kind::PART => self.on_part(now, &whole),
             Kind::REFUSED => self.on_refused(now, &whole),
             Kind::NO_ROUTE => self.on_no_route(now, &whole),
             Kind::RESOLVED => self.on_resolved(now, &whole),

@@ -35,9 +35,11 @@ mod minding;
 mod moving;
 mod ordering;
 mod outbox;
+mod parts;
 mod picture;
 mod proving;
 mod renaming;
+mod reporting;
 mod rights;
 mod routing;
 mod running;
@@ -318,6 +320,7 @@ impl NodeState {
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }
+        self.tell_roll_call_news(now);
         self.settle_gatherings(now);
         self.check_renaming(now);
         self.notice_changed_offers(now);
