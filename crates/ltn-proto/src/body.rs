@@ -27,7 +27,7 @@ use crate::role::Role;
 use crate::statement::Signed;
 use crate::value::Value;
 
-pub(crate) use proofs::{Challenge, Sealed};
+pub(crate) use proofs::{Challenge, Sealed, WhereAsk, Words};
 pub(crate) use selecting::{Key, Listed, PageMark, Select, Selected, Siblings};
 pub(crate) use watching::{News, Presence, Watch, Watching};
 

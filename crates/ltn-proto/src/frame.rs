@@ -102,6 +102,10 @@ impl Kind {
     pub const CHALLENGE: Self = Self(0x60);
     /// The answer to a command, signed by who was called.
     pub const SEALED: Self = Self(0x61);
+    /// To the main server: where is this node?
+    pub const WHERE: Self = Self(0x62);
+    /// The answer to [`Kind::WHERE`], signed by the main server.
+    pub const WHEREABOUTS: Self = Self(0x63);
 
     /// Is it passed on by its destination?
     #[must_use]

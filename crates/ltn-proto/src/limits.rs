@@ -45,6 +45,8 @@ pub const CHALLENGES_PER_ACTOR_MAX: usize = 64;
 pub const CHALLENGES_MAX: usize = 1_024;
 /// What the issuer of a command signs, in bytes: the longest name, and room for later versions.
 pub const PROOF_BYTES_MAX: usize = 512;
+/// What the main server signs of a node's place, in bytes: sixteen of the longest names.
+pub const WORDS_BYTES_MAX: usize = 8 * 1024;
 /// What keys and signatures add to one message, in bytes, at most.
 pub const SEAL_BYTES_MAX: usize = 1_024;
 /// The places of other nodes that a node remembers, beyond its own subtree.

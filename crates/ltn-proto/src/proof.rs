@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use crate::body::{self, Token};
 use crate::charter::Edition;
 use crate::id::{NetworkId, NodeId};
-use crate::limits::PROOF_BYTES_MAX;
+use crate::limits::{PROOF_BYTES_MAX, WORDS_BYTES_MAX};
+use crate::path::NodePath;
 use crate::signature::{PUBLIC_KEY_BYTES, Purpose, SIGNATURE_BYTES};
 use crate::statement::Scheme;
 use crate::value::Value;
@@ -78,13 +79,34 @@ impl Command {
     }
 }
 
-/// A command's signed words with the key of who signed them, as they came.
+/// What the main server signs of a node's place, for [`Purpose::Where`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Whereabouts {
+    /// In which network.
+    #[n(0)]
+    pub(crate) network: NetworkId,
+    /// The nonce of the question.
+    #[n(1)]
+    pub(crate) nonce: Token,
+    /// Which node.
+    #[n(2)]
+    pub(crate) node: NodeId,
+    /// All nodes above it, its parent first.
+    #[n(3)]
+    pub(crate) above: Vec<NodeId>,
+    /// Where it is.
+    #[n(4)]
+    pub(crate) path: NodePath,
+}
+
+/// Signed words with the key of who signed them, as they came.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Proof {
     #[cbor(n(0), with = "minicbor::bytes")]
-    command: Vec<u8>,
-    /// The DER of the `SubjectPublicKeyInfo`, whose digest is the id of the issuer.
+    words: Vec<u8>,
+    /// The DER of the `SubjectPublicKeyInfo`, whose digest is the id of who signed.
     #[cbor(n(1), with = "minicbor::bytes")]
     public_key: Vec<u8>,
     #[n(2)]
@@ -104,25 +126,35 @@ pub(crate) enum Unproven {
 
 impl Proof {
     pub(crate) fn new(
-        command: Vec<u8>,
+        words: Vec<u8>,
         public_key: Vec<u8>,
         signature: [u8; SIGNATURE_BYTES],
     ) -> Self {
-        Self { command, public_key, signature: signature.into() }
+        Self { words, public_key, signature: signature.into() }
     }
 
-    /// What was signed, if the node that it names signed it.
+    /// The command that was signed, if the node that it names signed it.
     pub(crate) fn read(&self, scheme: Scheme) -> Result<Command, Unproven> {
-        let Self { command, public_key, signature } = self;
-        if command.len() > PROOF_BYTES_MAX || public_key.len() != PUBLIC_KEY_BYTES {
+        if self.words.len() > PROOF_BYTES_MAX {
             return Err(Unproven::Unreadable);
         }
-        let read: Command = body::read(command).map_err(|_| Unproven::Unreadable)?;
-        if NodeId::of_public_key(public_key) != read.by {
-            return Err(Unproven::OtherKey);
+        let (by, command): (NodeId, Command) = self.open(scheme, Purpose::Command)?;
+        if by == command.by { Ok(command) } else { Err(Unproven::OtherKey) }
+    }
+
+    /// Who signed which words for this purpose.
+    pub(crate) fn open<T: for<'b> Decode<'b, ()>>(
+        &self,
+        scheme: Scheme,
+        purpose: Purpose,
+    ) -> Result<(NodeId, T), Unproven> {
+        let Self { words, public_key, signature } = self;
+        if words.len() > WORDS_BYTES_MAX || public_key.len() != PUBLIC_KEY_BYTES {
+            return Err(Unproven::Unreadable);
         }
-        if scheme.is_signed(public_key, Purpose::Command, command, &signature[..]) {
-            Ok(read)
+        let read = body::read(words).map_err(|_| Unproven::Unreadable)?;
+        if scheme.is_signed(public_key, purpose, words, &signature[..]) {
+            Ok((NodeId::of_public_key(public_key), read))
         } else {
             Err(Unproven::BadSignature)
         }

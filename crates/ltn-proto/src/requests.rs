@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::body::Token;
 use crate::event::Content;
 use crate::expiring::Deadlines;
 use crate::frame::{Flags, Kind};
@@ -47,6 +48,17 @@ pub(crate) enum Origin {
     Page(OpId),
     /// The mind itself: is this node still there, of which an answer is awaited?
     Check(NodeId),
+    /// The mind itself: where a node is, by the main server's signed word.
+    Whereabouts(Wanted),
+}
+
+/// What the main server's word on a place is wanted for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wanted {
+    /// To know whose scope this node is in.
+    Own,
+    /// To sign this command over the nonce, about targets of that fingerprint.
+    Target { request: u64, nonce: Token, targets: [u8; 32] },
 }
 
 /// A move of this node that somebody wants.
@@ -207,6 +219,12 @@ impl Requests {
         for open in self.open.values_mut().filter(|open| open.link == Some(from)) {
             open.link = Some(to);
         }
+    }
+
+    /// Is the main server being asked where this node is?
+    pub(crate) fn is_asking_own_place(&self) -> bool {
+        let is_it = |open: &Open| matches!(open.origin, Origin::Whereabouts(Wanted::Own));
+        self.open.values().any(is_it)
     }
 
     /// What was passed on to this node and is not answered yet.

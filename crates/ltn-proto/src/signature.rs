@@ -36,6 +36,8 @@ pub enum Purpose {
     Command,
     /// How a command ended, by who was called.
     Result,
+    /// Where a node is, by the main server.
+    Where,
 }
 
 impl Purpose {
@@ -47,6 +49,7 @@ impl Purpose {
             Self::Place => b"ltn/1 place\0",
             Self::Command => b"ltn/1 command\0",
             Self::Result => b"ltn/1 result\0",
+            Self::Where => b"ltn/1 where\0",
         }
     }
 

@@ -3,6 +3,8 @@
 use minicbor::{Decode, Encode};
 
 use super::Token;
+use crate::id::NodeId;
+use crate::proof::Proof;
 
 /// `CHALLENGE`: the call needs its issuer's signature, over this nonce.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -11,6 +13,27 @@ pub(crate) struct Challenge {
     /// Good for this call, once.
     #[n(0)]
     pub(crate) nonce: Token,
+}
+
+/// `WHERE`: to the main server: where is this node?
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct WhereAsk {
+    /// Which node.
+    #[n(0)]
+    pub(crate) node: NodeId,
+    /// Made for this question alone.
+    #[n(1)]
+    pub(crate) nonce: Token,
+}
+
+/// `WHEREABOUTS`: words of the main server, signed by it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Words {
+    /// The words.
+    #[n(0)]
+    pub(crate) words: Proof,
 }
 
 /// `SEALED`: an answer, signed by who was called.

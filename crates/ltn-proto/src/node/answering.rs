@@ -41,6 +41,8 @@ impl NodeState {
             }
             Kind::CHALLENGE => self.on_challenge(now, &whole),
             Kind::SEALED => self.on_sealed(now, &whole),
+            Kind::WHERE => self.on_where(now, &whole),
+            Kind::WHEREABOUTS => self.on_whereabouts(now, &whole),
             Kind::REPLY => self.on_reply(now, &whole),
             Kind::PART => self.on_part(now, &whole),
             Kind::REFUSED => self.on_refused(now, &whole),
@@ -151,7 +153,11 @@ impl NodeState {
         let Checks { runner, arguments, dangerous, to_prove } =
             match self.check_call(frame.header.source, &call) {
                 Ok(checks) => checks,
-                Err(refusal) => return self.reply(now, caller, Outcome::Refused(refusal)),
+                Err(refusal) => {
+                    // It may be in the scope of a grant, and not know it yet.
+                    self.confirm_own_place(now);
+                    return self.reply(now, caller, Outcome::Refused(refusal));
+                }
             };
         let mut proven = None;
         if to_prove {

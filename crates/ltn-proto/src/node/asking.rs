@@ -391,6 +391,7 @@ impl NodeState {
                 let took = now.since(open.asked);
                 self.on_gathered(op, Gathered { id, path, outcome, took });
             }
+            Origin::Whereabouts(wanted) => self.where_is_unknown(now, wanted, &outcome),
             Origin::Check(node) => self.on_minded(now, node, open.asked, &outcome),
             Origin::Named(op) => self.on_one_named(op, outcome),
             Origin::Page(op) => self.on_page_failed(op, outcome),

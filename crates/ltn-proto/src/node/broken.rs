@@ -14,6 +14,10 @@ pub(super) enum Duty {
     Targets,
     /// What one node signed is worth nothing to another.
     Issuers,
+    /// A place that was typed is that of the node, by the main server's word.
+    Places,
+    /// This node is in a scope by the main server's word, not by its parent's.
+    Scopes,
     /// A new charter holds at once.
     Charters,
     /// The arguments are those that were signed.
@@ -102,6 +106,8 @@ impl crate::sim::Mutant {
             Self::NoEpochCheck => duty == Duty::Epochs,
             Self::NoCharterCheck => duty == Duty::Charters,
             Self::NoSealCheck => duty == Duty::Seals,
+            Self::NoPlaceCheck => duty == Duty::Places,
+            Self::NoScopeCheck => duty == Duty::Scopes,
             _ => false,
         }
     }

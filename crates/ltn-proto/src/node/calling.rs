@@ -32,7 +32,7 @@ impl NodeState {
         let arguments = fingerprint_of(&call.arguments);
         let given = Given { at: node, command: call.command.clone(), arguments };
         match self.shown.take(now, token.0, &given) {
-            Ok(targets) => self.sign_call(now, (id, node), call, (token, targets)),
+            Ok(targets) => self.sign_at_place(now, (id, node), call, (token, targets)),
             Err(why) => {
                 let refusal = Refusal::new(RefusalKind::BadToken, why.to_string());
                 self.end_request(now, id, Outcome::Refused(refusal));
@@ -72,11 +72,11 @@ impl NodeState {
         // A new number: what comes back of the question that was not signed says nothing of this.
         let second = self.random.number();
         self.requests.renumber(id, second);
-        self.sign_call(now, (second, node), call, (nonce, fingerprint_of_nodes(&[node])));
+        self.sign_at_place(now, (second, node), call, (nonce, fingerprint_of_nodes(&[node])));
     }
 
     /// Signs a command and says it.
-    fn sign_call(
+    pub(super) fn sign_call(
         &mut self,
         now: Moment,
         (id, node): (u64, NodeId),

@@ -141,6 +141,7 @@ impl NodeState {
                     self.show_charter(link, None);
                 }
                 self.part_with_all_revoked(now);
+                self.confirm_own_place(now);
             }
         }
         Ok(())
@@ -162,8 +163,7 @@ impl NodeState {
     /// What the charter lets this node do here, beyond what everybody may.
     pub(super) fn granted_to(&self, who: NodeId) -> Permissions {
         let Some(standing) = &self.standing else { return Permissions::none() };
-        let above = |scope: NodeId| self.place.ancestors.iter().any(|above| above.id == scope);
-        standing.granted(who, |scope| scope == self.config.id || above(scope))
+        standing.granted(who, |scope| self.is_in_scope(scope))
     }
 
     /// Is this node out by the charter? Nothing that it says counts any more.

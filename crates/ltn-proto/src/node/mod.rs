@@ -10,8 +10,9 @@
 //! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
 //! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
 //! move, `stating.rs` what each node signs of its place, `calling.rs` and `proving.rs` commands
-//! that are signed, `outbox.rs` what waits for a signature, `picture.rs` and `helping.rs` what it
-//! tells of itself, `broken.rs` what builds that are broken on purpose leave undone.
+//! that are signed, `whereabouts.rs` the main server's word on where a node is, `outbox.rs` what
+//! waits for a signature, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what
+//! builds that are broken on purpose leave undone.
 
 mod admitting;
 mod answering;
@@ -48,6 +49,7 @@ mod serving;
 mod sleeping;
 mod stating;
 mod watching;
+mod whereabouts;
 
 use renaming::NamedBy;
 pub use routing::StreamHop;
@@ -200,6 +202,8 @@ pub struct NodeState {
     shown: Shown,
     services: Services,
     standing: Option<Standing>,
+    /// The nodes above this one, as the main server signed that.
+    confirmed_above: Vec<NodeId>,
     /// Further data sockets, by name and port, as others are told of them.
     data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
@@ -281,6 +285,7 @@ impl NodeState {
             shown: Shown::new(limits.records),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
+            confirmed_above: Vec::new(),
             data_sockets: Vec::new(),
             roll_call: None,
             orders_heard: OrdersHeard::default(),

@@ -10,7 +10,7 @@ use super::NodeState;
 use super::answering::caller_of;
 use super::broken::Duty;
 use super::outbox::{Unsigned, What};
-use crate::body::{self, Call, Challenge, Sealed, Token};
+use crate::body::{self, Call, Challenge, Sealed, Token, Words};
 use crate::confirmations::Deed;
 use crate::event::Output;
 use crate::fragments;
@@ -239,6 +239,11 @@ impl NodeState {
                 public_key,
                 signature: signature.to_vec(),
             }),
+            (What::Words(words), Some(signature)) => {
+                body::write(&Words { words: Proof::new(words, public_key, signature) })
+            }
+            // Who waits for them asks again.
+            (What::Words(_), None) => return true,
             (What::Call { .. }, None) => {
                 let text =
                     "this node cannot sign: the system gives no randomness; nothing was done";

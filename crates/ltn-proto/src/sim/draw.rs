@@ -127,6 +127,8 @@ fn kind_name(kind: Kind) -> String {
         Kind::REPLY => "REPLY",
         Kind::CHALLENGE => "CHALLENGE",
         Kind::SEALED => "SEALED",
+        Kind::WHERE => "WHERE",
+        Kind::WHEREABOUTS => "WHEREABOUTS",
         Kind::REFUSED => "REFUSED",
         Kind::NO_ROUTE => "NO_ROUTE",
         Kind::EDGE_ASK => "EDGE_ASK",

@@ -24,6 +24,10 @@ pub enum Mutant {
     NoArgumentCheck,
     /// It runs what was signed before the main server was brought back from a backup.
     NoEpochCheck,
+    /// It signs commands for whoever a server says is at a place.
+    NoPlaceCheck,
+    /// It believes its higher server about whose scope it is in.
+    NoScopeCheck,
     /// It believes answers to its commands that who was called did not sign.
     NoSealCheck,
     /// It lets a server hang below itself or its own descendants.

@@ -376,6 +376,93 @@ fn a_signed_answer_is_for_one_question_and_changes_in_no_byte() {
     }
 }
 
+/// A server answers who is at a place with a node of its own.
+fn answer_with_another(scene: &mut Scene, mutant: Option<Mutant>) -> Outcome {
+    let (hall, attic, ann) = (scene.hall, scene.attic, scene.ann);
+    let cellar = scene.club.member(Role::SubServer, "cellar", ROOT);
+    scene.club.offer(cellar, "gate", false);
+    assert!(scene.club.join(ann, hall));
+    if let Some(mutant) = mutant {
+        scene.club.minds[ann].set_mutant(mutant);
+    }
+    let asked = scene.listen((ann, hall), Kind::RESOLVE, false);
+    let target = "/cellar".parse().expect("a path");
+    let op = scene.club.begin_call_to(ann, target, ("gate", "open"), None);
+    scene.club.tap = None;
+    let mut header = Header::new(Kind::RESOLVED, scene.id(hall), scene.id(ann));
+    header.id = asked.last().header.id;
+    // {0: id, 1: ["cellar"]}
+    let id = scene.id(attic);
+    let payload = [&[0xa2, 0x00, 0x58, 32][..], id.as_bytes(), b"\x01\x81\x66cellar"].concat();
+    scene.club.inject(hall, ann, Frame { header, payload: payload.into() });
+    scene.club.ended(op).expect("it ended").clone()
+}
+
+#[test]
+fn who_is_at_a_place_is_said_by_the_main_server_before_anything_is_signed() {
+    let mut scene = Scene::new();
+    let outcome = answer_with_another(&mut scene, None);
+    let Outcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(refusal.kind, RefusalKind::BadTarget);
+    let told = refusal.text.contains("/cellar") && refusal.text.contains("/hall/attic");
+    assert!(told, "{}", refusal.text);
+    assert_eq!(scene.club.entered(scene.attic).len(), 0);
+    let mut scene = Scene::new();
+    let outcome = answer_with_another(&mut scene, Some(Mutant::NoPlaceCheck));
+    assert_eq!(outcome, Outcome::Reply(Value::from("done")));
+    // Whom nobody lies about is commanded by his place.
+    let mut scene = Scene::new();
+    assert!(scene.club.join(scene.ann, scene.hall));
+    for place in ["/", "/hall", "/hall/attic", "attic"] {
+        let target = place.parse().expect("a place");
+        let op = scene.club.begin_call_to(scene.ann, target, ("gate", "open"), None);
+        let outcome = scene.club.ended(op);
+        assert_eq!(outcome, Some(&Outcome::Reply(Value::from("done"))), "{place}");
+    }
+}
+
+/// `PLACE`, as a server tells it to its child: the ids and names of all above it, the top first.
+fn place(from: NodeId, to: NodeId, above: &[(NodeId, &str)]) -> Frame {
+    let mut payload = Vec::new();
+    let mut encoder = minicbor::Encoder::new(&mut payload);
+    let mut write = || -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
+        encoder.map(2)?.u8(0)?.array(above.len() as u64)?;
+        for (id, name) in above {
+            encoder.map(2)?.u8(0)?.bytes(id.as_bytes())?.u8(1)?.str(name)?;
+        }
+        encoder.u8(1)?.bool(true)?;
+        Ok(())
+    };
+    write().expect("writing to memory");
+    Frame { header: Header::new(Kind::PLACE, from, to), payload: payload.into() }
+}
+
+#[test]
+fn a_server_cannot_put_its_children_into_the_scope_of_a_friend() {
+    let attack = |mutant: Option<Mutant>| {
+        let mut scene = Scene::new();
+        let (eve, hall) = (scene.eve, scene.hall);
+        let cellar = scene.club.member(Role::SubServer, "cellar", ROOT);
+        let lamp = scene.club.member(Role::Client, "lamp", cellar);
+        let bulb = scene.club.member(Role::Client, "bulb", hall);
+        for client in [lamp, bulb] {
+            scene.club.offer(client, "gate", false);
+        }
+        scene.club.make_admin(eve, hall);
+        assert_eq!(scene.club.call(eve, bulb, ("gate", "open")), Outcome::Reply("done".into()));
+        if let Some(mutant) = mutant {
+            scene.club.minds[lamp].set_mutant(mutant);
+        }
+        let above = [(ROOT, "Mainserver"), (hall, "hall"), (cellar, "cellar")];
+        let above = above.map(|(number, name)| (scene.id(number), name));
+        let lie = place(scene.id(cellar), scene.id(lamp), &above);
+        scene.club.inject(cellar, lamp, lie);
+        scene.club.call(eve, lamp, ("gate", "open"));
+        scene.club.entered(lamp).len()
+    };
+    assert_eq!([None, Some(Mutant::NoScopeCheck)].map(attack), [0, 1]);
+}
+
 #[test]
 fn a_higher_server_sends_its_children_nowhere_unless_they_asked_for_it() {
     let mut scene = Scene::new();

@@ -250,10 +250,21 @@ impl Club {
         (command, argument): (&str, &str),
         token: Option<[u8; 16]>,
     ) -> OpId {
+        self.begin_call_to(by, Target::Id(self.ids[at]), (command, argument), token)
+    }
+
+    /// The same, of whoever is meant by this.
+    pub(crate) fn begin_call_to(
+        &mut self,
+        by: usize,
+        to: Target,
+        (command, argument): (&str, &str),
+        token: Option<[u8; 16]>,
+    ) -> OpId {
         self.ops += 1;
         let op = OpId(self.ops);
         let arguments = if argument.is_empty() { vec![] } else { vec![Value::from(argument)] };
-        let (to, command) = (Target::Id(self.ids[at]), command.to_owned());
+        let command = command.to_owned();
         self.feed(by, Input::Op(Op::Call { op, to, command, arguments, token, timeout: TIMEOUT }));
         op
     }
