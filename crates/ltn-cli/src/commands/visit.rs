@@ -70,7 +70,9 @@ async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
         }
         Way::Server(to) => {
             let to = whereto::server(to, output).await?;
-            let node = by_addresses(|| Session::builder().open(), &[to.clone()], timeout).await?;
+            let node =
+                by_addresses(|| Session::builder().open(), std::slice::from_ref(&to), timeout)
+                    .await?;
             memory::joined(&to, output);
             node
         }
