@@ -320,6 +320,9 @@ impl NodeState {
             Input::Persisted { write, done } if self.accepted.contains_key(&write) => {
                 self.on_deed_written(now, write, done);
             }
+            Input::Persisted { write, done } if self.awaits_plan(write) => {
+                self.on_plan_written(now, done);
+            }
             Input::Persisted { write, done } => self.on_persisted(now, write, done),
             Input::Signed { signing, signature } => self.on_signed(now, signing, signature),
             Input::Slept => self.on_slept(now),
