@@ -115,6 +115,10 @@ pub const KEY_PAUSE_MAX: Duration = Duration::from_secs(3_600);
 pub const KEY_TRIES_AT_ALL: usize = 20;
 /// A server that waits to be let in below another one waits this long for the root's word.
 pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
+/// A root that was started anew lets no server go below another one for so long: a grant of its
+/// earlier run may be taken for as long as it lives, half as long again while the new child writes
+/// and registers, and what tells of that may be on its way for a lease.
+pub const QUIET_TIME: Duration = Duration::from_secs(30);
 /// How long a second link with a known id waits for a sign of life of the first.
 pub const DUPLICATE_PROBE: Duration = Duration::from_secs(2);
 /// After its machine slept a node waits this long for a sign of life of each neighbour.
@@ -133,6 +137,9 @@ pub const ANSWER_PARTS_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 /// The members of one network, those who are out included.
 pub const MEMBERS_MAX: usize = 4_096;
+/// Visits that the owner of one member makes at the same time, each with a key of its own; further
+/// ones wait for their turn. Each key takes its place among grants and revocations.
+pub const VISITORS_MAX: usize = 4;
 /// The invites of one network that have not ended.
 pub const INVITES_MAX: usize = 256;
 /// An invite is good for at most this long.

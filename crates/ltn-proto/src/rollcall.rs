@@ -8,6 +8,7 @@ mod heard;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::durable::WriteId;
 use crate::id::{InboundId, NodeId};
 use crate::limits::STOPPED_WATCH;
 use crate::moment::Moment;
@@ -45,6 +46,8 @@ pub(crate) struct Order {
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
+    /// Whom it is meant for is being written down; nobody was told.
+    Planned(WriteId),
     /// Servers below have not reported yet, or have not gone yet.
     Collecting,
     /// The report is on its way up.
@@ -81,6 +84,8 @@ pub(crate) struct RollCall {
     farewells: BTreeMap<NodeId, Proof>,
     /// The number it is written down under.
     pub(crate) kept: Option<u64>,
+    /// Whom this server passes the order on to.
+    pub(crate) next: Vec<NodeId>,
 }
 
 impl RollCall {
@@ -106,6 +111,7 @@ impl RollCall {
             told: BTreeSet::new(),
             farewells: BTreeMap::new(),
             kept: None,
+            next: Vec::new(),
         }
     }
 

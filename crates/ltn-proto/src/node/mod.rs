@@ -285,7 +285,7 @@ impl NodeState {
             challenges: Confirmations::of_minds(),
             shown: Shown::new(limits.records),
             services: serving::built_in(&config, now),
-            standing: config.standing.clone(),
+            standing: chartering::standing_of(&config),
             confirmed_above: Vec::new(),
             data_sockets: Vec::new(),
             roll_call: None,
@@ -320,6 +320,9 @@ impl NodeState {
             Input::Op(op) => self.on_op(now, op),
             Input::Persisted { write, done } if self.accepted.contains_key(&write) => {
                 self.on_deed_written(now, write, done);
+            }
+            Input::Persisted { write, done } if self.awaits_plan(write) => {
+                self.on_plan_written(now, done);
             }
             Input::Persisted { write, done } => self.on_persisted(now, write, done),
             Input::Signed { signing, signature } => self.on_signed(now, signing, signature),

@@ -307,6 +307,12 @@ impl Club {
 
     /// Its process is started anew, and joins again.
     pub(crate) fn restart(&mut self, number: usize, to: usize) {
+        self.begin_anew(number);
+        assert!(self.join(number, to), "it comes back");
+    }
+
+    /// Its process is started anew, and finds nobody.
+    pub(crate) fn begin_anew(&mut self, number: usize) {
         let gone: Vec<_> = self.wires.iter().filter(|((one, _), _)| *one == number).collect();
         let gone: Vec<_> = gone.into_iter().map(|(mine, theirs)| (*mine, *theirs)).collect();
         for (mine, (other, link)) in gone {
@@ -320,6 +326,5 @@ impl Club {
         config.incarnation += 1;
         config.seed = [config.seed[0] ^ 0x80; 32];
         self.minds[number] = NodeState::new(config.clone(), self.now);
-        assert!(self.join(number, to), "it comes back");
     }
 }
