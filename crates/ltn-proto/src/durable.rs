@@ -5,6 +5,7 @@
 //! they are written, and where, is for the shell.
 
 use crate::address::Address;
+use crate::charter::SignedCharter;
 use crate::id::NodeId;
 use crate::name::Name;
 use crate::value::Value;
@@ -30,6 +31,9 @@ pub enum Durable {
     Deed(KeptDeed),
     /// A roll call has begun; or it is over, with the same number.
     Report(KeptReport),
+    /// The newest charter that was seen, in a network with members: what somebody was told once,
+    /// above all whose key is refused, is never forgotten.
+    Charter(SignedCharter),
 }
 
 /// A dangerous command that was confirmed.
@@ -83,6 +87,8 @@ pub struct Remembered {
     pub deeds: Vec<KeptDeed>,
     /// The roll calls that it led, the oldest first.
     pub reports: Vec<KeptReport>,
+    /// The newest charter that was seen; none in an open network.
+    pub charter: Option<SignedCharter>,
 }
 
 impl Remembered {
@@ -104,6 +110,7 @@ impl Remembered {
                 let beyond = self.reports.len().saturating_sub(REPORTS_MAX);
                 self.reports.drain(..beyond);
             }
+            Durable::Charter(charter) => self.charter = Some(charter.clone()),
         }
     }
 }
