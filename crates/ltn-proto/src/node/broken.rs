@@ -18,6 +18,10 @@ pub(super) enum Duty {
     Places,
     /// This node is in a scope by the main server's word, not by its parent's.
     Scopes,
+    /// Who is ordered to go wants the main server's word for it.
+    Orders,
+    /// That somebody went is true if he signed it.
+    Farewells,
     /// A new charter holds at once.
     Charters,
     /// The arguments are those that were signed.
@@ -84,6 +88,19 @@ impl NodeState {
         false
     }
 
+    /// Does this build obey an order without asking whether it is still wanted? Only a broken one.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    pub(super) const fn obeys_at_once(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::ObeysAtOnce)) {
+            return true;
+        }
+        false
+    }
+
     /// Break this build on purpose, to see that the tests notice.
     #[cfg(feature = "sim")]
     pub const fn set_mutant(&mut self, mutant: crate::sim::Mutant) {
@@ -106,6 +123,8 @@ impl crate::sim::Mutant {
             Self::NoEpochCheck => duty == Duty::Epochs,
             Self::NoCharterCheck => duty == Duty::Charters,
             Self::NoSealCheck => duty == Duty::Seals,
+            Self::NoOrderCheck => duty == Duty::Orders,
+            Self::NoFarewellCheck => duty == Duty::Farewells,
             Self::NoPlaceCheck => duty == Duty::Places,
             Self::NoScopeCheck => duty == Duty::Scopes,
             _ => false,

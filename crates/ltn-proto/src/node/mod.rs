@@ -35,6 +35,7 @@ mod locating;
 mod mapping;
 mod minding;
 mod moving;
+mod obeying;
 mod ordering;
 mod outbox;
 mod parts;

@@ -24,6 +24,10 @@ pub enum Mutant {
     NoArgumentCheck,
     /// It runs what was signed before the main server was brought back from a backup.
     NoEpochCheck,
+    /// It obeys whatever server is above it.
+    NoOrderCheck,
+    /// It believes a server below about who went.
+    NoFarewellCheck,
     /// It signs commands for whoever a server says is at a place.
     NoPlaceCheck,
     /// It believes its higher server about whose scope it is in.
@@ -78,4 +82,14 @@ pub enum Mutant {
     LeavesOut,
     /// Its roll calls count everybody as stopped.
     CountsAllAsStopped,
+    /// It obeys an order at once, and does not ask whether it is still wanted.
+    ObeysAtOnce,
+    /// It does not tell its program all that happens at the places that it watches.
+    HidesNews,
+    /// It changes what it does not know when it passes it on.
+    MendsStrange,
+    /// It gives no answer to what it does not know.
+    IgnoresStrange,
+    /// It does not hear what has a field that it does not know.
+    StrictFields,
 }

@@ -291,6 +291,12 @@ impl Club {
         self.ended(op).expect("everything happens at once").clone()
     }
 
+    /// The same, where the end comes later.
+    pub(crate) fn call_and_confirm_later(&mut self, by: usize, at: usize, what: (&str, &str)) {
+        let Outcome::Confirm(shown) = self.call(by, at, what) else { panic!("it is dangerous") };
+        self.begin_call(by, at, what, Some(shown.token));
+    }
+
     /// Puts a frame on the wire from the one to the other, as if the one had said it.
     pub(crate) fn inject(&mut self, from: usize, to: usize, frame: Frame) {
         let mut wires = self.wires.iter();
