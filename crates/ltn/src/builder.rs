@@ -14,7 +14,7 @@ use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, Se
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
-use crate::admin_key::{self, AdminKey, KeyHash};
+use crate::admin_key::{AdminKey, KeyHash};
 use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
@@ -262,11 +262,8 @@ impl NodeBuilder {
         }
         let name = self.checked_name()?;
         let logs = self.open_logs()?;
-        let key = match self.admin_key.clone() {
-            Some(key) => Some(admin_key::hash_of(key).await.map_err(StartError::BadAdminKey)?),
-            None => None,
-        };
         let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
+        let (key, state) = keeping::admin_key(self.admin_key.clone(), state).await?;
         let (signer, tls) = match &self.member {
             Some(member) => self.keys_of(member)?,
             None => open_keys(state.as_ref().map(State::identity)).map_err(keeping::no_identity)?,
@@ -439,7 +436,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
-    let admin_key = AdminKey::new(key, asks_sender.clone());
+    let admin_key = AdminKey::new(key, keeper.clone(), asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     socket_commands::offer(&mut handlers, &node);

@@ -49,6 +49,7 @@ impl NodeState {
     ) {
         let Committing { parent, kept, welcome, .. } = committing;
         let link = parent.link;
+        self.goals.know_home(&kept.addresses);
         self.uplink.kept = Some(kept);
         self.links.register_parent(link);
         self.watch_link(now, link);

@@ -60,10 +60,10 @@ impl NodeState {
             done.map(|()| {
                 let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
                 let what = if muted { "muted" } else { "heard again" };
-                format!("{} {what} at {}", names.join(", "), self.name)
+                (format!("{} {what} at {}", names.join(", "), self.name), nodes)
             })
         });
-        self.answer_text(now, run, done);
+        self.answer_when_kept(now, run, done);
     }
 
     fn set_muted(
@@ -114,8 +114,8 @@ impl NodeState {
     /// `s.kickuser`: all that are named, or none of them.
     pub(super) fn kick_users(&mut self, now: Moment, run: &Run) {
         let done = self.find_people(run).and_then(|nodes| self.check_kick(run, nodes));
-        let done = done.map(|nodes| self.kick_all(now, run.actor, &nodes));
-        self.answer_text(now, run, done);
+        let done = done.map(|nodes| self.kick_all(now, run.actor, nodes));
+        self.answer_when_kept(now, run, done);
     }
 
     fn check_kick(&self, run: &Run, nodes: Vec<NodeId>) -> Result<Vec<NodeId>, Refusal> {
@@ -133,33 +133,38 @@ impl NodeState {
         Ok(nodes)
     }
 
-    fn kick_all(&mut self, now: Moment, by: NodeId, nodes: &[NodeId]) -> String {
+    /// Throws them out; what was done, and of whom something else is to be remembered now.
+    fn kick_all(
+        &mut self,
+        now: Moment,
+        by: NodeId,
+        mut nodes: Vec<NodeId>,
+    ) -> (String, Vec<NodeId>) {
         let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
         let (kicker, wait) = (self.call(by), span(KICK_LIFETIME));
-        for node in nodes {
+        let mut freed = Vec::new();
+        for node in &nodes {
             let Some(link) = self.links.child(*node) else { continue };
-            self.people.kick(now, *node);
+            freed.extend(self.people.kick(now, *node));
             let name = self.name_of(*node);
             self.event(Event::Kicked { node: *node, name, by });
             let text = format!("{kicker} kicked you; {} lets you in after {wait}", self.name);
             self.close_link(now, link, CloseReason::Kicked, &text);
         }
-        format!("{} kicked, and not let in for {wait}", names.join(", "))
+        nodes.extend(freed);
+        (format!("{} kicked, and not let in for {wait}", names.join(", ")), nodes)
     }
 
     /// `s.kickip`: whoever is joined from these addresses, but not who says so.
     pub(super) fn kick_addresses(&mut self, now: Moment, run: &Run) {
         let done = self.find_addresses(run).map(|(nodes, spared)| {
-            let kicked = self.kick_all(now, run.actor, &nodes);
-            match spared {
-                None => kicked,
-                Some(spared) => format!(
-                    "{kicked}; {spared} is there too and stays, for you speak \
-                    through it"
-                ),
+            let (mut text, nodes) = self.kick_all(now, run.actor, nodes);
+            if let Some(spared) = spared {
+                text += &format!("; {spared} is there too and stays, for you speak through it");
             }
+            (text, nodes)
         });
-        self.answer_text(now, run, done);
+        self.answer_when_kept(now, run, done);
     }
 
     /// Who is joined from there; and who also is, but is spared, because the caller speaks so.

@@ -83,14 +83,7 @@ impl NodeState {
                 _ => self.take_rights(now, run, node, 1),
             }),
         };
-        self.answer_text(now, run, done);
-    }
-
-    pub(super) fn answer_text(&mut self, now: Moment, run: &Run, done: Result<String, Refusal>) {
-        match done {
-            Ok(text) => self.reply_text(now, run, text),
-            Err(Refusal { kind, text }) => self.refuse(now, run, kind, &text),
-        }
+        self.answer_when_kept(now, run, done);
     }
 
     fn give_rights(
@@ -99,7 +92,7 @@ impl NodeState {
         run: &Run,
         node: NodeId,
         from: usize,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(String, Vec<NodeId>), Refusal> {
         let words = words(run, from)?;
         if node == self.config.id {
             return Err(Refusal::new(RefusalKind::NotPossible, "a server may do everything here"));
@@ -114,7 +107,7 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::Full, text));
         }
         self.rights_changed(now, node, run.actor);
-        Ok(self.holds_now(node))
+        Ok((self.holds_now(node), vec![node]))
     }
 
     fn take_rights(
@@ -123,7 +116,7 @@ impl NodeState {
         run: &Run,
         node: NodeId,
         from: usize,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(String, Vec<NodeId>), Refusal> {
         let words = words(run, from)?;
         let everybodys = words.iter().find(|word| self.config.newcomers.iter().any(|w| w == *word));
         if let Some(word) = everybodys {
@@ -135,7 +128,7 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::NotPossible, text));
         }
         self.rights_changed(now, node, run.actor);
-        Ok(self.holds_now(node))
+        Ok((self.holds_now(node), vec![node]))
     }
 
     fn holds_now(&self, node: NodeId) -> String {
@@ -161,16 +154,16 @@ impl NodeState {
         let done = self.check_remove_admin(run);
         let done = done.map(|nodes| {
             let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
-            for node in nodes {
-                if let Some(link) = self.links.child(node) {
+            for node in &nodes {
+                if let Some(link) = self.links.child(*node) {
                     self.people.distrust_link(link);
                 }
-                self.people.take(node, &[Permission::admin()]);
-                self.rights_changed(now, node, run.actor);
+                self.people.take(*node, &[Permission::admin()]);
+                self.rights_changed(now, *node, run.actor);
             }
-            format!("{}: no admin of {} any more", names.join(", "), self.name)
+            (format!("{}: no admin of {} any more", names.join(", "), self.name), nodes)
         });
-        self.answer_text(now, run, done);
+        self.answer_when_kept(now, run, done);
     }
 
     fn check_remove_admin(&self, run: &Run) -> Result<Vec<NodeId>, Refusal> {

@@ -11,6 +11,7 @@ mod orders;
 mod outcomes;
 mod people;
 mod reference;
+mod remembering;
 mod returning;
 mod rights;
 mod seed;
