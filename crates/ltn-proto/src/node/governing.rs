@@ -15,7 +15,6 @@ use crate::limits::KICK_LIFETIME;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
-use crate::path::Target;
 use crate::text::{quotable, span};
 
 impl NodeState {
@@ -58,9 +57,9 @@ impl NodeState {
         let done = self.find_people(run).and_then(|nodes| {
             let done = self.set_muted(now, run.actor, &nodes, muted);
             done.map(|()| {
-                let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
+                let names = self.call_all(&nodes);
                 let what = if muted { "muted" } else { "heard again" };
-                (format!("{} {what} at {}", names.join(", "), self.name), nodes)
+                (format!("{names} {what} at {}", self.name), nodes)
             })
         });
         self.answer_when_kept(now, run, done);
@@ -140,7 +139,7 @@ impl NodeState {
         by: NodeId,
         mut nodes: Vec<NodeId>,
     ) -> (String, Vec<NodeId>) {
-        let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
+        let names = self.call_all(&nodes);
         let (kicker, wait) = (self.call(by), span(KICK_LIFETIME));
         let mut freed = Vec::new();
         for node in &nodes {
@@ -152,7 +151,7 @@ impl NodeState {
             self.close_link(now, link, CloseReason::Kicked, &text);
         }
         nodes.extend(freed);
-        (format!("{} kicked, and not let in for {wait}", names.join(", ")), nodes)
+        (format!("{names} kicked, and not let in for {wait}"), nodes)
     }
 
     /// `s.kickip`: whoever is joined from these addresses, but not who says so.
@@ -220,18 +219,6 @@ impl NodeState {
         }
     }
 
-    /// All nodes that the arguments name, each once.
-    pub(super) fn find_people(&self, run: &Run) -> Result<Vec<NodeId>, Refusal> {
-        let mut nodes = Vec::new();
-        for index in 0..run.arguments.len() {
-            let node = self.find_person(&run.raw_text(index))?;
-            if !nodes.contains(&node) {
-                nodes.push(node);
-            }
-        }
-        Ok(nodes)
-    }
-
     /// The refusal to do something to a node that is no neighbour below this one.
     pub(super) fn not_joined_here(&self, node: NodeId) -> Refusal {
         let (who, me) = (self.where_is(node), &self.name);
@@ -244,21 +231,5 @@ impl NodeState {
             None => format!("{who} is not joined to {me}; say it to its server"),
         };
         Refusal::new(RefusalKind::NotPossible, text)
-    }
-
-    /// The node that is meant by a name, a path or an id. Of several with one name none is.
-    pub(super) fn find_person(&self, text: &str) -> Result<NodeId, Refusal> {
-        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        let target: Target = text.parse().map_err(|error| bad(format!("{error}")))?;
-        let found = match &target {
-            Target::Id(id) => Some(*id),
-            Target::Name(name) => self.find_name(name)?,
-            other => match other.absolute(&self.path()) {
-                Some(path) => Some(self.find_path(&path).map_err(bad)?),
-                None => None,
-            },
-        };
-        let unknown = || bad(format!("{} knows nobody called `{target}`", self.name));
-        found.ok_or_else(unknown)
     }
 }

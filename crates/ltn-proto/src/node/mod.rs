@@ -4,14 +4,14 @@
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
 //! up, `edging.rs` who may hang below whom, `moving.rs` moves that somebody wants, `mapping.rs` the
 //! map and the place in the tree, `routing.rs` what is passed on, `asking.rs` what this node asks
-//! of others, `locating.rs` who is meant, `selecting.rs` who fits,
+//! of others, `locating.rs` who is meant, `pointing.rs` by arguments, `selecting.rs` who fits,
 //! `gathering.rs` what is said to many, `answering.rs` what others ask of it, `builtin.rs`,
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
 //! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
 //! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
 //! move, `keeping.rs` what of people and names is written down, `stating.rs` what each node signs
-//! of its place, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what builds that
-//! are broken on purpose leave undone.
+//! of its place, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what builds
+//! that are broken on purpose leave undone.
 
 mod admitting;
 mod answering;
@@ -35,6 +35,7 @@ mod minding;
 mod moving;
 mod ordering;
 mod picture;
+mod pointing;
 mod renaming;
 mod rights;
 mod routing;

@@ -22,6 +22,8 @@ use crate::value::Value;
 const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
 /// So many bytes of a drawing go into one answer, with a line that says how much is missing.
 const DRAWING_BYTES_MAX: usize = crate::limits::MESSAGE_BYTES_MAX - 1_024;
+/// So many servers are named in the text of a confirmation; all of them stand in its targets.
+const NAMED_MAX: usize = 20;
 /// How long a ping for `s.ping` may take.
 const PING_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -263,9 +265,10 @@ impl NodeState {
         let what = if is_restart(command) { "restart" } else { "shut down" };
         let mut targets = Vec::new();
         for index in 0..run.arguments.len() {
-            let id = self.find_server(now, &run.text(index))?;
-            if !targets.contains(&id) {
-                targets.push(id);
+            for id in self.find_servers(now, &run.raw_text(index))? {
+                if !targets.contains(&id) {
+                    targets.push(id);
+                }
             }
         }
         if is_of_subtrees(command) {
@@ -283,38 +286,10 @@ impl NodeState {
             };
             format!("{}{others}", self.where_is(*id))
         };
-        let names: Vec<String> = targets.iter().map(name).collect();
+        let mut names: Vec<String> = targets.iter().take(NAMED_MAX).map(name).collect();
+        let more = targets.len() - names.len();
+        names.extend((more > 0).then(|| format!("{more} more")));
         Ok((format!("{} will {what}", names.join(", ")), targets))
-    }
-
-    /// The live server below this one that is meant.
-    fn find_server(&self, now: Moment, text: &str) -> Result<NodeId, Refusal> {
-        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        let target: Target = text.parse().map_err(|error| bad(format!("{error}")))?;
-        let found = match &target {
-            Target::Id(id) => Some(*id),
-            Target::Name(name) => self.find_name(name)?,
-            other => match other.absolute(&self.path()) {
-                Some(path) => Some(self.find_path(&path).map_err(bad)?),
-                None => None,
-            },
-        };
-        let Some(id) = found else { return Err(bad(format!("no node is called `{text}`"))) };
-        if id == self.config.id {
-            let text = format!("that is {} itself; use s.shutdown or s.restart", self.name);
-            return Err(bad(text));
-        }
-        let Some(record) = self.tree.get(id) else {
-            return Err(bad(format!("{text} is not below {}", self.name)));
-        };
-        if !record.role.is_server() {
-            return Err(bad(format!("{text} is a client; only servers can be told that")));
-        }
-        if record.stale_since.is_some() {
-            let text = self.out_of_reach_since(now, id);
-            return Err(Refusal::new(RefusalKind::NotPossible, text));
-        }
-        Ok(id)
     }
 
     pub(super) fn still_below(&self, refusal: Refusal) -> Refusal {

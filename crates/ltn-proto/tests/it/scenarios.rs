@@ -10,6 +10,7 @@ mod moving;
 mod orders;
 mod outcomes;
 mod people;
+mod pointing;
 mod reference;
 mod remembering;
 mod returning;
