@@ -1,12 +1,13 @@
 //! All automation of this repository, in Rust and with nothing but cargo: `cargo xtask ci` checks
 //! everything, `tidy` what no other tool checks, `sim` plays random networks, `storm` real ones,
-//! `fuzz` tries hostile bytes, `bench` measures.
+//! `fuzz` tries hostile bytes, `attacks` takes out defences, `bench` measures.
 //!
 //! It knows the shape of the repository. It does not know what the product does: only `bench` uses
 //! it, behind a feature, so that everything else here builds in seconds.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are programs for a terminal")]
 
+mod attacks;
 mod bench;
 mod ci;
 mod fuzz;
@@ -34,6 +35,8 @@ enum Task {
     Tidy(tidy::Arguments),
     /// Play random networks in the simulator, as many as you like
     Sim(sim::Arguments),
+    /// Take out one defence after the other, and see the test of its attack fail
+    Attacks(attacks::Arguments),
     /// Try hostile bytes on whatever reads them, as many as you like
     Fuzz(fuzz::Arguments),
     /// Let a network of real processes come through cuts, kills, freezes and partitions
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Tidy(arguments) => tidy::run(&arguments),
         Task::Sim(arguments) => sim::run(&arguments),
+        Task::Attacks(arguments) => attacks::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Storm(arguments) => storm::run(&arguments),
         Task::Bench(arguments) => bench::run(arguments),

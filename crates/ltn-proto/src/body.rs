@@ -5,6 +5,7 @@
 
 mod edges;
 mod orders;
+mod proofs;
 mod selecting;
 mod watching;
 mod words;
@@ -21,10 +22,12 @@ use crate::id::NodeId;
 use crate::name::Name;
 use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
 use crate::path::NodePath;
+use crate::proof::Proof;
 use crate::role::Role;
 use crate::statement::Signed;
 use crate::value::Value;
 
+pub(crate) use proofs::{Challenge, Sealed, WhereAsk, Words};
 pub(crate) use selecting::{Key, Listed, PageMark, Select, Selected, Siblings};
 pub(crate) use watching::{News, Presence, Watch, Watching};
 
@@ -367,9 +370,12 @@ pub(crate) struct Call {
     /// With what: a list. As one value, so that one budget of memory holds for all of them.
     #[n(1)]
     pub(crate) arguments: Value,
-    /// The token of a confirmation.
+    /// The token of a confirmation, or the nonce of a challenge.
     #[n(2)]
     pub(crate) token: Option<Token>,
+    /// What its issuer signed.
+    #[n(3)]
+    pub(crate) proof: Option<Proof>,
 }
 
 /// `REPLY` with the flag `CONFIRM`.

@@ -6,16 +6,19 @@
 use std::collections::BTreeMap;
 
 use crate::id::NodeId;
-use crate::limits::{CONFIRMATION_LIFETIME, CONFIRMATIONS_MAX, CONFIRMATIONS_PER_ACTOR_MAX};
+use crate::limits::{
+    CHALLENGES_MAX, CHALLENGES_PER_ACTOR_MAX, CONFIRMATION_LIFETIME, CONFIRMATIONS_MAX,
+    CONFIRMATIONS_PER_ACTOR_MAX,
+};
 use crate::moment::Moment;
-use crate::value::Value;
 
 /// What a token was given for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Deed {
     pub(crate) actor: NodeId,
     pub(crate) command: String,
-    pub(crate) arguments: Vec<Value>,
+    /// The fingerprint of its arguments, which may be large.
+    pub(crate) arguments: [u8; 32],
 }
 
 #[derive(Debug, Clone)]
@@ -26,9 +29,11 @@ struct Offer {
 }
 
 /// All tokens that wait for their second word.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Confirmations {
     offers: BTreeMap<[u8; 16], Offer>,
+    per_actor_max: usize,
+    all_max: usize,
 }
 
 /// Why a token does not work.
@@ -36,12 +41,26 @@ pub(crate) const NOT_CONFIRMED: &str = "this confirmation is unknown, used, olde
                                         was given for something else; nothing was done";
 
 impl Confirmations {
+    /// For dangerous commands, which people confirm.
+    pub(crate) const fn of_people() -> Self {
+        Self::new(CONFIRMATIONS_PER_ACTOR_MAX, CONFIRMATIONS_MAX)
+    }
+
+    /// For calls that their issuers sign, which minds do by themselves.
+    pub(crate) const fn of_minds() -> Self {
+        Self::new(CHALLENGES_PER_ACTOR_MAX, CHALLENGES_MAX)
+    }
+
+    const fn new(per_actor_max: usize, all_max: usize) -> Self {
+        Self { offers: BTreeMap::new(), per_actor_max, all_max }
+    }
+
     /// Remembers what this token is for. An actor with too many open ones loses the oldest.
     pub(crate) fn offer(&mut self, token: [u8; 16], deed: Deed, targets: Vec<NodeId>, now: Moment) {
         self.expire(now);
         let actor = deed.actor;
-        self.make_room(CONFIRMATIONS_PER_ACTOR_MAX, |offer| offer.deed.actor == actor);
-        self.make_room(CONFIRMATIONS_MAX, |_| true);
+        self.make_room(self.per_actor_max, |offer| offer.deed.actor == actor);
+        self.make_room(self.all_max, |_| true);
         self.offers.insert(token, Offer { deed, targets, until: now + CONFIRMATION_LIFETIME });
     }
 
@@ -85,17 +104,17 @@ mod tests {
 
     use super::*;
 
-    fn deed(actor: u8, argument: i64) -> Deed {
+    fn deed(actor: u8, argument: u8) -> Deed {
         Deed {
             actor: NodeId::from_bytes([actor; 32]),
             command: "s.shutdown".to_owned(),
-            arguments: vec![Value::Int(argument.into())],
+            arguments: [argument; 32],
         }
     }
 
     #[test]
     fn a_token_is_bound_to_actor_and_arguments_and_works_once() {
-        let mut room = Confirmations::default();
+        let mut room = Confirmations::of_people();
         room.offer([1; 16], deed(1, 1), vec![], Moment::ZERO);
         assert_eq!(room.take([1; 16], &deed(2, 1), Moment::ZERO), None);
         assert_eq!(room.take([1; 16], &deed(1, 2), Moment::ZERO), None);
@@ -106,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_token_dies_after_thirty_seconds() {
-        let mut room = Confirmations::default();
+        let mut room = Confirmations::of_people();
         room.offer([1; 16], deed(1, 1), vec![], Moment::ZERO);
         let later = Moment::ZERO + Duration::from_secs(30);
         assert_eq!(room.take([1; 16], &deed(1, 1), later), None);
@@ -114,7 +133,7 @@ mod tests {
 
     #[test]
     fn open_tokens_are_bounded_per_actor_and_in_all() {
-        let mut room = Confirmations::default();
+        let mut room = Confirmations::of_people();
         for n in 0..200_u8 {
             let now = Moment::ZERO + Duration::from_millis(u64::from(n));
             room.offer([n; 16], deed(n / 10, 0), vec![], now);

@@ -43,6 +43,13 @@ impl<K: Ord + Copy> Deadlines<K> {
         self.in_order.first().map(|(at, _)| *at)
     }
 
+    /// Takes the earliest, due or not.
+    pub(crate) fn pop_first(&mut self) -> Option<K> {
+        let (_, key) = *self.in_order.first()?;
+        self.cancel(key);
+        Some(key)
+    }
+
     /// Takes one that is due, the earliest first.
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<K> {
         let (at, key) = *self.in_order.first()?;

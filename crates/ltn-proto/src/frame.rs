@@ -98,6 +98,15 @@ impl Kind {
     /// The answer to [`Kind::ORDER_CHECK`]: yes, do it.
     pub const ORDER_GO: Self = Self(0x5a);
 
+    /// To who called: the command needs your signature, over this nonce.
+    pub const CHALLENGE: Self = Self(0x60);
+    /// The answer to a command, signed by who was called.
+    pub const SEALED: Self = Self(0x61);
+    /// To the main server: where is this node?
+    pub const WHERE: Self = Self(0x62);
+    /// The answer to [`Kind::WHERE`], signed by the main server.
+    pub const WHEREABOUTS: Self = Self(0x63);
+
     /// Is it passed on by its destination?
     #[must_use]
     pub const fn is_routed(self) -> bool {

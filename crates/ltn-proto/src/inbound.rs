@@ -14,6 +14,8 @@ pub(crate) struct Caller {
     pub(crate) node: NodeId,
     /// The caller's number for it.
     pub(crate) request: u64,
+    /// The fingerprint of the question, where the answer is to be signed.
+    pub(crate) question: Option<[u8; 32]>,
 }
 
 /// All that waits for an answer of this node.
@@ -69,6 +71,11 @@ impl Inbound {
         Some(caller)
     }
 
+    /// Who waits for this answer, and goes on waiting.
+    pub(crate) fn caller(&self, id: InboundId) -> Option<Caller> {
+        self.waiting.get(&id).copied()
+    }
+
     /// Frees the places of callers who gave up by now.
     pub(crate) fn expire(&mut self, now: Moment) {
         while let Some(id) = self.deadlines.pop_due(now) {
@@ -97,7 +104,7 @@ mod tests {
 
     #[test]
     fn one_caller_cannot_take_all_places_and_gets_them_back() {
-        let caller = |n| Caller { node: NodeId::from_bytes([n; 32]), request: 7 };
+        let caller = |n| Caller { node: NodeId::from_bytes([n; 32]), request: 7, question: None };
         let mut inbound = Inbound::new(2, 3);
         let first = inbound.open(caller(1), Moment::ZERO).unwrap();
         inbound.open(caller(1), Moment::ZERO).unwrap();

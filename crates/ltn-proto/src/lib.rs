@@ -88,6 +88,7 @@ mod outcome;
 mod path;
 mod people;
 mod permissions;
+mod proof;
 mod random;
 pub mod registry;
 mod requests;
@@ -97,6 +98,7 @@ mod rollcall;
 mod secret;
 mod selector;
 mod services;
+mod shown;
 pub mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -135,7 +137,7 @@ pub use moment::Moment;
 pub use name::{BadName, Name};
 pub use node::{NodeConfig, NodeState, StreamHop};
 pub use outcome::{
-    CloseReason, Confirmation, NoRoute, Outcome, Refusal, RefusalKind, RollCallEntry,
+    CloseReason, Confirmation, NoRoute, Outcome, Refusal, RefusalKind, RollCallEntry, RollCallNews,
     RollCallOutcome,
 };
 pub use path::{BadPath, NodePath, Target};

@@ -39,6 +39,16 @@ pub const SERVICE_INTERVAL_MIN: Duration = Duration::from_millis(10);
 pub const CONFIRMATIONS_PER_ACTOR_MAX: usize = 4;
 /// The open confirmations of one node.
 pub const CONFIRMATIONS_MAX: usize = 64;
+/// The calls of one actor that wait for its signature; a further one replaces the oldest.
+pub const CHALLENGES_PER_ACTOR_MAX: usize = 64;
+/// The calls at one node that wait for a signature.
+pub const CHALLENGES_MAX: usize = 1_024;
+/// What the issuer of a command signs, in bytes: the longest name, and room for later versions.
+pub const PROOF_BYTES_MAX: usize = 512;
+/// What the main server signs of a node's place, in bytes: sixteen of the longest names.
+pub const WORDS_BYTES_MAX: usize = 8 * 1024;
+/// What keys and signatures add to one message, in bytes, at most.
+pub const SEAL_BYTES_MAX: usize = 1_024;
 /// The places of other nodes that a node remembers, beyond its own subtree.
 pub const KNOWN_PLACES_MAX: usize = 1_024;
 /// A remembered place is looked up anew after this time: by then somebody else may have it.
@@ -117,6 +127,8 @@ pub const ORDER_LIFETIME: Duration = Duration::from_secs(60);
 pub const ORDER_MARGIN: Duration = Duration::from_secs(2);
 /// Whoever said that it stops is counted as stopped if it is not back for so long.
 pub const STOPPED_WATCH: Duration = Duration::from_secs(3);
+/// What an answer may say in parts before it ends, in bytes; further parts are not heard.
+pub const ANSWER_PARTS_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 /// A dead sub-server is shown as stale this long, then forgotten.
 pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 /// The members of one network, those who are out included.

@@ -295,6 +295,16 @@ pub enum RollCallOutcome {
 }
 
 impl RollCallOutcome {
+    const ALL: [Self; 7] = [
+        Self::Stopped,
+        Self::Restarting,
+        Self::Stopping,
+        Self::Told,
+        Self::Refused,
+        Self::Unreachable,
+        Self::Unknown,
+    ];
+
     /// The word for it in lists and in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -323,4 +333,43 @@ pub struct RollCallEntry {
     pub outcome: RollCallOutcome,
     /// Since when, behind whom, why; may be empty.
     pub detail: String,
+}
+
+impl RollCallEntry {
+    /// One line of what a command with a roll call answers (`roll_call`, a list of maps).
+    #[must_use]
+    pub fn from_value(line: &Value) -> Option<Self> {
+        let text = |key: &str| line.get(key).and_then(Value::as_text);
+        let outcome = text("outcome")?;
+        Some(Self {
+            id: text("id")?.parse().ok()?,
+            path: text("path")?.parse().ok()?,
+            is_server: text("role")? == "server",
+            outcome: RollCallOutcome::ALL.into_iter().find(|known| known.as_str() == outcome)?,
+            detail: text("detail").unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// What is told of a roll call before its report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollCallNews {
+    /// How many nodes the report will name.
+    pub total: u64,
+    /// Those that have ended since the last news; the first news have none. Who is told of once
+    /// more has ended otherwise than it was thought.
+    pub ended: Vec<RollCallEntry>,
+}
+
+impl RollCallNews {
+    /// A part of the answer to an order, if it is one.
+    #[must_use]
+    pub fn from_value(part: &Value) -> Option<Self> {
+        let ended = part.get("ended")?.as_list()?.iter();
+        let Value::Int(total) = part.get("total")? else { return None };
+        Some(Self {
+            total: u64::try_from(*total).ok()?,
+            ended: ended.filter_map(RollCallEntry::from_value).collect(),
+        })
+    }
 }

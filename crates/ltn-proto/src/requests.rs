@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::body::Token;
 use crate::event::Content;
 use crate::expiring::Deadlines;
 use crate::frame::{Flags, Kind};
 use crate::id::{InboundId, LinkId, NodeId, OpId};
+use crate::limits::ANSWER_PARTS_BYTES_MAX;
 use crate::moment::Moment;
 use crate::path::{NodePath, Target};
 use crate::value::Value;
@@ -46,6 +48,17 @@ pub(crate) enum Origin {
     Page(OpId),
     /// The mind itself: is this node still there, of which an answer is awaited?
     Check(NodeId),
+    /// The mind itself: where a node is, by the main server's signed word.
+    Whereabouts(Wanted),
+}
+
+/// What the main server's word on a place is wanted for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wanted {
+    /// To know whose scope this node is in.
+    Own,
+    /// To sign this command over the nonce, about targets of that fingerprint.
+    Target { request: u64, nonce: Token, targets: [u8; 32] },
 }
 
 /// A move of this node that somebody wants.
@@ -103,6 +116,17 @@ pub(crate) struct Open {
     pub(crate) from_memory: bool,
     /// Where the target was found to be.
     pub(crate) path: Option<NodePath>,
+    /// Of a command in a network with members: what was said, for its answer is signed.
+    pub(crate) called: Option<Called>,
+}
+
+/// A command as it was passed on to another member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Called {
+    /// The fingerprint of its bytes.
+    pub(crate) question: [u8; 32],
+    /// Did this node sign it? Then it may have been done, whatever others say.
+    pub(crate) proven: bool,
 }
 
 /// All open questions of a node.
@@ -112,6 +136,8 @@ pub(crate) struct Requests {
     deadlines: Deadlines<u64>,
     /// Casts wait for their target here; one search serves them all.
     searches: BTreeMap<String, u64>,
+    /// How many bytes of their answers came in parts.
+    parts: BTreeMap<u64, usize>,
     /// Whose answers are awaited from above.
     pub(crate) vigil: Vigil,
 }
@@ -144,10 +170,19 @@ impl Requests {
     pub(crate) fn close(&mut self, id: u64) -> Option<Open> {
         let open = self.open.remove(&id)?;
         self.deadlines.cancel(id);
+        self.parts.remove(&id);
         if matches!(open.origin, Origin::Casts(_)) {
             self.searches.remove(&open.target.to_string());
         }
         Some(open)
+    }
+
+    /// A part of its answer came. Has it said less than an answer may, so far?
+    pub(crate) fn takes_part(&mut self, id: u64, bytes: usize) -> bool {
+        let sum = self.parts.entry(id).or_default();
+        // Also an empty part costs the one who keeps it something.
+        *sum = sum.saturating_add(bytes.max(64));
+        *sum <= ANSWER_PARTS_BYTES_MAX
     }
 
     /// The search that casts to this target wait for.
@@ -184,6 +219,18 @@ impl Requests {
         for open in self.open.values_mut().filter(|open| open.link == Some(from)) {
             open.link = Some(to);
         }
+    }
+
+    /// Is the main server being asked where this node is?
+    pub(crate) fn is_asking_own_place(&self) -> bool {
+        let is_it = |open: &Open| matches!(open.origin, Origin::Whereabouts(Wanted::Own));
+        self.open.values().any(is_it)
+    }
+
+    /// What was passed on to this node and is not answered yet.
+    pub(crate) fn open_at(&self, node: NodeId) -> impl Iterator<Item = &Question> {
+        let at_node = move |open: &&Open| open.stage == Stage::Sent(node);
+        self.open.values().filter(at_node).filter_map(|open| open.question.as_ref())
     }
 
     pub(crate) fn ids(&self) -> Vec<u64> {

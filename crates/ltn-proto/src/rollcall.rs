@@ -4,13 +4,17 @@
 //! at the end. This room keeps the book; who is told what, and when, is decided in
 //! `node/ordering.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod heard;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{InboundId, NodeId};
-use crate::limits::{ORDERS_KNOWN_MAX, STOPPED_WATCH};
+use crate::limits::STOPPED_WATCH;
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, RollCallEntry, RollCallOutcome};
 use crate::text::shorten;
+
+pub(crate) use heard::{Heard, OrdersHeard};
 
 /// What is told of one node, in characters.
 const DETAIL_CHARS_MAX: usize = 200;
@@ -48,52 +52,6 @@ pub(crate) enum Stage {
     LettingGo,
 }
 
-/// An order that came in and waits for its giver's second word.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Heard {
-    pub(crate) order: Order,
-    pub(crate) giver: NodeId,
-    /// Made for the question whether it is still wanted.
-    pub(crate) nonce: u64,
-    /// When that was asked.
-    pub(crate) asked: Moment,
-}
-
-/// The orders that came in: one may wait, and none is carried out twice.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct OrdersHeard {
-    waiting: Option<Heard>,
-    /// The numbers of the last ones, the newest last.
-    numbers: VecDeque<u64>,
-}
-
-impl OrdersHeard {
-    /// Is this number known? It is from now on.
-    pub(crate) fn is_known(&mut self, number: u64) -> bool {
-        if self.numbers.contains(&number) {
-            return true;
-        }
-        if self.numbers.len() == ORDERS_KNOWN_MAX {
-            self.numbers.pop_front();
-        }
-        self.numbers.push_back(number);
-        false
-    }
-
-    /// This one waits for its second word; an earlier one that still did has been left alone.
-    pub(crate) const fn wait(&mut self, heard: Heard) {
-        self.waiting = Some(heard);
-    }
-
-    /// The order that this second word belongs to.
-    pub(crate) fn take(&mut self, number: u64, nonce: u64, giver: NodeId) -> Option<Heard> {
-        let is_it = |heard: &mut Heard| {
-            (heard.order.number, heard.nonce, heard.giver) == (number, nonce, giver)
-        };
-        self.waiting.take_if(is_it)
-    }
-}
-
 /// The book of one order at one server.
 #[derive(Debug, Clone)]
 pub(crate) struct RollCall {
@@ -114,6 +72,10 @@ pub(crate) struct RollCall {
     /// Stopped, as it was said, and until when they have to stay away for that to be true. Only
     /// who leads the roll call watches.
     watched: BTreeMap<NodeId, Moment>,
+    /// Ended, and not told of yet.
+    fresh: BTreeSet<NodeId>,
+    /// Told of.
+    told: BTreeSet<NodeId>,
     /// The number it is written down under.
     pub(crate) kept: Option<u64>,
 }
@@ -137,6 +99,8 @@ impl RollCall {
             going: BTreeSet::new(),
             held: BTreeSet::new(),
             watched: BTreeMap::new(),
+            fresh: BTreeSet::new(),
+            told: BTreeSet::new(),
             kept: None,
         }
     }
@@ -162,6 +126,9 @@ impl RollCall {
 
     /// Writes a node into the book, or how it ended.
     pub(crate) fn write(&mut self, entry: RollCallEntry) {
+        if entry.outcome != RollCallOutcome::Unknown {
+            self.fresh.insert(entry.id);
+        }
         self.entries.insert(entry.id, entry);
     }
 
@@ -194,6 +161,7 @@ impl RollCall {
             if has_room && top.contains(place) && entry.id != server {
                 let (path, detail) = (place.clone(), shorten(&entry.detail, DETAIL_CHARS_MAX));
                 self.watch(now, entry.id, entry.outcome);
+                self.fresh.insert(entry.id);
                 self.entries.insert(entry.id, RollCallEntry { path, detail, ..entry });
             }
         }
@@ -252,16 +220,22 @@ impl RollCall {
 
     /// Who stopped has to stay away for a while, where that is watched.
     fn watch(&mut self, now: Moment, id: NodeId, outcome: RollCallOutcome) {
-        let leads = matches!(self.giver, Giver::Command(_));
-        if leads && outcome == RollCallOutcome::Stopped && !self.watched.contains_key(&id) {
-            self.watched.insert(id, now + STOPPED_WATCH);
+        if outcome != RollCallOutcome::Stopped {
+            self.watched.remove(&id);
+        } else if self.leads() {
+            self.watched.entry(id).or_insert(now + STOPPED_WATCH);
         }
+    }
+
+    const fn leads(&self) -> bool {
+        matches!(self.giver, Giver::Command(_))
     }
 
     /// A node is there (again).
     pub(crate) fn is_there(&mut self, id: NodeId) {
         let stopped = |entry: &RollCallEntry| entry.outcome == RollCallOutcome::Stopped;
-        if self.entries.get(&id).is_some_and(stopped) {
+        let stayed_away = self.leads() && !self.watched.contains_key(&id);
+        if !stayed_away && self.entries.get(&id).is_some_and(stopped) {
             self.watched.remove(&id);
             self.end(id, RollCallOutcome::Unknown, "said that it stops, and was back at once");
         }
@@ -297,6 +271,7 @@ impl RollCall {
         for entry in self.entries.values_mut() {
             let open = entry.outcome == RollCallOutcome::Unknown;
             if entry.id != server && open && top.contains(&entry.path) {
+                self.fresh.insert(entry.id);
                 entry.outcome = RollCallOutcome::Unreachable;
                 entry.detail = shorten(&format!("behind {top}"), DETAIL_CHARS_MAX);
             }
@@ -306,6 +281,7 @@ impl RollCall {
 
     fn end(&mut self, id: NodeId, outcome: RollCallOutcome, detail: &str) {
         if let Some(entry) = self.entries.get_mut(&id) {
+            self.fresh.insert(id);
             entry.outcome = outcome;
             detail.clone_into(&mut entry.detail);
         }
@@ -330,9 +306,35 @@ impl RollCall {
         self.held.iter().copied()
     }
 
+    /// How many are in the book.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Those that have ended for good since this was asked last, in the order of paths.
+    pub(crate) fn news(&mut self) -> Vec<RollCallEntry> {
+        let watched = &self.watched;
+        let ended: BTreeSet<NodeId> =
+            self.fresh.extract_if(.., |id| !watched.contains_key(id)).collect();
+        self.told.extend(&ended);
+        self.of(|id| ended.contains(id))
+    }
+
+    /// Those that have not been told of as they are, when nothing more is waited for.
+    pub(crate) fn rest(&mut self) -> Vec<RollCallEntry> {
+        self.told.retain(|id| !self.fresh.contains(id));
+        self.fresh.clear();
+        self.of(|id| !self.told.contains(id))
+    }
+
     /// The book, in the order of paths.
     pub(crate) fn entries(&self) -> Vec<RollCallEntry> {
-        let mut entries: Vec<RollCallEntry> = self.entries.values().cloned().collect();
+        self.of(|_| true)
+    }
+
+    fn of(&self, wanted: impl Fn(&NodeId) -> bool) -> Vec<RollCallEntry> {
+        let wanted = self.entries.iter().filter(|(id, _)| wanted(id));
+        let mut entries: Vec<RollCallEntry> = wanted.map(|(_, entry)| entry.clone()).collect();
         entries.sort_by(|a, b| (&a.path, a.id).cmp(&(&b.path, b.id)));
         entries
     }
@@ -441,28 +443,5 @@ mod tests {
         assert_eq!(outcomes, [Unreachable, Unreachable, Unknown]);
         assert_eq!(roll.entries()[1].detail, "behind /a");
         assert!(!roll.goes_on(id(1)), "whoever asks later is not told to go on");
-    }
-
-    #[test]
-    fn an_order_is_known_for_a_while_and_the_memory_has_an_end() {
-        let mut heard = OrdersHeard::default();
-        assert!(!heard.is_known(0));
-        assert!(heard.is_known(0));
-        (1..=200).for_each(|number| assert!(!heard.is_known(number)));
-        assert_eq!(heard.numbers.len(), ORDERS_KNOWN_MAX);
-        assert!(heard.is_known(200));
-    }
-
-    #[test]
-    fn a_second_word_belongs_to_the_question_that_was_asked() {
-        let mut heard = OrdersHeard::default();
-        let order =
-            Order { number: 7, restart: false, subtree: true, issuer: id(9), includes_me: true };
-        heard.wait(Heard { order, giver: id(1), nonce: 5, asked: Moment::ZERO });
-        assert!(heard.take(7, 4, id(1)).is_none());
-        assert!(heard.take(7, 5, id(2)).is_none());
-        assert!(heard.take(8, 5, id(1)).is_none());
-        assert!(heard.take(7, 5, id(1)).is_some());
-        assert!(heard.take(7, 5, id(1)).is_none(), "once");
     }
 }

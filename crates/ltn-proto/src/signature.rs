@@ -34,6 +34,10 @@ pub enum Purpose {
     Place,
     /// A command, by who gives it.
     Command,
+    /// How a command ended, by who was called.
+    Result,
+    /// Where a node is, by the main server.
+    Where,
 }
 
 impl Purpose {
@@ -44,6 +48,8 @@ impl Purpose {
             Self::Join => b"ltn/1 join\0",
             Self::Place => b"ltn/1 place\0",
             Self::Command => b"ltn/1 command\0",
+            Self::Result => b"ltn/1 result\0",
+            Self::Where => b"ltn/1 where\0",
         }
     }
 

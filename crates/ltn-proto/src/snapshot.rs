@@ -174,6 +174,10 @@ pub struct Counters {
     pub forged_sources: u64,
     /// Places that were announced without the word of the node itself.
     pub unsigned_places: u64,
+    /// Commands that were not run because their issuers did not sign them as they came.
+    pub unproven_commands: u64,
+    /// Answers to commands that who was called did not sign.
+    pub unsealed_answers: u64,
     /// Frames that nobody could deliver and nobody waited for.
     pub dropped: u64,
     /// Replies that came after their request had ended.

@@ -124,11 +124,7 @@ impl Signed {
     /// Did the holder of the key beside it sign it? This is the costly part.
     pub(crate) fn is_signed_by(&self, scheme: Scheme) -> bool {
         let Parts { statement, public_key, signature } = &*self.0;
-        match scheme {
-            Scheme::Ecdsa => is_signed(public_key, Purpose::Place, statement, &signature[..]),
-            #[cfg(feature = "sim")]
-            Scheme::Toy => signature[..] == toy_signature(public_key, Purpose::Place, statement),
-        }
+        scheme.is_signed(public_key, Purpose::Place, statement, &signature[..])
     }
 
     /// A digest of all of it, by which it is known again.
@@ -162,7 +158,7 @@ impl<'b, C> Decode<'b, C> for Signed {
     }
 }
 
-/// How statements are signed.
+/// How nodes sign what they say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
     /// As on the wire.
@@ -171,6 +167,23 @@ pub(crate) enum Scheme {
     /// No build without the simulator has it, and only the simulator chooses it.
     #[cfg(feature = "sim")]
     Toy,
+}
+
+impl Scheme {
+    /// Did the holder of this key sign this message for this purpose?
+    pub(crate) fn is_signed(
+        self,
+        public_key: &[u8],
+        purpose: Purpose,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        match self {
+            Self::Ecdsa => is_signed(public_key, purpose, message, signature),
+            #[cfg(feature = "sim")]
+            Self::Toy => signature == toy_signature(public_key, purpose, message),
+        }
+    }
 }
 
 /// The signature of the simulator's nodes. Whoever knows the key can make it: in a simulation liars

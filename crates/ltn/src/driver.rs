@@ -297,9 +297,9 @@ impl Driver {
                 }
                 self.feed(Input::Op(op)).await;
             }
-            Ask::Many { id, op, listener } => {
+            Ask::Listen { id, op, listener } => {
                 self.listeners_to_many.add(id, listener);
-                self.feed(Input::Op(Op::Many(*op))).await;
+                self.feed(Input::Op(*op)).await;
             }
             Ask::Tasks(reply) => {
                 // Whoever does not wait any more does not need the list.

@@ -86,13 +86,13 @@ pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
     Content, Counters, Event, Gathered, GivenOrder, Limits, Line, Name, NoRoute, NodeId, NodePath,
     Outcome, Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind,
-    Refusal, RefusalKind, Role, RoleWord, RollCallEntry, RollCallOutcome, Segment, Selector,
-    ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest, parse_line,
-    sanitise, sanitise_line,
+    Refusal, RefusalKind, Role, RoleWord, RollCallEntry, RollCallNews, RollCallOutcome, Segment,
+    Selector, ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest,
+    parse_line, sanitise, sanitise_line,
 };
 pub use ltn_proto::{BadInvite, Grant, Invite, InviteId, InviteSecret, NetworkId};
 pub use membership::{Credentials, JoinError, MembershipError, Network, join_network};
-pub use node::{Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
+pub use node::{Answering, Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};

@@ -1,19 +1,19 @@
 //! Letting others in: one task per listener that accepts, and one per handshake that is under way.
 //!
 //! Before a stranger has proved who it is it costs little and not for long: the handshakes at one
-//! time are bounded, in all and per address, and each has a time limit. A stranger that is turned
-//! away costs one line in the log. No error of accepting ends a listener. Whether a proved id may
-//! join is for the mind.
+//! time are bounded, in all and per address, and each has a time limit; `places.rs` chooses who is
+//! next. A stranger that is turned away costs one line in the log. No error of accepting ends a
+//! listener. Whether a proved id may join is for the mind.
 
-use std::collections::{BTreeMap, HashMap};
+mod places;
+
 use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use ltn_proto::{Address, Direction, Limits};
+use ltn_proto::{Address, Direction};
 use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::carrier::{Acceptor, Carried};
@@ -21,12 +21,10 @@ use crate::link::LinkContext;
 use crate::membership::relay::TooManyJoiners;
 use crate::tls::{Accepted, ConnectionKind, SecureStream, TlsError};
 use crate::wake::Wake;
+use places::Places;
 
 /// A TLS handshake that takes longer is given up.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// When all places for handshakes are taken, newcomers wait in the backlog until one ends or the
-/// oldest has had this long. An honest handshake takes a small part of it.
-const FAIR_TIME: Duration = Duration::from_secs(1);
 /// The pause after an error of accepting; it doubles up to [`ACCEPT_PAUSE_MAX`]. Most such errors
 /// are a lack of file descriptors, which only time can cure.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
@@ -60,7 +58,7 @@ impl Listener {
         let door = Door {
             address: address.clone(),
             serves,
-            pending: Pending::new(context.limits()),
+            places: Places::new(context.limits()),
             handshakes: JoinSet::new(),
             context,
         };
@@ -107,8 +105,9 @@ struct Door {
     address: Address,
     serves: Serves,
     context: LinkContext,
-    pending: Pending,
-    handshakes: JoinSet<u64>,
+    places: Places<Carried>,
+    /// Their numbers, and whether somebody was let in.
+    handshakes: JoinSet<(u64, bool)>,
 }
 
 impl Door {
@@ -116,18 +115,19 @@ impl Door {
         tracing::info!(address = %self.address, serves = ?self.serves, "listening");
         let mut pause = ACCEPT_PAUSE_MIN;
         loop {
-            let makes_room_at = self.pending.makes_room_at();
+            self.begin_next();
+            let makes_room_at = self.places.makes_room_at();
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
                 Some(done) = self.handshakes.join_next() => {
-                    if let Ok(number) = done {
-                        self.pending.remove(number);
+                    if let Ok((number, let_in)) = done {
+                        self.places.end(number, let_in);
                     }
                 }
                 () = sleep_until(makes_room_at.unwrap_or_else(Instant::now)),
                     if makes_room_at.is_some() => self.make_room(),
-                accepted = acceptor.accept(), if makes_room_at.is_none() => match accepted {
+                accepted = acceptor.accept() => match accepted {
                     Ok(carried) => {
                         pause = ACCEPT_PAUSE_MIN;
                         self.welcome(carried);
@@ -155,24 +155,29 @@ impl Door {
     }
 
     fn welcome(&mut self, carried: Carried) {
-        let remote = carried.remote.clone();
-        let Some(number) = self.pending.admit(carried.origin) else {
-            return turned_away(&self.address, &remote, &"too many handshakes of this address");
-        };
-        let (context, serves) = (self.context.clone(), self.serves);
-        let (address, name) = (self.address.clone(), remote.clone());
-        let task = self.handshakes.spawn(async move {
-            if let Err(why) = handshake(&context, serves, carried).await {
-                turned_away(&address, &name, &why);
-            }
-            number
-        });
-        self.pending.insert(number, remote, task);
+        if let Some(goes) = self.places.wait(carried.origin, carried) {
+            turned_away(&self.address, &goes.remote, &"too many others wait");
+        }
+    }
+
+    fn begin_next(&mut self) {
+        while let Some((origin, carried)) = self.places.next() {
+            let (context, serves) = (self.context.clone(), self.serves);
+            let (address, remote) = (self.address.clone(), carried.remote.clone());
+            let (number, name) = (self.places.number(), remote.clone());
+            let task = self.handshakes.spawn(async move {
+                let done = handshake(&context, serves, carried).await;
+                if let Err(why) = &done {
+                    turned_away(&address, &name, why);
+                }
+                (number, done.is_ok_and(|let_in| let_in))
+            });
+            self.places.begin(number, remote, origin, task);
+        }
     }
 
     fn make_room(&mut self) {
-        if let Some(oldest) = self.pending.remove_oldest() {
-            oldest.task.abort();
+        if let Some(oldest) = self.places.make_room() {
             turned_away(&self.address, &oldest.remote, &"its handshake takes others' time");
         }
     }
@@ -182,11 +187,12 @@ fn turned_away(address: &Address, remote: &str, why: &dyn std::fmt::Display) {
     tracing::info!(listener = %address, remote, %why, "a connection was turned away");
 }
 
+/// Says whether it was one that belongs here, not one that wants to.
 async fn handshake(
     context: &LinkContext,
     serves: Serves,
     carried: Carried,
-) -> Result<(), TurnedAway> {
+) -> Result<bool, TurnedAway> {
     let tls = context.tls();
     let secured = timeout(TLS_TIMEOUT, async {
         match serves {
@@ -196,7 +202,9 @@ async fn handshake(
             }
         }
     });
-    match secured.await.map_err(|_| TurnedAway::Silent)?? {
+    let accepted = secured.await.map_err(|_| TurnedAway::Silent)??;
+    let belongs_here = matches!(accepted, Accepted::Node(..));
+    match accepted {
         Accepted::Node(ConnectionKind::Link, stream) => {
             context.open_link(stream, Direction::Down).await;
         }
@@ -207,7 +215,7 @@ async fn handshake(
             context.joiners().ok_or(TurnedAway::NoJoiners)?.let_in(stream)?;
         }
     }
-    Ok(())
+    Ok(belongs_here)
 }
 
 async fn take_ticket(context: &LinkContext, mut stream: SecureStream) -> Result<(), TurnedAway> {
@@ -233,79 +241,6 @@ fn concerns_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::NotConnected
             | io::ErrorKind::InvalidInput
     )
-}
-
-/// The handshakes under way, oldest first.
-#[derive(Debug)]
-struct Pending {
-    by_number: BTreeMap<u64, UnderWay>,
-    per_origin: HashMap<IpAddr, usize>,
-    origins: HashMap<u64, IpAddr>,
-    next_number: u64,
-    all_max: usize,
-    per_origin_max: usize,
-}
-
-#[derive(Debug)]
-struct UnderWay {
-    remote: String,
-    since: Instant,
-    task: AbortHandle,
-}
-
-impl Pending {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            by_number: BTreeMap::new(),
-            per_origin: HashMap::new(),
-            origins: HashMap::new(),
-            next_number: 0,
-            all_max: limits.pending_links.max(1),
-            per_origin_max: limits.pending_links_per_address.max(1),
-        }
-    }
-
-    /// If all places are taken: when the oldest handshake has to make room.
-    fn makes_room_at(&self) -> Option<Instant> {
-        let full = self.by_number.len() >= self.all_max;
-        self.by_number.values().next().filter(|_| full).map(|oldest| oldest.since + FAIR_TIME)
-    }
-
-    /// A number for one more handshake, unless this address has all that one may have.
-    fn admit(&mut self, origin: Option<IpAddr>) -> Option<u64> {
-        let number = self.next_number;
-        if let Some(origin) = origin {
-            let count = self.per_origin.entry(origin).or_default();
-            if *count >= self.per_origin_max {
-                return None;
-            }
-            *count += 1;
-            self.origins.insert(number, origin);
-        }
-        self.next_number += 1;
-        Some(number)
-    }
-
-    fn insert(&mut self, number: u64, remote: String, task: AbortHandle) {
-        self.by_number.insert(number, UnderWay { remote, since: Instant::now(), task });
-    }
-
-    fn remove(&mut self, number: u64) -> Option<UnderWay> {
-        if let Some(origin) = self.origins.remove(&number)
-            && let Some(count) = self.per_origin.get_mut(&origin)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.per_origin.remove(&origin);
-            }
-        }
-        self.by_number.remove(&number)
-    }
-
-    fn remove_oldest(&mut self) -> Option<UnderWay> {
-        let oldest = *self.by_number.first_key_value()?.0;
-        self.remove(oldest)
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A handle only puts [`Ask`]s into the driver's queue and waits for what comes back; it knows
 //! nothing of links. What is said and heard is in `words.rs`.
 
+mod answering;
 mod data;
 mod finding;
 mod gathering;
@@ -14,6 +15,7 @@ mod sockets;
 mod upkeep;
 mod watching;
 
+pub use answering::Answering;
 pub use gathering::{Gather, RollCall};
 pub use moving::MovePlan;
 pub use watching::{Watch, WatchEvent};

@@ -189,4 +189,6 @@ fn builder() -> redb::Builder {
 }
 
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 30] = [
+const WORDS: [&str; 31] = [
     "address",
     "admission",
     "body",
@@ -46,6 +46,7 @@ const WORDS: [&str; 30] = [
     "outcome",
     "path",
     "permissions",
+    "proof",
     "random",
     "registry",
     "role",

@@ -53,6 +53,7 @@ fn problems(tree: &Tree) -> Vec<String> {
         budgets::files_say_what_they_are,
         promises::invariants_have_tests,
         promises::rows_have_tests,
+        promises::attacks_have_tests,
         promises::changelog_has_a_place_for_news,
         protocol::page_matches_code,
         leftovers::nothing_unfinished,

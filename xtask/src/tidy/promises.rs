@@ -2,6 +2,7 @@
 
 use super::code::mentions;
 use super::tree::Tree;
+use crate::attacks;
 
 /// The page of the invariants.
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
@@ -69,6 +70,38 @@ pub(super) fn rows_have_tests(tree: &Tree) -> Vec<String> {
     problems
 }
 
+/// Every attack on the list has its test, and says of a defence that stands where it says.
+pub(super) fn attacks_have_tests(tree: &Tree) -> Vec<String> {
+    let Some(list) = tree.file(attacks::LIST) else { return Vec::new() };
+    let attacks = match attacks::read(&list.text) {
+        Ok(attacks) => attacks,
+        Err(error) => return vec![format!("{error:#}")],
+    };
+    let mut problems = Vec::new();
+    for attack in attacks {
+        let what = &attack.what;
+        for test in attack.mutant.iter().chain([&attack.test]) {
+            let function = format!("fn {test}");
+            if !tree.rust("").any(|file| mentions(&file.code, &function)) {
+                problems.push(format!("{}: {what}: there is no test `{test}`", list.path));
+            }
+        }
+        match attack.change() {
+            Some(change) => {
+                let file = tree.file(change.file).map_or("", |file| file.text.as_str());
+                let found = file.matches(change.find).count();
+                if found != 1 {
+                    let text = format!("its defence stands {found} times in {}", change.file);
+                    problems.push(format!("{}: {what}: {text}", list.path));
+                }
+            }
+            None if attack.mutant.is_some() => {}
+            None => problems.push(format!("{}: {what}: nothing shows that it helps", list.path)),
+        }
+    }
+    problems
+}
+
 /// The change log has a place where a change says what it brings.
 pub(super) fn changelog_has_a_place_for_news(tree: &Tree) -> Vec<String> {
     let heading = "## [Unreleased]";
@@ -106,6 +139,23 @@ mod tests {
         assert_eq!(
             rows_have_tests(&tree),
             ["docs/coming-from/tests.md:8: there is no test `gone`"]
+        );
+    }
+
+    #[test]
+    fn an_attack_without_its_test_or_its_defence_is_found() {
+        let list = "[[attack]]\nwhat = 'a'\ntest = 'gone'\nmutant = 'there'\n\
+                    [[attack]]\nwhat = 'b'\ntest = 'there'\nfile = 'a.rs'\nfind = 'if'\n\
+                    replace = ''\n\
+                    [[attack]]\nwhat = 'c'\ntest = 'there'\n";
+        let tree = Tree::of(&[("xtask/attacks.toml", list), ("a.rs", "fn there() {}")]);
+        assert_eq!(
+            attacks_have_tests(&tree),
+            [
+                "xtask/attacks.toml: a: there is no test `gone`",
+                "xtask/attacks.toml: b: its defence stands 0 times in a.rs",
+                "xtask/attacks.toml: c: nothing shows that it helps",
+            ]
         );
     }
 

@@ -9,7 +9,10 @@ mod outstanding;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use ltn::{Address, CallReply, Client, Confirmation, Event, Line, Node, Selector, TalkError};
+use ltn::{
+    Address, Answering, CallReply, Client, Confirmation, Event, Line, Node, Selector, TalkError,
+    Value,
+};
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
@@ -17,7 +20,7 @@ use crate::commands::main_server::with_state;
 use crate::commands::many::{self, Deed};
 use crate::commands::memory;
 use crate::commands::receiving::Receive;
-use crate::commands::roll_call;
+use crate::commands::roll_call::{self, Progress};
 use crate::commands::sub::home;
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
 use crate::commands::whereto;
@@ -230,7 +233,8 @@ impl Console {
                 let known = self.confirmations.remove(&line);
                 let confirmation =
                     known.filter(|(_, since)| is_fresh(*since)).map(|(word, _)| word);
-                self.outstanding.push(line, run(self.node.clone(), typed, confirmation));
+                let (node, output) = (self.node.clone(), self.output);
+                self.outstanding.push(line, run((node, output), typed, confirmation));
             }
         }
     }
@@ -256,7 +260,11 @@ fn of_many(told: Result<String, Trouble>) -> Answered {
 }
 
 /// Runs a command, or says its second word.
-async fn run(node: Node, typed: Typed, confirmation: Option<Confirmation>) -> Answered {
+async fn run(
+    (node, output): (Node, Output),
+    typed: Typed,
+    confirmation: Option<Confirmation>,
+) -> Answered {
     let Typed { whom, shown, line: Line::Command { name, arguments } } = typed else {
         return Answered::Quietly;
     };
@@ -269,7 +277,10 @@ async fn run(node: Node, typed: Typed, confirmation: Option<Confirmation>) -> An
     };
     let reply = match &confirmation {
         None => node.call(target, &name, arguments).await,
-        Some(word) => node.confirm(target, &name, arguments, word).await.map(CallReply::Done),
+        Some(word) => {
+            let begun = node.confirm_in_parts(target, &name, arguments, word).await;
+            hear(begun, output).await.map(CallReply::Done)
+        }
     };
     match reply {
         Ok(CallReply::Confirm(word)) => Answered::Confirm(word.text.clone(), word),
@@ -279,6 +290,16 @@ async fn run(node: Node, typed: Typed, confirmation: Option<Confirmation>) -> An
         }),
         Err(error) => trouble(&shown, &name, &error),
     }
+}
+
+/// Shows what a command tells before it ends.
+async fn hear(begun: Result<Answering, TalkError>, output: Output) -> Result<Value, TalkError> {
+    let mut answering = begun?;
+    let mut progress = Progress::default();
+    while let Some(part) = answering.next().await {
+        progress.lines(&part).iter().for_each(|line| output.say(line));
+    }
+    answering.end().await
 }
 
 fn trouble(shown: &str, deed: &str, error: &TalkError) -> Answered {

@@ -1,34 +1,43 @@
 //! Roll calls: how every node ended when the whole network was told to do something.
 
-use ltn::{NodePath, RollCallEntry, RollCallOutcome, Value, sanitise_line};
+use std::collections::BTreeSet;
+
+use ltn::{NodeId, NodePath, RollCallEntry, RollCallNews, RollCallOutcome, Value, sanitise_line};
 
 use crate::trouble::Ending;
 
-const OUTCOMES: [RollCallOutcome; 7] = [
-    RollCallOutcome::Stopped,
-    RollCallOutcome::Restarting,
-    RollCallOutcome::Stopping,
-    RollCallOutcome::Told,
-    RollCallOutcome::Refused,
-    RollCallOutcome::Unreachable,
-    RollCallOutcome::Unknown,
-];
-
 /// The roll call in a command's result, if it has one that can be read.
 pub(crate) fn of_value(result: &Value) -> Option<Vec<RollCallEntry>> {
-    result.get("roll_call")?.as_list()?.iter().map(entry).collect()
+    result.get("roll_call")?.as_list()?.iter().map(RollCallEntry::from_value).collect()
 }
 
-fn entry(value: &Value) -> Option<RollCallEntry> {
-    let text = |key: &str| value.get(key).and_then(Value::as_text);
-    let outcome = text("outcome")?;
-    Some(RollCallEntry {
-        id: text("id")?.parse().ok()?,
-        path: text("path")?.parse().ok()?,
-        is_server: text("role")? == "server",
-        outcome: OUTCOMES.into_iter().find(|known| known.as_str() == outcome)?,
-        detail: text("detail").unwrap_or_default().to_owned(),
-    })
+/// What was told so far of an order that is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    ended: BTreeSet<NodeId>,
+    begun: bool,
+}
+
+impl Progress {
+    /// What this part of its answer has to say: one line for each node that has ended.
+    pub(crate) fn lines(&mut self, part: &Value) -> Vec<String> {
+        let Some(RollCallNews { total, ended }) = RollCallNews::from_value(part) else {
+            return Vec::new();
+        };
+        let mut lines = Vec::new();
+        if !std::mem::replace(&mut self.begun, true) {
+            let nodes = if total == 1 { "1 node".to_owned() } else { format!("{total} nodes") };
+            lines.push(format!("under way: {nodes} in all"));
+        }
+        for RollCallEntry { id, path, outcome, detail, .. } in ended {
+            self.ended.insert(id);
+            let (outcome, count) = (outcome.as_str(), self.ended.len());
+            let detail = sanitise_line(&detail);
+            let why = if detail.is_empty() { detail } else { format!(": {detail}") };
+            lines.push(format!("{count} of {total}  {path}  {outcome}{why}"));
+        }
+        lines
+    }
 }
 
 /// Did it go well for everybody, for some, or for nobody?
@@ -139,6 +148,19 @@ mod tests {
         assert!(table(&entries).ends_with("one did not end as told"));
         let none = of_value(&result(vec![value("/", "server", "refused")])).unwrap();
         assert_eq!(ending(&none), Ending::Nothing);
+    }
+
+    #[test]
+    fn whoever_has_ended_is_told_of_with_how_many_there_are() {
+        let part = |ended| Value::map([("total", Value::Int(2)), ("ended", Value::List(ended))]);
+        let mut progress = Progress::default();
+        assert_eq!(progress.lines(&part(Vec::new())), ["under way: 2 nodes in all"]);
+        let sub = || value("/sub1", "server", "stopped");
+        assert_eq!(progress.lines(&part(vec![sub()])), ["1 of 2  /sub1  stopped"]);
+        assert_eq!(progress.lines(&part(vec![sub()])), ["1 of 2  /sub1  stopped"]);
+        let root = value("/", "server", "stopping");
+        assert_eq!(progress.lines(&part(vec![root])), ["2 of 2  /  stopping"]);
+        assert!(progress.lines(&Value::Null).is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use ltn::{
 };
 
 use crate::args::VisitArgs;
+use crate::commands::roll_call::Progress;
 use crate::commands::{memory, whereto};
 use crate::output::Output;
 use crate::settings::{Visit, Way};
@@ -154,7 +155,14 @@ impl Visitor {
     async fn commit(&self, order: &Order, confirmation: &Confirmation) -> Result<Value, TalkError> {
         let arguments = order.arguments.clone();
         let target = order.target.clone();
-        self.within(self.node.confirm(target, &order.command, arguments, confirmation)).await
+        let begun = self.node.confirm_in_parts(target, &order.command, arguments, confirmation);
+        let mut answering = begun.await?;
+        let mut progress = Progress::default();
+        // Whoever tells how far it is does not have to be done in time.
+        while let Some(part) = self.within(async { Ok(answering.next().await) }).await? {
+            progress.lines(&part).iter().for_each(|line| self.output.remark(line));
+        }
+        answering.end().await
     }
 
     pub(crate) fn consent(&self, asking: Asking) -> Result<(), Trouble> {

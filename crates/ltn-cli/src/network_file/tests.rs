@@ -77,6 +77,33 @@ fn an_unknown_key_is_fatal_and_the_nearest_is_named() {
     );
 }
 
+/// A setting that is not read because of a slip would silently be something else than was meant.
+#[test]
+fn no_slip_in_any_key_is_overlooked() {
+    const PROGRAMS: &str = include_str!("../../../../examples/programs.toml");
+    let mut slips = 0;
+    for file in [SEED, PROGRAMS] {
+        assert!(NetworkFile::parse(file).is_ok());
+        let mut start = 0;
+        for line in file.split_inclusive('\n') {
+            let key = line.split('=').next().filter(|_| line.contains('=')).unwrap_or_default();
+            for at in key.char_indices().filter(|(_, c)| c.is_alphabetic()).map(|(at, _)| at) {
+                let at = start + at;
+                let other = if &file[at..=at] == "x" { "y" } else { "x" };
+                let slip = [&file[..at], other, &file[at + 1..]].concat();
+                let lost = [&file[..at], &file[at + 1..]].concat();
+                for text in [slip, lost] {
+                    let is_comment = line.trim_start().starts_with('#');
+                    assert!(is_comment || NetworkFile::parse(&text).is_err(), "{text}");
+                    slips += usize::from(!is_comment);
+                }
+            }
+            start += line.len();
+        }
+    }
+    assert!(slips > 200, "only {slips} slips were tried");
+}
+
 #[test]
 fn a_missing_parent_is_named_with_the_nearest() {
     let typo = wrong(

@@ -57,7 +57,8 @@ fn a_dangerous_command_wants_to_be_repeated() {
     boss.type_line("s.shutdownnetwork()");
     boss.type_line("s.shutdownnetwork()");
     boss.expect("repeat the line within 30 s");
-    boss.expect("/boss");
+    boss.expect("under way: 2 nodes in all");
+    boss.expect("of 2  /boss  told");
     boss.expect("all ended as told");
     boss.expect("disconnected from Mainserver: it is shutting down");
     assert_eq!(boss.wait().code, Some(0), "told by the server, not lost");

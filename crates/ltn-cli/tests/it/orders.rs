@@ -23,6 +23,8 @@ fn a_part_of_the_network_is_restarted_and_shut_down_by_its_path() {
     let restarted = visit(&address, &["restart", "/hall", "--yes"]);
     assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
     assert!(restarted.stdout.contains("/hall/attic"), "{}", restarted.stdout);
+    let told = ["under way: 2 nodes in all", "1 of 2  /hall/attic  restarting", "2 of 2  /hall  "];
+    assert!(told.iter().all(|line| restarted.stderr.contains(line)), "{}", restarted.stderr);
     hall.expect("is restarting");
     hall.expect("connected with Mainserver");
     main.expect("hall joined");

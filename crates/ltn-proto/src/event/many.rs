@@ -127,6 +127,7 @@ impl ManyEvent {
             | Self::Watching { op }
             | Self::Presence { op, .. }
             | Self::Gap { op, .. }
+            | Self::Part { op, .. }
             | Self::Interrupted { op, .. } => *op,
         }
     }
@@ -151,6 +152,13 @@ pub struct Presence {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ManyEvent {
+    /// A part of the answer to a command, before it ends. All of it may stand in the answer again.
+    Part {
+        /// Which operation.
+        op: OpId,
+        /// What.
+        value: Value,
+    },
     /// These fit.
     Selected {
         /// Which operation.

@@ -5,6 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::NodeState;
+use super::builtin::Checks;
+use super::journal::Accepted;
+use super::proving::Checked;
 use crate::body::{self, Confirm, Refused, Resolve};
 use crate::event::{Answer, Content, Event};
 use crate::fragments::FragmentError;
@@ -33,7 +36,15 @@ impl NodeState {
             Kind::SEND => self.on_send(now, &whole),
             Kind::REQUEST => self.on_request(now, &whole),
             Kind::CALL => self.on_call(now, &whole),
+            Kind::REPLY | Kind::REFUSED | Kind::NO_ROUTE if self.is_unsealed(&whole) => {
+                self.on_unsealed(now, &whole);
+            }
+            Kind::CHALLENGE => self.on_challenge(now, &whole),
+            Kind::SEALED => self.on_sealed(now, &whole),
+            Kind::WHERE => self.on_where(now, &whole),
+            Kind::WHEREABOUTS => self.on_whereabouts(now, &whole),
             Kind::REPLY => self.on_reply(now, &whole),
+            Kind::PART => self.on_part(now, &whole),
             Kind::REFUSED => self.on_refused(now, &whole),
             Kind::NO_ROUTE => self.on_no_route(now, &whole),
             Kind::RESOLVED => self.on_resolved(now, &whole),
@@ -70,7 +81,7 @@ impl NodeState {
             _ => RefusalKind::Busy,
         };
         if header.flags.has(Flags::ANSWER_WANTED) {
-            let caller = Caller { node: header.source, request: header.id };
+            let caller = Caller { node: header.source, request: header.id, question: None };
             let refusal = Refusal::new(kind, error.to_string());
             self.reply(now, caller, Outcome::Refused(refusal));
         }
@@ -93,7 +104,7 @@ impl NodeState {
             let refusal = Refusal::new(RefusalKind::BadArguments, "a content that cannot be read");
             return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
         };
-        if let Some(inbound) = self.take_in(now, frame) {
+        if let Some(inbound) = self.take_in(now, caller_of(frame), frame) {
             let (inbound, sender) = (Some(inbound), self.path_of(from));
             self.event(Event::Message { inbound, from, sender, content });
         }
@@ -124,43 +135,64 @@ impl NodeState {
             let refusal = Refusal::new(RefusalKind::NotOffered, text);
             return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
         }
-        if let Some(inbound) = self.take_in(now, frame) {
+        if let Some(inbound) = self.take_in(now, caller_of(frame), frame) {
             let (from, time_left) = (frame.header.source, time_left(frame));
             self.event(Event::Requested { inbound, from, name, argument, time_left });
         }
     }
 
     fn on_call(&mut self, now: Moment, frame: &Frame) {
+        let caller = self.caller_of_call(frame);
         let Ok(call) = body::read::<body::Call>(&frame.payload) else {
             let refusal = Refusal::new(RefusalKind::BadArguments, "a command that cannot be read");
-            return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
+            return self.reply(now, caller, Outcome::Refused(refusal));
         };
-        let (runner, arguments) = match self.check_call(frame.header.source, &call) {
-            Ok(checked) => checked,
-            Err(refusal) => {
-                return self.reply(now, caller_of(frame), Outcome::Refused(refusal));
+        if let Some(used) = self.used_before(caller, &call) {
+            return self.reply(now, caller, used);
+        }
+        let Checks { runner, arguments, dangerous, to_prove } =
+            match self.check_call(frame.header.source, &call) {
+                Ok(checks) => checks,
+                Err(refusal) => {
+                    // It may be in the scope of a grant, and not know it yet.
+                    self.confirm_own_place(now);
+                    return self.reply(now, caller, Outcome::Refused(refusal));
+                }
+            };
+        let mut proven = None;
+        if to_prove {
+            let deed = self.deed(caller.node, &call.command, &arguments);
+            match self.check_proof(now, caller, &call, (&deed, dangerous)) {
+                Checked::Ask => return self.challenge(now, caller, deed),
+                Checked::Prepare => {}
+                Checked::Proven(targets) => proven = Some(targets),
+                Checked::Not(outcome) => return self.reply(now, caller, outcome),
             }
-        };
-        let Some(inbound) = self.take_in(now, frame) else { return };
-        let from = frame.header.source;
-        let token = call.token.map(|token| token.0);
+        }
+        let Some(inbound) = self.take_in(now, caller, frame) else { return };
+        let (from, token) = (frame.header.source, call.token.map(|token| token.0));
+        let run = super::running::Run { inbound, actor: from, arguments, token, proven };
         match runner {
-            Runner::BuiltIn => {
-                let run = super::running::Run { inbound, actor: from, arguments, token };
-                self.run_built_in(now, &call.command, run);
+            Runner::BuiltIn if proven.is_some() && !dangerous => {
+                let (command, arrived) = (call.command, self.arrived);
+                self.write_down(Accepted::Plain { command, run, arrived });
             }
+            Runner::BuiltIn => self.run_built_in(now, &call.command, run),
             Runner::Program => {
                 let direct = self.links.child(from).is_some()
                     || self.uplink.parent.as_ref().is_some_and(|parent| parent.id == from);
-                let run = super::running::Run { inbound, actor: from, arguments, token };
                 self.run_offered(now, call.command, run, (direct, time_left(frame)));
             }
         }
     }
 
     /// Takes a question into the table; refuses it where there is no place.
-    pub(super) fn take_in(&mut self, now: Moment, frame: &Frame) -> Option<InboundId> {
-        let caller = caller_of(frame);
+    pub(super) fn take_in(
+        &mut self,
+        now: Moment,
+        caller: Caller,
+        frame: &Frame,
+    ) -> Option<InboundId> {
         let room = if self.stopping.is_some() {
             None
         } else {
@@ -211,7 +243,7 @@ impl NodeState {
                 (Kind::REPLY, Flags::FAILED, Bytes::from_static(NOT_A_VALUE))
             }
             Outcome::Reply(value) => match Bytes::from(value.to_cbor()) {
-                bytes if bytes.len() <= crate::limits::MESSAGE_BYTES_MAX => {
+                bytes if bytes.len() <= Self::answer_bytes_max(caller) => {
                     (Kind::REPLY, Flags::VALUE, bytes)
                 }
                 _ => (Kind::REPLY, Flags::FAILED, Bytes::from_static(TOO_LARGE)),
@@ -232,7 +264,10 @@ impl NodeState {
         let mut header = Header::new(kind, self.config.id, caller.node);
         header.id = caller.request;
         header.flags = flags;
-        if self.send_out(now, Frame { header, payload }).is_err() {
+        let answer = Frame { header, payload };
+        if let Some(question) = caller.question {
+            self.seal(caller, question, answer);
+        } else if self.send_out(now, answer).is_err() {
             self.counters.dropped += 1;
         }
     }
@@ -255,16 +290,11 @@ impl NodeState {
 
     fn on_refused(&mut self, now: Moment, frame: &Frame) {
         let resolving = self.requests.get(frame.header.id).map(|open| open.stage.clone());
-        let refused = body::read::<Refused>(&frame.payload);
+        let outcome = refused_of(frame);
         // Who is muted hears so from any server on the way.
-        let muted = refused.as_ref().is_ok_and(|refused| refused.kind == RefusalKind::Muted)
-            && matches!(resolving, Some(Stage::Sent(_)));
-        let outcome = match refused {
-            Ok(Refused { kind, text }) => {
-                Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
-            }
-            Err(bad) => Outcome::Unknown(bad.to_string()),
-        };
+        let is_muted =
+            matches!(&outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::Muted);
+        let muted = is_muted && matches!(resolving, Some(Stage::Sent(_)));
         if resolving.is_none() && self.watch_failed(now, frame.header.id, outcome.clone()) {
             return;
         }
@@ -317,7 +347,7 @@ const NOT_A_VALUE: &[u8] = b"it ran, and its answer is nested too deep to be sen
 const TOO_LARGE: &[u8] = b"it ran, and its answer is larger than one message can be";
 
 pub(super) const fn caller_of(frame: &Frame) -> Caller {
-    Caller { node: frame.header.source, request: frame.header.id }
+    Caller { node: frame.header.source, request: frame.header.id, question: None }
 }
 
 fn time_left(frame: &Frame) -> Duration {
@@ -334,8 +364,14 @@ fn content_of(frame: &Frame) -> Option<Content> {
     }
 }
 
-fn outcome_of(frame: &Frame) -> Outcome {
+/// What an answer says, of whichever kind it is.
+pub(super) fn outcome_of(frame: &Frame) -> Outcome {
     let flags = frame.header.flags;
+    match frame.header.kind {
+        Kind::NO_ROUTE => return no_route_of(frame),
+        Kind::REFUSED => return refused_of(frame),
+        _ => {}
+    }
     if flags.has(Flags::FAILED) {
         return Outcome::Failed(sanitise_line(&String::from_utf8_lossy(&frame.payload)));
     }
@@ -357,6 +393,13 @@ fn outcome_of(frame: &Frame) -> Outcome {
         };
     }
     Outcome::Delivered
+}
+
+fn refused_of(frame: &Frame) -> Outcome {
+    match body::read::<Refused>(&frame.payload) {
+        Ok(Refused { kind, text }) => Outcome::Refused(Refusal::new(kind, sanitise_line(&text))),
+        Err(bad) => Outcome::Unknown(bad.to_string()),
+    }
 }
 
 fn no_route_of(frame: &Frame) -> Outcome {

@@ -93,6 +93,7 @@ impl NodeState {
             deadline: now + timeout,
             from_memory: true,
             path: None,
+            called: None,
         };
         self.requests.open(id, open);
         self.resolve(now, id);
@@ -199,22 +200,22 @@ impl NodeState {
         if let Err(refusal) = self.check_key_stays_here(node, &question) {
             return self.end_request(now, id, Outcome::Refused(refusal));
         }
+        if question.kind == Kind::CALL && self.wants_seals() && node != self.config.id {
+            return self.call_member(now, id, node, &question);
+        }
+        self.say_question(now, id, node, &question);
+    }
+
+    /// Says what is asked to whom it is for.
+    pub(super) fn say_question(&mut self, now: Moment, id: u64, node: NodeId, asked: &Question) {
         let Some(open) = self.requests.get_mut(id) else { return };
         open.stage = Stage::Sent(node);
-        let mut header = Header::new(question.kind, self.config.id, node);
+        let mut header = Header::new(asked.kind, self.config.id, node);
         header.id = id;
-        header.flags = question.flags.with(Flags::ANSWER_WANTED);
+        header.flags = asked.flags.with(Flags::ANSWER_WANTED);
         header.time_left_ms = milliseconds(open.deadline.since(now));
-        match self.send_out(now, Frame { header, payload: question.payload }) {
-            Ok(link) => {
-                let went_up = link.is_some_and(|link| self.uplink.is_parent_link(link));
-                if let Some(open) = self.requests.get_mut(id) {
-                    open.link = link;
-                    if went_up {
-                        self.requests.vigil.begin(node, now);
-                    }
-                }
-            }
+        match self.send_out(now, Frame { header, payload: asked.payload.clone() }) {
+            Ok(link) => self.question_left(now, id, node, link),
             Err(why) => {
                 let outcome = self.no_route(why);
                 self.end_request(now, id, outcome);
@@ -296,6 +297,7 @@ impl NodeState {
             deadline: now + CAST_SEARCH,
             from_memory: false,
             path: None,
+            called: None,
         };
         self.requests.open(id, open);
         self.search(now, id, resolve);
@@ -389,6 +391,7 @@ impl NodeState {
                 let took = now.since(open.asked);
                 self.on_gathered(op, Gathered { id, path, outcome, took });
             }
+            Origin::Whereabouts(wanted) => self.where_is_unknown(now, wanted, &outcome),
             Origin::Check(node) => self.on_minded(now, node, open.asked, &outcome),
             Origin::Named(op) => self.on_one_named(op, outcome),
             Origin::Page(op) => self.on_page_failed(op, outcome),
@@ -454,7 +457,7 @@ pub(super) fn call(
     let token = token.map(body::Token);
     let arguments = Value::List(arguments);
     check_value(&arguments)?;
-    let call = body::Call { command, arguments, token };
+    let call = body::Call { command, arguments, token, proof: None };
     Ok(Question { kind: Kind::CALL, flags: Flags::default(), payload: body::write(&call) })
 }
 

@@ -3,7 +3,46 @@
 
 use super::NodeState;
 
+/// What a sound build does, and a deliberately broken one may leave undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Commands that need it are run only as their issuers signed them.
+    Proofs,
+    /// A nonce is good once.
+    Nonces,
+    /// What was signed for one node is worth nothing at another.
+    Targets,
+    /// What one node signed is worth nothing to another.
+    Issuers,
+    /// A place that was typed is that of the node, by the main server's word.
+    Places,
+    /// This node is in a scope by the main server's word, not by its parent's.
+    Scopes,
+    /// A new charter holds at once.
+    Charters,
+    /// The arguments are those that were signed.
+    Arguments,
+    /// What was signed at an earlier time of the network is worth nothing.
+    Epochs,
+    /// An answer is believed as who was called signed it.
+    Seals,
+}
+
 impl NodeState {
+    /// Does this build do that? Only a deliberately broken one does not.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    pub(super) fn does(&self, duty: Duty) -> bool {
+        #[cfg(feature = "sim")]
+        if let Some(mutant) = self.mutant {
+            return !mutant.leaves_undone(duty);
+        }
+        let _ = duty;
+        true
+    }
+
     /// Does this build look for cycles? Only a deliberately broken one does not.
     #[cfg_attr(
         not(feature = "sim"),
@@ -51,6 +90,25 @@ impl NodeState {
         self.mutant = Some(mutant);
         if let (Some(edges), Some(broken)) = (&mut self.edges, mutant.of_the_book()) {
             edges.break_it(broken);
+        }
+    }
+}
+
+#[cfg(feature = "sim")]
+impl crate::sim::Mutant {
+    fn leaves_undone(self, duty: Duty) -> bool {
+        match self {
+            Self::NoProofCheck => duty == Duty::Proofs,
+            Self::NoNonceCheck => duty == Duty::Nonces,
+            Self::NoTargetCheck => matches!(duty, Duty::Targets | Duty::Nonces),
+            Self::NoIssuerCheck => matches!(duty, Duty::Issuers | Duty::Nonces),
+            Self::NoArgumentCheck => duty == Duty::Arguments,
+            Self::NoEpochCheck => duty == Duty::Epochs,
+            Self::NoCharterCheck => duty == Duty::Charters,
+            Self::NoSealCheck => duty == Duty::Seals,
+            Self::NoPlaceCheck => duty == Duty::Places,
+            Self::NoScopeCheck => duty == Duty::Scopes,
+            _ => false,
         }
     }
 }

@@ -2,8 +2,10 @@
 //! them. What they do is in `running.rs`.
 
 use super::NodeState;
+use super::broken::Duty;
 use crate::body;
 use crate::commands::{CommandSpec, ParameterKind, nearest};
+use crate::frame::Kind;
 use crate::id::NodeId;
 use crate::limits::ARGUMENTS_MAX;
 use crate::moment::Moment;
@@ -15,6 +17,8 @@ use crate::text::sanitise_line;
 use crate::value::Value;
 
 const TEXT: ParameterKind = ParameterKind::Text;
+/// The commands by which somebody asks a server to be sent elsewhere.
+const SENDING: [&str; 3] = ["s.connectto", "s.connecttohigher", "s.cth"];
 
 /// The requestables that a node of this role answers by itself.
 pub(super) fn requestables(role: Role) -> Vec<&'static str> {
@@ -186,18 +190,12 @@ impl NodeState {
     }
 
     /// Is there such a command, may the caller run it, do the arguments fit?
-    pub(super) fn check_call(
-        &self,
-        actor: NodeId,
-        call: &body::Call,
-    ) -> Result<(Runner, Vec<Value>), Refusal> {
+    pub(super) fn check_call(&self, actor: NodeId, call: &body::Call) -> Result<Checks, Refusal> {
         let me = &self.name;
         let Some((spec, runner)) = self.offers.command(&call.command) else {
             return Err(self.no_such_command(&call.command));
         };
-        let parent = self.uplink.parent.as_ref().map(|parent| parent.id);
-        let by_parent =
-            *runner == Runner::BuiltIn && parent == Some(actor) && !is_for_servers(spec);
+        let by_parent = *runner == Runner::BuiltIn && self.is_for_parent(actor, spec);
         if !by_parent && !self.may_run(actor, &spec.name, &spec.permission) {
             let (name, needed) = (&spec.name, &spec.permission);
             let text = format!("`{name}` needs the permission `{needed}` at {me}; ask an admin");
@@ -212,8 +210,51 @@ impl NodeState {
         };
         let checked = spec.check(arguments);
         let arguments = checked.map_err(|text| Refusal::new(RefusalKind::BadArguments, text))?;
-        Ok((*runner, arguments))
+        let far = self.wants_seals() && actor != self.config.id && !by_parent;
+        let to_prove = far && is_privileged(spec, &arguments) && self.does(Duty::Proofs);
+        Ok(Checks { runner: *runner, dangerous: spec.dangerous, arguments, to_prove })
     }
+
+    /// May this node's higher server run it, because it is about their link? Between members that
+    /// is the name and the link itself; elsewhere a member goes only if it asked to be sent.
+    fn is_for_parent(&self, actor: NodeId, spec: &CommandSpec) -> bool {
+        let is_parent = self.uplink.parent.as_ref().is_some_and(|parent| parent.id == actor);
+        if !self.wants_seals() {
+            return is_parent && !is_for_servers(spec);
+        }
+        match spec.name.as_str() {
+            "changename" | "disconnect" => is_parent,
+            "connect" => self.asked_to_be_sent(actor),
+            _ => false,
+        }
+    }
+
+    /// Did this node ask that server to be sent elsewhere, and waits for it?
+    fn asked_to_be_sent(&self, server: NodeId) -> bool {
+        let calls = self.requests.open_at(server).filter(|question| question.kind == Kind::CALL);
+        let mut calls = calls.filter_map(|call| body::read::<body::Call>(&call.payload).ok());
+        calls.any(|call| SENDING.contains(&call.command.as_str()))
+    }
+}
+
+/// What came of looking at a call.
+pub(super) struct Checks {
+    pub(super) runner: Runner,
+    pub(super) arguments: Vec<Value>,
+    pub(super) dangerous: bool,
+    /// Is it run only as its issuer signed it?
+    pub(super) to_prove: bool,
+}
+
+/// Does it need more than everybody may, as it is called? Two commands are for everybody where they
+/// are about the caller, and for admins where they are about others.
+fn is_privileged(spec: &CommandSpec, arguments: &[Value]) -> bool {
+    let about_others = match spec.name.as_str() {
+        "s.changename" => arguments.len() > 1,
+        "s.removeadmin" => !arguments.is_empty(),
+        _ => false,
+    };
+    spec.dangerous || about_others || spec.permission != Permission::user()
 }
 
 /// Who comes with a command of this name, if anybody does.

@@ -2,6 +2,7 @@
 //! and carried out at once, also on links that stand.
 
 use super::NodeState;
+use super::broken::Duty;
 use crate::body::{self, Place};
 use crate::charter::{BadCharter, Edition, SignedCharter};
 use crate::event::Event;
@@ -108,6 +109,9 @@ impl NodeState {
         signed: SignedCharter,
         from: Option<LinkId>,
     ) -> Result<(), BadCharter> {
+        if !self.does(Duty::Charters) {
+            return Ok(());
+        }
         let Some(standing) = &mut self.standing else { return Ok(()) };
         match standing.take(signed.clone())? {
             Shown::Same => {}
@@ -123,6 +127,7 @@ impl NodeState {
                     self.show_charter(link, None);
                 }
                 self.part_with_all_revoked(now);
+                self.confirm_own_place(now);
             }
         }
         Ok(())
@@ -144,8 +149,7 @@ impl NodeState {
     /// What the charter lets this node do here, beyond what everybody may.
     pub(super) fn granted_to(&self, who: NodeId) -> Permissions {
         let Some(standing) = &self.standing else { return Permissions::none() };
-        let above = |scope: NodeId| self.place.ancestors.iter().any(|above| above.id == scope);
-        standing.granted(who, |scope| scope == self.config.id || above(scope))
+        standing.granted(who, |scope| self.is_in_scope(scope))
     }
 
     /// Is this node out by the charter? Nothing that it says counts any more.

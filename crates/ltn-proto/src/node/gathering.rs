@@ -239,6 +239,7 @@ impl NodeState {
                 deadline,
                 from_memory: false,
                 path: None,
+                called: None,
             },
         );
         self.outputs.push_back(Output::Transmit { link, frame: Frame { header, payload } });

@@ -104,7 +104,7 @@ impl NodeState {
             self.counters.dropped += 1;
             return;
         }
-        let caller = Caller { node: header.source, request: header.id };
+        let caller = Caller { node: header.source, request: header.id, question: None };
         let text = format!("you are muted at {}; ask an admin there", self.name);
         let refusal = Refusal::new(RefusalKind::Muted, text);
         self.reply(now, caller, Outcome::Refused(refusal));

@@ -1,5 +1,5 @@
-//! Dangerous commands are written down before they run, so that after a power cut nobody is told
-//! that nothing was done where something may have been; and so are roll calls.
+//! Commands that are dangerous, or signed, are written down before they run, so that after a power
+//! cut nobody is told that nothing was done where something may have been; and so are roll calls.
 
 use super::NodeState;
 use super::running::Run;
@@ -7,7 +7,7 @@ use crate::confirmations::NOT_CONFIRMED;
 use crate::deeds::Past;
 use crate::durable::{Durable, KeptDeed, KeptReport, WriteId};
 use crate::event::Event;
-use crate::id::{InboundId, NodeId};
+use crate::id::{InboundId, LinkId, NodeId};
 use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::value::Value;
@@ -19,18 +19,22 @@ pub(super) enum Accepted {
     BuiltIn { command: String, run: Run, targets: Vec<NodeId> },
     /// One of the program's; after the moment its answer is of no use.
     Offered { run: Run, command: String, direct: bool, until: Moment },
+    /// One that comes with this node and is not dangerous; it came by this link.
+    Plain { command: String, run: Run, arrived: Option<LinkId> },
 }
 
 impl Accepted {
     fn command(&self) -> &str {
         match self {
-            Self::BuiltIn { command, .. } | Self::Offered { command, .. } => command,
+            Self::BuiltIn { command, .. }
+            | Self::Offered { command, .. }
+            | Self::Plain { command, .. } => command,
         }
     }
 
     const fn run(&self) -> &Run {
         match self {
-            Self::BuiltIn { run, .. } | Self::Offered { run, .. } => run,
+            Self::BuiltIn { run, .. } | Self::Offered { run, .. } | Self::Plain { run, .. } => run,
         }
     }
 }
@@ -77,6 +81,11 @@ impl NodeState {
         match accepted {
             Accepted::BuiltIn { command, run, targets } => {
                 self.carry_out(now, &command, &run, &targets);
+            }
+            Accepted::Plain { command, run, arrived } => {
+                self.arrived = arrived.filter(|link| self.links.get(*link).is_some());
+                self.run_built_in(now, &command, run);
+                self.arrived = None;
             }
             Accepted::Offered { run, command, direct, until } => {
                 self.event(Event::Called {

@@ -96,7 +96,8 @@ impl NodeState {
             parent.name = above.name.clone();
         }
         if place != self.place {
-            self.place = place;
+            let before = std::mem::replace(&mut self.place, place);
+            self.place_changed(&before);
             self.known.forget_all();
             // Who is above cannot be below; what was heard of it there is older than this.
             for above in self.place.ancestors.iter().map(|a| a.id).collect::<Vec<_>>() {
@@ -112,6 +113,7 @@ impl NodeState {
             self.event(Event::Placed { path, rooted });
         }
         self.tell_edges(now);
+        self.confirm_own_place(now);
     }
 
     /// What a child says of its subtree.

@@ -30,6 +30,7 @@ impl NodeState {
             deadline: now + CHECK_TIME,
             from_memory: false,
             path: None,
+            called: None,
         };
         self.requests.open(id, open);
         self.search(now, id, &Resolve::Id(node));

@@ -10,14 +10,17 @@
 //! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
 //! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
 //! move, `keeping.rs` what of people and names is written down, `stating.rs` what each node signs
-//! of its place, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what builds
-//! that are broken on purpose leave undone.
+//! of its place, `calling.rs` and `proving.rs` commands that are signed, `whereabouts.rs` the main
+//! server's word on where a node is, `outbox.rs` what waits for a signature, `picture.rs` and
+//! `helping.rs` what it tells of itself, `broken.rs` what builds that are broken on purpose leave
+//! undone.
 
 mod admitting;
 mod answering;
 mod asking;
 mod broken;
 mod builtin;
+mod calling;
 mod chartering;
 mod committing;
 mod edging;
@@ -34,9 +37,13 @@ mod mapping;
 mod minding;
 mod moving;
 mod ordering;
+mod outbox;
+mod parts;
 mod picture;
 mod pointing;
+mod proving;
 mod renaming;
+mod reporting;
 mod rights;
 mod routing;
 mod running;
@@ -45,11 +52,12 @@ mod serving;
 mod sleeping;
 mod stating;
 mod watching;
+mod whereabouts;
 
 use renaming::NamedBy;
 pub use routing::StreamHop;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -83,6 +91,7 @@ use crate::reservations::Reservations;
 use crate::role::Role;
 use crate::rollcall::{OrdersHeard, RollCall};
 use crate::services::Services;
+use crate::shown::Shown;
 use crate::snapshot::Counters;
 use crate::standing::Standing;
 use crate::statement::Scheme;
@@ -140,7 +149,7 @@ pub struct NodeConfig {
 #[derive(Debug)]
 pub struct NodeState {
     config: NodeConfig,
-    outputs: VecDeque<Output>,
+    outputs: outbox::Outbox,
     random: Random,
     started: Moment,
     name: Name,
@@ -194,8 +203,12 @@ pub struct NodeState {
     reassembly: Reassembly,
     offers: Offers,
     confirmations: Confirmations,
+    challenges: Confirmations,
+    shown: Shown,
     services: Services,
     standing: Option<Standing>,
+    /// The nodes above this one, as the main server signed that.
+    confirmed_above: Vec<NodeId>,
     /// Further data sockets, by name and port, as others are told of them.
     data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
@@ -235,7 +248,7 @@ impl NodeState {
             .is_root()
             .then(|| Edges::new(config.incarnation, now, config.limits.records));
         Self {
-            outputs: VecDeque::new(),
+            outputs: outbox::Outbox::default(),
             random: Random::new(config.seed),
             started: now,
             name,
@@ -274,9 +287,12 @@ impl NodeState {
             arrived: None,
             reassembly: Reassembly::default(),
             offers: Offers::new(builtin::requestables(config.role), builtin::commands(config.role)),
-            confirmations: Confirmations::default(),
+            confirmations: Confirmations::of_people(),
+            challenges: Confirmations::of_minds(),
+            shown: Shown::new(limits.records),
             services: serving::built_in(&config, now),
             standing: config.standing.clone(),
+            confirmed_above: Vec::new(),
             data_sockets: Vec::new(),
             roll_call: None,
             orders_heard: OrdersHeard::default(),
@@ -293,7 +309,7 @@ impl NodeState {
 
     /// Something happened. Afterwards drain [`Self::poll_output`] to the end.
     pub fn handle(&mut self, now: Moment, input: Input) {
-        debug_assert!(self.outputs.is_empty(), "the outputs were not drained");
+        debug_assert!(self.outputs.is_drained(), "the outputs were not drained");
         match input {
             Input::LinkOpened { link, direction, peer, remote } => {
                 self.on_link_opened(now, link, direction, (peer, remote));
@@ -313,6 +329,7 @@ impl NodeState {
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
         }
+        self.tell_roll_call_news(now);
         self.settle_gatherings(now);
         self.check_renaming(now);
         self.notice_changed_offers(now);

@@ -136,7 +136,7 @@ impl NodeState {
             }
             MoveStep::Prepare => {
                 let MoveWish { inbound, actor, arguments, return_after, .. } = wish;
-                let run = Run { inbound, actor, arguments, token: None };
+                let run = Run { inbound, actor, arguments, token: None, proven: None };
                 let back = return_after.map_or(String::new(), |time| {
                     let seconds = time.as_secs_f64();
                     format!("; if it loses that server within {seconds} s it moves back")
@@ -242,7 +242,7 @@ impl NodeState {
         answer.extend(name.map(|name| ("name", Value::from(name.to_string()))));
         answer.extend(reason.map(|reason| ("name_reason", Value::from(reason))));
         let answer = Value::map(answer);
-        let Some(inbound) = self.take_in(now, frame) else { return };
+        let Some(inbound) = self.take_in(now, caller_of(frame), frame) else { return };
         if hello.role.is_server() {
             self.rehearse_edge(now, (child, &hello), inbound, answer);
         } else {

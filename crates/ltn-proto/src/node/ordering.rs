@@ -13,22 +13,17 @@
 use std::time::Duration;
 
 use super::NodeState;
-use crate::body::{self, Entry, OrderCheck, OrderGo, OrderNoted, OrderReport};
-use crate::event::{Event, GivenOrder};
+use super::reporting::{given, read_entry, report_value};
+use crate::body::{self, OrderCheck, OrderGo, OrderNoted, OrderReport};
+use crate::event::Event;
 use crate::frame::{Frame, Header, Kind};
 use crate::id::{InboundId, LinkId, NodeId};
 use crate::limits::{ORDER_LIFETIME, ORDER_MARGIN, STOPPED_WATCH};
 use crate::moment::Moment;
-use crate::outcome::{CloseReason, Outcome, RollCallEntry, RollCallOutcome};
+use crate::outcome::{CloseReason, RollCallEntry, RollCallOutcome};
 use crate::path::NodePath;
 use crate::rollcall::{Giver, Heard, Order, RollCall, Stage};
 use crate::text::sanitise_line;
-use crate::value::Value;
-
-/// Entries that one report names, so that it is never larger than one message.
-const REPORTED_MAX: usize = 3_000;
-/// Entries per frame of a report.
-const ENTRIES_PER_FRAME: usize = 64;
 
 impl NodeState {
     /// Leads an order over these servers, and what is below them if it says so.
@@ -94,6 +89,7 @@ impl NodeState {
             roll.kept = Some(self.keep_report(None, plan));
         }
         self.roll_call = Some(roll);
+        self.begin_news(now);
         for server in live {
             self.send_order(now, server, order, time_left);
         }
@@ -359,42 +355,8 @@ impl NodeState {
         }
     }
 
-    fn report_to(&mut self, now: Moment, giver: NodeId) {
-        let Some(roll) = &mut self.roll_call else { return };
-        let on_the_way = self.tree.is_below(roll.order.issuer, self.config.id);
-        if on_the_way {
-            // The leader looks on for a while before its report comes this way.
-            roll.set_deadline(roll.deadline() + STOPPED_WATCH + ORDER_MARGIN);
-        } else {
-            roll.set_deadline(now + ORDER_MARGIN);
-        }
-        let order = roll.order.number;
-        let entries: Vec<Entry> = roll.entries().into_iter().map(write_entry).collect();
-        for some in entries.chunks(ENTRIES_PER_FRAME) {
-            let report = OrderReport { order, entries: some.to_vec(), ready: false, refused: None };
-            self.tell(now, Kind::ORDER_REPORT, giver, body::write(&report));
-        }
-        let last = OrderReport { order, entries: Vec::new(), ready: true, refused: None };
-        self.tell(now, Kind::ORDER_REPORT, giver, body::write(&last));
-        if self.uplink.parent.is_none() {
-            self.let_everybody_go(now);
-        }
-    }
-
-    /// The leader's end: the report goes to who gave the order, before anybody on its way goes.
-    fn finish_leading(&mut self, now: Moment, inbound: InboundId) {
-        let Some(roll) = &self.roll_call else { return };
-        let (order, entries, kept) = (roll.order, roll.entries(), roll.kept);
-        let report = report_value(&entries, order.restart);
-        self.keep_report(kept, report.clone());
-        self.answer_with(now, inbound, Outcome::Reply(report));
-        let issuer = order.issuer;
-        self.event(Event::RollCall { order: given(order), issuer, entries });
-        self.let_everybody_go(now);
-    }
-
     /// Those that were held may go; this node goes after them, if it goes.
-    fn let_everybody_go(&mut self, now: Moment) {
+    pub(super) fn let_everybody_go(&mut self, now: Moment) {
         let Some(roll) = &mut self.roll_call else { return };
         if roll.stage == Stage::LettingGo {
             return;
@@ -414,44 +376,4 @@ impl NodeState {
             self.stop(now, roll.order.restart);
         }
     }
-}
-
-const fn given(order: Order) -> GivenOrder {
-    let Order { number, restart, subtree, issuer, .. } = order;
-    GivenOrder { number, restart, subtree, issuer }
-}
-
-/// The report as the one who gave the order gets it.
-fn report_value(entries: &[RollCallEntry], restart: bool) -> Value {
-    let ended_well = |entry: &&RollCallEntry| {
-        use RollCallOutcome::{Restarting, Stopped, Stopping, Told};
-        matches!(entry.outcome, Stopped | Stopping | Restarting | Told)
-    };
-    // A report beyond one message names those who did not end well; the counts are of all.
-    let is_long = entries.len() > REPORTED_MAX;
-    let named = entries.iter().filter(|entry| !is_long || !ended_well(entry)).take(REPORTED_MAX);
-    let lines = named.map(|entry| {
-        let role = if entry.is_server { "server" } else { "client" };
-        Value::map([
-            ("id", Value::from(entry.id.to_string())),
-            ("path", Value::from(entry.path.to_string())),
-            ("role", Value::from(role)),
-            ("outcome", Value::from(entry.outcome.as_str())),
-            ("detail", Value::from(entry.detail.as_str())),
-        ])
-    });
-    let (all, well) = (entries.len(), entries.iter().filter(ended_well).count());
-    let what = if restart { "restart" } else { "stop" };
-    let text = format!("{well} of {all} nodes were reached by the order to {what}");
-    Value::map([("roll_call", Value::list(lines)), ("text", Value::from(text))])
-}
-
-fn write_entry(entry: RollCallEntry) -> Entry {
-    let RollCallEntry { id, path, is_server, outcome, detail } = entry;
-    Entry { id, path, is_server, outcome, detail }
-}
-
-fn read_entry(entry: Entry) -> RollCallEntry {
-    let Entry { id, path, is_server, outcome, detail } = entry;
-    RollCallEntry { id, path, is_server, outcome, detail: sanitise_line(&detail) }
 }

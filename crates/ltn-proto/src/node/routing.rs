@@ -179,21 +179,27 @@ impl NodeState {
     /// Sends what this node itself says to wherever it has to go. Tells whether it left, or was
     /// delivered here; else why not.
     pub(super) fn send_out(&mut self, now: Moment, frame: Frame) -> Result<Option<LinkId>, String> {
-        match self.next_hop(frame.header.destination) {
-            Hop::Here => {
-                self.deliver(now, frame);
-                Ok(None)
+        let way = self.way_to(frame.header.destination)?;
+        match way {
+            None => self.deliver(now, frame),
+            Some(link) => {
+                for frame in fragments::split(frame.header, frame.payload) {
+                    self.outputs.push_back(Output::Transmit { link, frame });
+                }
             }
+        }
+        Ok(way)
+    }
+
+    /// The link by which this node can say something to that one now; `None` for itself.
+    pub(super) fn way_to(&mut self, node: NodeId) -> Result<Option<LinkId>, String> {
+        match self.next_hop(node) {
+            Hop::Here => Ok(None),
             Hop::Over(link) if self.links.get(link).is_some_and(|l| l.stalled) => {
                 self.counters.dropped += 1;
                 Err("the next node on the way does not read".to_owned())
             }
-            Hop::Over(link) => {
-                for frame in fragments::split(frame.header, frame.payload) {
-                    self.outputs.push_back(Output::Transmit { link, frame });
-                }
-                Ok(Some(link))
-            }
+            Hop::Over(link) => Ok(Some(link)),
             Hop::Nowhere(why) => Err(why),
         }
     }

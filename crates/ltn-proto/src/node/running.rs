@@ -1,11 +1,11 @@
 //! What the built-in commands do, and the second word that dangerous ones want first.
 
 use super::NodeState;
+use super::broken::Duty;
 use super::journal::Accepted;
 use super::renaming::NamedBy;
 use crate::address::Address;
 use crate::body;
-use crate::confirmations::Deed;
 use crate::drawing::draw_tree;
 use crate::event::Event;
 use crate::frame::{Flags, Kind};
@@ -34,6 +34,8 @@ pub(super) struct Run {
     pub(super) actor: NodeId,
     pub(super) arguments: Vec<Value>,
     pub(super) token: Option<[u8; 16]>,
+    /// The fingerprint of the targets that its issuer signed, where it had to.
+    pub(super) proven: Option<[u8; 32]>,
 }
 
 impl Run {
@@ -61,6 +63,10 @@ impl NodeState {
         (direct, time_left): (bool, std::time::Duration),
     ) {
         if !self.offers.command(&command).is_some_and(|(spec, _)| spec.dangerous) {
+            if run.proven.is_some() {
+                let until = now + time_left;
+                return self.write_down(Accepted::Offered { run, command, direct, until });
+            }
             let Run { inbound, actor: from, arguments, .. } = run;
             let called = Event::Called { inbound, from, direct, command, arguments, time_left };
             return self.event(called);
@@ -74,10 +80,6 @@ impl NodeState {
         }
     }
 
-    fn deed(command: &str, run: &Run) -> Deed {
-        Deed { actor: run.actor, command: command.to_owned(), arguments: run.arguments.clone() }
-    }
-
     pub(super) fn offer_token(
         &mut self,
         now: Moment,
@@ -86,7 +88,8 @@ impl NodeState {
         (text, targets): (String, Vec<NodeId>),
     ) {
         let token = self.random.token();
-        self.confirmations.offer(token, Self::deed(command, run), targets.clone(), now);
+        let deed = self.deed(run.actor, command, &run.arguments);
+        self.confirmations.offer(token, deed, targets.clone(), now);
         let confirmation = Confirmation { token, text, targets };
         self.answer_with(now, run.inbound, Outcome::Confirm(confirmation));
     }
@@ -99,9 +102,16 @@ impl NodeState {
         run: &Run,
     ) -> Option<Vec<NodeId>> {
         let token = run.token?;
-        let taken = self.confirmations.take(token, &Self::deed(command, run), now);
+        let deed = self.deed(run.actor, command, &run.arguments);
+        let again = || (!self.does(Duty::Nonces)).then(|| vec![self.config.id]);
+        let again = again();
+        let taken = self.confirmations.take(token, &deed, now).or(again);
+        let taken = taken.filter(|targets| self.signed_for(run.actor, run.proven, targets));
         if taken.is_none() {
-            let answer = self.answer_to_token(token, run.actor);
+            let answer = match run.proven {
+                None => self.answer_to_token(token, run.actor),
+                Some(_) => self.in_doubt(),
+            };
             self.answer_with(now, run.inbound, answer);
         }
         taken
@@ -169,7 +179,7 @@ impl NodeState {
         };
         // Without a higher server there is none to lose.
         let has_none = self.uplink.parent.is_none() && self.goals.home().is_none();
-        let harmless = command == "s.sethigherserver" && has_none;
+        let harmless = command == "s.sethigherserver" && has_none && !self.wants_seals();
         if run.token.is_none() && !harmless {
             return self.offer_token(now, command, run, prepared);
         }
@@ -362,6 +372,7 @@ impl NodeState {
             command: "connect".to_owned(),
             arguments: Value::list([Value::from(address.to_string())]),
             token: None,
+            proof: None,
         };
         let question =
             Question { kind: Kind::CALL, flags: Flags::default(), payload: body::write(&call) };

@@ -13,6 +13,7 @@ impl NodeState {
     /// Asks every neighbour for a sign of life, and forgets what a person meant to confirm.
     pub(super) fn on_slept(&mut self, now: Moment) {
         self.confirmations.forget_all();
+        self.challenges.forget_all();
         self.known.forget_all();
         let registered: Vec<LinkId> =
             self.links.iter().filter(|(_, link)| link.is_registered()).map(|(id, _)| id).collect();

@@ -91,6 +91,9 @@ impl NodeState {
         signing: SigningId,
         signature: Option<[u8; SIGNATURE_BYTES]>,
     ) {
+        if self.on_frame_signed(now, signing, signature) {
+            return;
+        }
         let Some(at) = self.stating.iter().position(|stating| stating.signing == signing) else {
             return;
         };

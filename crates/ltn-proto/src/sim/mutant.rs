@@ -10,6 +10,26 @@ pub enum Mutant {
     NoOriginCheck,
     /// It believes what a server below says of nodes that did not say so themselves.
     NoStatementCheck,
+    /// It runs commands of members that nobody signed.
+    NoProofCheck,
+    /// It takes what was signed for a command again and again.
+    NoNonceCheck,
+    /// It takes what was signed for another node, and any nonce.
+    NoTargetCheck,
+    /// It takes what another one signed, and any nonce.
+    NoIssuerCheck,
+    /// It holds on to the charter that it began with.
+    NoCharterCheck,
+    /// It runs a command with other arguments than those that were signed.
+    NoArgumentCheck,
+    /// It runs what was signed before the main server was brought back from a backup.
+    NoEpochCheck,
+    /// It signs commands for whoever a server says is at a place.
+    NoPlaceCheck,
+    /// It believes its higher server about whose scope it is in.
+    NoScopeCheck,
+    /// It believes answers to its commands that who was called did not sign.
+    NoSealCheck,
     /// It lets a server hang below itself or its own descendants.
     NoCycleCheck,
     /// Its root allows every edge: only whoever finds itself on its new parent's path turns back.

@@ -1,7 +1,9 @@
 //! The mind seen from outside: its pure parts, where what goes in comes out and nothing that a
 //! stranger sends can do harm, and whole networks of it.
 
+mod attacks;
 mod charter;
+mod club;
 mod codec;
 mod crossing;
 mod fragments;

@@ -1,8 +1,7 @@
 //! What handles of a node ask of its driver. This room knows only the words.
 
 use ltn_proto::{
-    Address, Content, ManyOp, NoRoute, NodeId, Op, OpId, Outcome, Refusal, Snapshot, StreamHop,
-    Target,
+    Address, Content, NoRoute, NodeId, Op, OpId, Outcome, Refusal, Snapshot, StreamHop, Target,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -28,12 +27,12 @@ pub(crate) enum Ask {
     Op(Box<Op>),
     /// Something that ends once.
     Wait(Box<Waited>),
-    /// Something about many nodes.
-    Many {
+    /// Something of which more is heard than its end: about many nodes, or with parts.
+    Listen {
         /// Its number, the same as in `op`.
         id: OpId,
         /// What.
-        op: Box<ManyOp>,
+        op: Box<Op>,
         /// Who listens.
         listener: mpsc::UnboundedSender<Heard>,
     },
@@ -110,7 +109,8 @@ impl std::fmt::Debug for Ask {
                 Op::Call { command, .. } => write!(f, "Call({command})"),
                 op => op.fmt(f),
             },
-            Self::Many { .. } => f.write_str("Many"),
+            // It may be a call, and its arguments a key.
+            Self::Listen { .. } => f.write_str("Listen"),
             Self::Tasks(_) => f.write_str("Tasks"),
             Self::Snapshot(_) => f.write_str("Snapshot"),
             Self::StreamHop { of, .. } => write!(f, "StreamHop({})", of.destination),

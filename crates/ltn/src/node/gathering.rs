@@ -91,10 +91,7 @@ impl Node {
         &self,
         op: impl FnOnce(OpId) -> ManyOp,
     ) -> Result<(OpId, mpsc::UnboundedReceiver<Heard>), TalkError> {
-        let id = self.next_op();
-        let (listener, heard) = mpsc::unbounded_channel();
-        self.ask(Ask::Many { id, op: Box::new(op(id)), listener }).await?;
-        Ok((id, heard))
+        self.listen_to(|id| Op::Many(op(id))).await
     }
 }
 

@@ -1,6 +1,9 @@
 //! The document that this project started from, cell by cell.
 
-use ltn::{CallReply, CloseReason, Event, RollCallOutcome, Target, Value};
+use ltn::{
+    Answering, CallReply, CloseReason, Event, RollCallEntry, RollCallNews, RollCallOutcome, Target,
+    Value,
+};
 
 use crate::support::{address_of, client, event, main_server, network, soon, sub_server};
 
@@ -58,7 +61,11 @@ async fn the_seed_runs_from_the_first_cell_to_the_last() {
     let reply = soon(client1.call(Target::Root, "s.shutdownnetwork", vec![])).await.unwrap();
     let CallReply::Confirm(confirmation) = reply else { panic!("it must ask first: {reply:?}") };
     assert_eq!(confirmation.targets.len(), 6);
-    soon(client1.confirm(Target::Root, "s.shutdownnetwork", vec![], &confirmation)).await.unwrap();
+    let command = "s.shutdownnetwork";
+    let order = client1.confirm_in_parts(Target::Root, command, vec![], &confirmation);
+    let mut order = soon(order).await.unwrap();
+    let mut told = parts(&mut order).await;
+    soon(order.end()).await.unwrap();
     let entries = event(&mut events, |event| match event {
         Event::RollCall { entries, .. } => Some(entries),
         _ => None,
@@ -77,6 +84,18 @@ async fn the_seed_runs_from_the_first_cell_to_the_last() {
     for client in [&client1, &client2, &client3] {
         assert_eq!(outcome_of(client.id()), RollCallOutcome::Told);
     }
-    assert_eq!(entries.len(), 6);
+    told.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(told, entries, "who gave the order heard of each as it ended");
     soon(main.stopped()).await;
+}
+
+/// Who ended how, as it is told before the report; all of it says how many there are.
+async fn parts(order: &mut Answering) -> Vec<RollCallEntry> {
+    let mut told = Vec::new();
+    while let Some(part) = soon(order.next()).await {
+        let news = RollCallNews::from_value(&part).expect("news of the order");
+        assert_eq!(news.total, 6, "known from the start");
+        told.extend(news.ended);
+    }
+    told
 }

@@ -1,10 +1,11 @@
 //! After a run: is what roll calls said of each node true, by what its process did?
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ltn_proto::limits::STOPPED_WATCH;
 use ltn_proto::sim::{HostId, Network, OpRecord, What};
-use ltn_proto::{Event, Moment, NodeId, Outcome, Value};
+use ltn_proto::{Event, ManyEvent, Moment, NodeId, Outcome, Value};
 
 use super::books::Books;
 use super::totals::Totals;
@@ -17,6 +18,7 @@ const NEWS: Duration = Duration::from_secs(1);
 pub(crate) fn judge(network: &Network, books: &mut Books, record: &OpRecord, totals: &mut Totals) {
     let Some((at, Outcome::Reply(Value::Map(reply)))) = &record.outcome else { return };
     let Some(Value::List(lines)) = reply.get("roll_call") else { return };
+    judge_news(network, books, record, lines);
     let mut named = Vec::new();
     for line in lines {
         let word = |key| match line {
@@ -46,6 +48,28 @@ pub(crate) fn judge(network: &Network, books: &mut Books, record: &OpRecord, tot
             let text = format!("{host:?} {why}; told at {at:?}: {line:?}");
             books.accuse(ViolationKind::FalseRollCall, text);
         }
+    }
+}
+
+/// What was told while the roll was called stands in the report, as it was told last.
+fn judge_news(network: &Network, books: &mut Books, record: &OpRecord, lines: &[Value]) {
+    let id = |line: &Value| line.get("id").and_then(Value::as_text).map(ToOwned::to_owned);
+    let mut last = BTreeMap::new();
+    for told in network.history().told(record.host) {
+        let Event::Many(ManyEvent::Part { op, value }) = told else { continue };
+        if *op == record.op {
+            let ended = value.get("ended").and_then(Value::as_list).unwrap_or_default();
+            last.extend(ended.iter().filter_map(|line| Some((id(line)?, line))));
+        }
+    }
+    for line in lines {
+        if let Some(told) = id(line).and_then(|id| last.remove(&id)).filter(|told| *told != line) {
+            let text = format!("{told:?} was told, and then {line:?}");
+            books.accuse(ViolationKind::FalseRollCall, text);
+        }
+    }
+    for told in last.values() {
+        books.accuse(ViolationKind::FalseRollCall, format!("told, and not reported: {told:?}"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use ltn_proto::sim::{Line, What};
+use ltn_proto::{ManyEvent, Moment};
 
 fn expected(lines: &[(&str, &str)]) -> Vec<(String, String)> {
     lines.iter().map(|(path, how)| ((*path).to_owned(), (*how).to_owned())).collect()
@@ -194,4 +195,73 @@ fn a_parent_that_stops_does_not_say_that_its_children_do() {
     let report = network.call_and_confirm(clients[0], "/", &line);
     assert_eq!(roll_call(&report)[0], ("/sub1".to_owned(), "stopped".to_owned()));
     assert!(!network.is_up(sub1) && network.is_up(sub3) && network.is_up(main));
+}
+
+/// Paths and outcomes.
+type Lines = Vec<(String, String)>;
+
+/// What the issuer heard before the report: when, how many there are in all, and who ended how.
+fn news(network: &Network, host: HostId) -> Vec<(Moment, i128, Lines)> {
+    let records = network.history().records.iter().filter(|record| record.host == host);
+    let parts = records.filter_map(|record| match &record.what {
+        What::Told(Event::Many(ManyEvent::Part { value, .. })) => Some((record.at, value)),
+        _ => None,
+    });
+    let read = |(at, part): (Moment, &Value)| {
+        let Some(Value::Int(total)) = part.get("total") else { panic!("{part:?}") };
+        let ended = part.get("ended").and_then(Value::as_list).expect("who ended");
+        let ended = ended.iter().map(|line| (word(line, "path"), word(line, "outcome")));
+        (at, *total, ended.collect())
+    };
+    parts.map(read).collect()
+}
+
+#[test]
+fn who_gives_an_order_hears_of_each_node_as_it_ends_and_of_the_number_at_once() {
+    // Far from the main server, at it, and on the main server itself.
+    for giver in [Some(3), Some(0), None] {
+        let Demonstration { mut network, main, clients, .. } = demonstration();
+        let giver = giver.map_or(main, |number| clients[number]);
+        let line = Line::new("s.shutdownnetwork", &[]);
+        let report = network.call_and_confirm(giver, "/", &line);
+        let ended = network.now();
+        let news = news(&network, giver);
+        assert_eq!((news[0].1, news[0].2.len()), (8, 0), "the number comes first");
+        assert!(ended.since(news[0].0) >= 3 * SECOND, "and long before the end");
+        let mut told: Lines = news
+            .iter()
+            .flat_map(|(_, total, ended)| {
+                assert_eq!(*total, 8);
+                ended.clone()
+            })
+            .collect();
+        let of = |path: &str| told.iter().position(|line| line.0 == path).expect("it was told");
+        if giver == clients[0] {
+            assert!(of("/client2") < of("/sub1/client3"), "{told:?}");
+            assert!(of("/sub1/client3") < of("/sub1/lower_sub3"), "{told:?}");
+            assert!(of("/sub1/lower_sub3") < of("/sub1"), "leaves first: {told:?}");
+        }
+        told.sort();
+        assert_eq!(told, roll_call(&report), "each once, and as in the report");
+    }
+}
+
+#[test]
+fn what_a_lost_server_had_reported_of_others_is_not_lost_with_it() {
+    let Demonstration { mut network, main, sub1, sub3, clients, .. } = demonstration();
+    let line = Line::new("s.shutdownsubtree", &["sub1"]);
+    let Outcome::Confirm(token) = network.call(clients[0], "/", &line) else { panic!("dangerous") };
+    let ordered = network.begin_call(clients[0], "/", &line.confirmed(token.token));
+    let gone = |network: &Network| !network.is_up(sub3);
+    assert!(network.run_until(10 * SECOND, gone));
+    let noted = |network: &Network| {
+        let stale = network.snapshot(main).tree;
+        !stale.iter().any(|node| node.id == network.id(sub3) && node.stale_for.is_none())
+    };
+    assert!(network.run_until(10 * SECOND, noted));
+    network.crash(sub1);
+    let report = network.finish(ordered);
+    assert_eq!(how(&report, "/sub1/lower_sub3").0, "stopped");
+    assert_eq!(how(&report, "/sub1/lower_sub3/client4").0, "told");
+    assert_eq!(how(&report, "/sub1").0, "unknown");
 }

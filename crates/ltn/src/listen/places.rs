@@ -1,0 +1,243 @@
+//! The places for those who have not proved yet who they are: whose handshake runs, who waits for
+//! one, and who goes when there are too many.
+//!
+//! Half of the places are kept for addresses from which somebody was let in before, so that a crowd
+//! of strangers cannot keep those out who belong here. This room counts and chooses; it knows
+//! neither sockets nor TLS.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ltn_proto::Limits;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// When others wait, the oldest handshake gets no more than this. An honest one takes a small part
+/// of it.
+pub(super) const FAIR_TIME: Duration = Duration::from_secs(1);
+/// Connections that wait for a place, each of which costs a file descriptor; beyond that a random
+/// one goes.
+const WAITING_MAX: usize = 256;
+/// Addresses that are remembered because somebody came from there; beyond that the oldest are not.
+const KNOWN_MAX: usize = 1_024;
+
+/// A handshake that runs.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    pub(super) remote: String,
+    origin: Option<IpAddr>,
+    since: Instant,
+    task: AbortHandle,
+}
+
+/// See the module. `W` is a connection that waits.
+#[derive(Debug)]
+pub(super) struct Places<W> {
+    under_way: BTreeMap<u64, UnderWay>,
+    /// The longest waiting first, and where they come from.
+    waiting: VecDeque<(Option<IpAddr>, W)>,
+    known: VecDeque<IpAddr>,
+    next_number: u64,
+    all_max: usize,
+    per_origin_max: usize,
+}
+
+impl<W> Places<W> {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            under_way: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            known: VecDeque::new(),
+            next_number: 0,
+            all_max: limits.pending_links.max(1),
+            per_origin_max: limits.pending_links_per_address.max(1),
+        }
+    }
+
+    /// One more waits. If too many do, this is one that has to go.
+    pub(super) fn wait(&mut self, origin: Option<IpAddr>, connection: W) -> Option<W> {
+        self.waiting.push_back((origin, connection));
+        if self.waiting.len() <= WAITING_MAX {
+            return None;
+        }
+        let strangers: Vec<usize> = (0..self.waiting.len())
+            .filter(|place| !self.is_known(self.waiting[*place].0))
+            .collect();
+        // Not the oldest, nor the newest: whoever keeps coming must not decide who goes.
+        let chosen = strangers.get(dice(strangers.len())).copied().unwrap_or(0);
+        self.waiting.remove(chosen).map(|(_, connection)| connection)
+    }
+
+    /// The next whose handshake may begin: those from known addresses first, then who waited most.
+    pub(super) fn next(&mut self) -> Option<(Option<IpAddr>, W)> {
+        if self.under_way.len() >= self.all_max {
+            return None;
+        }
+        let may = |place: &usize| self.may_begin(self.waiting[*place].0);
+        let known = |place: &usize| self.is_known(self.waiting[*place].0);
+        let places = || (0..self.waiting.len()).filter(may);
+        let next = places().find(known).or_else(|| places().next())?;
+        self.waiting.remove(next)
+    }
+
+    fn may_begin(&self, origin: Option<IpAddr>) -> bool {
+        let of_this = || self.under_way.values().filter(|other| other.origin == origin).count();
+        let has_share = origin.is_none() || of_this() < self.per_origin_max;
+        has_share && (self.is_known(origin) || self.strangers() < self.strangers_max())
+    }
+
+    fn is_known(&self, origin: Option<IpAddr>) -> bool {
+        origin.is_some_and(|origin| self.known.contains(&origin))
+    }
+
+    fn strangers(&self) -> usize {
+        self.under_way.values().filter(|other| !self.is_known(other.origin)).count()
+    }
+
+    /// Nothing is kept as long as there is nobody to keep it for. One place belongs to strangers
+    /// even where there is one only.
+    fn strangers_max(&self) -> usize {
+        if self.known.is_empty() { self.all_max } else { self.all_max.div_ceil(2) }
+    }
+
+    /// A number for a handshake that begins now.
+    pub(super) const fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        number: u64,
+        remote: String,
+        origin: Option<IpAddr>,
+        task: AbortHandle,
+    ) {
+        let since = Instant::now();
+        self.under_way.insert(number, UnderWay { remote, origin, since, task });
+    }
+
+    /// This handshake is over. If it went well, its address is known from now on.
+    pub(super) fn end(&mut self, number: u64, let_in: bool) {
+        let Some(ended) = self.under_way.remove(&number) else { return };
+        if let Some(origin) = ended.origin.filter(|_| let_in) {
+            self.known.retain(|known| *known != origin);
+            self.known.push_back(origin);
+            if self.known.len() > KNOWN_MAX {
+                self.known.pop_front();
+            }
+        }
+    }
+
+    /// If somebody waits: when the oldest handshake has to make room.
+    pub(super) fn makes_room_at(&self) -> Option<Instant> {
+        let oldest = self.under_way.values().next().filter(|_| !self.waiting.is_empty());
+        oldest.map(|oldest| oldest.since + FAIR_TIME)
+    }
+
+    /// The oldest handshake goes.
+    pub(super) fn make_room(&mut self) -> Option<UnderWay> {
+        let (_, oldest) = self.under_way.pop_first()?;
+        oldest.task.abort();
+        Some(oldest)
+    }
+}
+
+/// A number below this that nobody outside can foresee; 0 if there is none. Each new state of the
+/// standard library's hashes has keys of its own, which is all that is needed here.
+fn dice(below: usize) -> usize {
+    let roll = RandomState::new().build_hasher().finish();
+    usize::try_from(roll % (below.max(1) as u64)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(all: usize, per_address: usize) -> Limits {
+        Limits { pending_links: all, pending_links_per_address: per_address, ..Limits::default() }
+    }
+
+    fn origin(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, last]))
+    }
+
+    /// Begins all that may begin; says which.
+    fn begin_all(places: &mut Places<u32>) -> Vec<u32> {
+        let mut begun = Vec::new();
+        while let Some((origin, who)) = places.next() {
+            let number = places.number();
+            places.begin(number, String::new(), origin, tokio::spawn(async {}).abort_handle());
+            begun.push(who);
+        }
+        begun
+    }
+
+    #[tokio::test]
+    async fn one_address_gets_its_share_and_the_rest_waits() {
+        let mut places = Places::new(&limits(100, 3));
+        for who in 0..5 {
+            assert_eq!(places.wait(origin(1), who), None);
+        }
+        places.wait(origin(2), 5);
+        assert_eq!(begin_all(&mut places), [0, 1, 2, 5]);
+        places.end(1, false);
+        assert_eq!(begin_all(&mut places), [3], "who waited longest comes next");
+        for who in 10..30 {
+            places.wait(None, who);
+        }
+        assert_eq!(begin_all(&mut places).len(), 20, "this machine's own are not counted");
+    }
+
+    #[tokio::test]
+    async fn half_of_the_places_are_kept_for_addresses_that_are_known() {
+        let mut places = Places::new(&limits(4, 4));
+        places.wait(origin(1), 0);
+        assert_eq!(begin_all(&mut places), [0]);
+        places.end(1, true);
+        for who in 1..=8 {
+            places.wait(origin(100 + u8::try_from(who).unwrap()), who);
+        }
+        assert_eq!(begin_all(&mut places), [1, 2], "strangers have half of them");
+        places.wait(origin(1), 9);
+        assert_eq!(begin_all(&mut places), [9], "who was here before has the other half");
+        assert!(places.makes_room_at().is_some(), "strangers wait");
+        assert!(places.make_room().is_some());
+        assert_eq!(begin_all(&mut places), [3]);
+    }
+
+    #[tokio::test]
+    async fn of_too_many_who_wait_a_stranger_goes() {
+        let mut places = Places::new(&limits(2, 4));
+        places.wait(origin(1), 0);
+        assert_eq!(begin_all(&mut places), [0]);
+        places.end(1, true);
+        places.wait(None, 1);
+        assert_eq!(begin_all(&mut places), [1]);
+        places.wait(origin(1), 2);
+        let mut gone = Vec::new();
+        for who in 100..1_000 {
+            gone.extend(places.wait(None, who));
+        }
+        assert_eq!(gone.len(), 901 - WAITING_MAX);
+        assert!(!gone.contains(&2), "not the one whose address is known");
+        assert!(!gone.is_sorted(), "neither the oldest nor the newest go");
+        assert_eq!(begin_all(&mut places), [2]);
+    }
+
+    #[tokio::test]
+    async fn known_addresses_have_a_maximum() {
+        let mut places: Places<u32> = Places::new(&limits(2, 4));
+        for last in 0..=KNOWN_MAX {
+            let address = Some(IpAddr::from(u32::try_from(last).unwrap().to_be_bytes()));
+            let number = places.number();
+            places.begin(number, String::new(), address, tokio::spawn(async {}).abort_handle());
+            places.end(number, true);
+        }
+        assert_eq!(places.known.len(), KNOWN_MAX);
+        assert!(!places.is_known(Some(IpAddr::from([0; 4]))));
+    }
+}

@@ -1,0 +1,141 @@
+//! The attacks of `attacks.toml`: whether each has its test, and whether that test fails without
+//! the defence.
+//!
+//! It takes a defence out of a copy of the sources and runs the test there. It does not know what
+//! an attack means.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::shell;
+
+/// The list.
+pub(crate) const LIST: &str = "xtask/attacks.toml";
+
+/// What can be said about it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only attacks with this in their words or in the name of their test
+    containing: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    attack: Vec<Attack>,
+}
+
+/// One thing that somebody may try.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attack {
+    /// In words.
+    pub(crate) what: String,
+    /// The test that tries it.
+    pub(crate) test: String,
+    /// The test that shows what a mind without the defence is caught by.
+    pub(crate) mutant: Option<String>,
+    /// Where the defence stands.
+    pub(crate) file: Option<String>,
+    /// The defence.
+    pub(crate) find: Option<String>,
+    /// What stands there without it.
+    pub(crate) replace: Option<String>,
+}
+
+/// What a build without the defence is made by.
+pub(crate) struct Change<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) find: &'a str,
+    replace: &'a str,
+}
+
+impl Attack {
+    pub(crate) fn change(&self) -> Option<Change<'_>> {
+        let (file, find) = (self.file.as_deref()?, self.find.as_deref()?);
+        Some(Change { file, find, replace: self.replace.as_deref()? })
+    }
+}
+
+/// Reads the list.
+pub(crate) fn read(text: &str) -> Result<Vec<Attack>> {
+    let list: List = toml::from_str(text).context(LIST)?;
+    Ok(list.attack)
+}
+
+/// Takes out one defence after the other; fails if a test passes without it.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let root = shell::root()?;
+    let copy = root.join("target/attacks/copy");
+    copy_sources(&root, &copy)?;
+    let mut survived = Vec::new();
+    let mut tried = 0;
+    for attack in read(&fs::read_to_string(root.join(LIST))?)? {
+        let wanted = |part: &String| attack.what.contains(part) || attack.test.contains(part);
+        let Some(change) = attack.change().filter(|_| arguments.containing.iter().all(wanted))
+        else {
+            continue;
+        };
+        tried += 1;
+        let file = copy.join(change.file);
+        let before = fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?;
+        fs::write(&file, before.replacen(change.find, change.replace, 1))?;
+        let result = fails(&copy, &attack.test);
+        fs::write(&file, before)?;
+        let fails = result.with_context(|| format!("without the defence: {}", attack.what))?;
+        println!("{}: {}", attack.what, if fails { "noticed" } else { "NOT NOTICED" });
+        if !fails {
+            survived.push(attack.test);
+        }
+    }
+    anyhow::ensure!(tried > 0, "no attack has that in its words");
+    anyhow::ensure!(survived.is_empty(), "pass without the defence: {}", survived.join(", "));
+    println!("{tried} tests fail where their defence is missing");
+    Ok(())
+}
+
+/// What is under version control, as it is now.
+fn copy_sources(root: &Path, copy: &Path) -> Result<()> {
+    let listed = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output()?;
+    anyhow::ensure!(listed.status.success(), "git lists the sources");
+    for path in String::from_utf8(listed.stdout)?.split('\0').filter(|path| !path.is_empty()) {
+        let (from, to) = (root.join(path), copy.join(path));
+        let text = fs::read(&from).with_context(|| path.to_owned())?;
+        // What is the same stays untouched, so that cargo builds only what changed.
+        if fs::read(&to).is_ok_and(|there| there == text) {
+            continue;
+        }
+        let folder: PathBuf = to.parent().context("a file lies in a folder")?.to_owned();
+        fs::create_dir_all(folder)?;
+        fs::write(&to, text)?;
+    }
+    Ok(())
+}
+
+/// Does this test fail? It is an error if it cannot be built, or if there is none.
+fn fails(copy: &Path, test: &str) -> Result<bool> {
+    let everything = ["--workspace", "--all-features", "--lib", "--bins", "--tests"];
+    // Nobody measures anything here, and an optimised mind takes longer to build than to run.
+    let quick = ["--config", "profile.dev.package.ltn-proto.opt-level=0"];
+    let cargo = |more: &[&str]| -> Result<Command> {
+        let mut cargo =
+            shell::cargo(&[&quick[..], &["test", "--quiet"], &everything, more].concat())?;
+        cargo.current_dir(copy).env("RUSTFLAGS", "--cap-lints=allow");
+        Ok(cargo)
+    };
+    shell::run(&mut cargo(&["--no-run"])?)?;
+    let mut run = cargo(&["--no-fail-fast", "--", test])?;
+    let output = run.stdin(Stdio::null()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let counts = |word: &str| -> usize {
+        let numbers = text.lines().filter(|line| line.starts_with("test result"));
+        let parts = numbers.flat_map(|line| line.split([';', '.']));
+        parts.filter_map(|part| part.trim().strip_suffix(word)?.trim().parse::<usize>().ok()).sum()
+    };
+    anyhow::ensure!(counts("passed") + counts("failed") > 0, "there is no test `{test}`");
+    Ok(counts("failed") > 0)
+}
