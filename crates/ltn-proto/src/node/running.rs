@@ -1,5 +1,7 @@
 //! What the built-in commands do, and the second word that dangerous ones want first.
 
+use std::collections::BTreeSet;
+
 use super::NodeState;
 use super::broken::Duty;
 use super::journal::Accepted;
@@ -15,6 +17,7 @@ use crate::outcome::{Confirmation, Outcome, Refusal, RefusalKind};
 use crate::path::Target;
 use crate::requests::{Origin, Question};
 use crate::rollcall::Order;
+use crate::tree::Record;
 use crate::uplink::Wish;
 use crate::value::Value;
 
@@ -219,7 +222,13 @@ impl NodeState {
             _ => {
                 let (restart, subtree) = (is_restart(command), is_of_subtrees(command));
                 let order = Order { subtree, ..order(run, restart, false) };
-                self.lead_order(now, run.inbound, order, targets);
+                let mut tops = targets.to_vec();
+                if subtree {
+                    tops = self.tops_of(targets);
+                    let is_server = |r: &Record| r.role.is_server();
+                    tops.retain(|id| self.tree.get(*id).is_some_and(is_server));
+                }
+                self.lead_order(now, run.inbound, order, &tops);
             }
         }
     }
@@ -281,15 +290,13 @@ impl NodeState {
                 }
             }
         }
-        if is_of_subtrees(command) {
-            // Whoever is below another one that is named goes with that one.
-            let all = targets.clone();
-            let is_top = |id: &NodeId| !all.iter().any(|o| o != id && self.tree.is_below(*id, *o));
-            targets.retain(is_top);
+        let subtrees = is_of_subtrees(command);
+        if subtrees {
+            targets = self.tops_of(&targets);
         }
         let name = |id: &NodeId| {
             let below = self.tree.subtree(*id).len() - 1;
-            let others = match (below, is_of_subtrees(command)) {
+            let others = match (below, subtrees) {
                 (0, _) => String::new(),
                 (below, true) => format!(" with all {below} below it"),
                 (below, false) => format!(" ({below} below it go on without it)"),
@@ -299,7 +306,23 @@ impl NodeState {
         let mut names: Vec<String> = targets.iter().take(NAMED_MAX).map(name).collect();
         let more = targets.len() - names.len();
         names.extend((more > 0).then(|| format!("{more} more")));
+        if subtrees {
+            // Everybody who goes with them is shown too.
+            let all = targets.iter().flat_map(|top| self.tree.subtree(*top));
+            let is_listed = |id: &NodeId| self.tree.get(*id).is_some_and(|r| r.role.is_listed());
+            targets = all.filter(is_listed).collect();
+        }
         Ok((format!("{} will {what}", names.join(", ")), targets))
+    }
+
+    /// Those of them that are not below another one of them, with which they go.
+    fn tops_of(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let all: BTreeSet<NodeId> = nodes.iter().copied().collect();
+        let above = |id: &NodeId| self.tree.get(*id).map(|record| record.parent);
+        let is_top = |id: &&NodeId| {
+            !std::iter::successors(above(id), above).any(|above| all.contains(&above))
+        };
+        nodes.iter().filter(is_top).copied().collect()
     }
 
     pub(super) fn still_below(&self, refusal: Refusal) -> Refusal {
