@@ -5,8 +5,8 @@
 //! again is the same, nothing grows beyond its limit, every question ends once. The ordinary test
 //! run tries the files in `corpus/` on them; `cargo xtask fuzz` lets libFuzzer look for more.
 //!
-//! This crate knows the public face of the mind. It does not know libFuzzer, which lives outside
-//! the workspace, in `driver/`.
+//! This crate knows the public face of the mind, and what the body has for it alone. It does not
+//! know libFuzzer, which lives outside the workspace, in `driver/`.
 
 mod charters;
 mod feed;
@@ -33,7 +33,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "frames", about: "the bytes of a link, in any pieces", run: frames::read },
     Target { name: "parts", about: "messages in parts, in any order", run: frames::assemble },
     Target { name: "values", about: "values in CBOR", run: values::read },
@@ -64,6 +64,13 @@ pub const TARGETS: [Target; 10] = [
         about: "a node, by those who are registered with it",
         run: minds::members,
     },
+    Target {
+        name: "certificates",
+        about: "certificates of members",
+        run: ltn::fuzzing::certificate,
+    },
+    Target { name: "streams", about: "bytes of data connections", run: ltn::fuzzing::stream_bytes },
+    Target { name: "transfers", about: "words of transfers", run: ltn::fuzzing::transfer_bytes },
 ];
 
 impl Target {

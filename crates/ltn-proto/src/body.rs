@@ -120,6 +120,10 @@ pub(crate) struct Welcome {
     /// Bits for what the parent can do beyond version 1; none yet.
     #[n(6)]
     pub(crate) features: u64,
+    /// The newest that the child itself signed of its place, as far as the parent knows: a child
+    /// that was set back to an older state goes on from there.
+    #[n(7)]
+    pub(crate) newest: Option<Signed>,
     /// Which edition of the network's charter the parent has.
     #[n(20)]
     pub(crate) charter: Option<Edition>,

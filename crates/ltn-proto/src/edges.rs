@@ -11,7 +11,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::NodeId;
-use crate::limits::EDGE_LIFETIME;
+use crate::limits::QUIET_TIME;
 use crate::moment::Moment;
 
 /// Moves that may be under way to one server at the same time.
@@ -214,7 +214,7 @@ impl Edges {
     /// earlier run may be in use for as long as a grant can be.
     fn notice_restart(&mut self, seen: Option<u64>) {
         if seen.is_some_and(|seen| seen != self.incarnation) {
-            self.quiet_until.get_or_insert(self.started + EDGE_LIFETIME + EDGE_LIFETIME);
+            self.quiet_until.get_or_insert(self.started + QUIET_TIME);
         }
     }
 
@@ -350,7 +350,7 @@ mod tests {
         edges.grant(id(0), old, Moment::ZERO, committed).unwrap();
         let refused = edges.grant(id(0), wish(3, 2, 1), Moment::ZERO, committed);
         assert_eq!(refused, Err(NotAllowed::Quiet));
-        let later = Moment::ZERO + EDGE_LIFETIME + EDGE_LIFETIME;
+        let later = Moment::ZERO + QUIET_TIME;
         edges.grant(id(0), wish(3, 2, 1), later, committed).unwrap();
     }
 

@@ -115,6 +115,10 @@ pub const KEY_PAUSE_MAX: Duration = Duration::from_secs(3_600);
 pub const KEY_TRIES_AT_ALL: usize = 20;
 /// A server that waits to be let in below another one waits this long for the root's word.
 pub const EDGE_LIFETIME: Duration = Duration::from_secs(10);
+/// A root that was started anew lets no server go below another one for so long: a grant of its
+/// earlier run may be taken for as long as it lives, half as long again while the new child writes
+/// and registers, and what tells of that may be on its way for a lease.
+pub const QUIET_TIME: Duration = Duration::from_secs(30);
 /// How long a second link with a known id waits for a sign of life of the first.
 pub const DUPLICATE_PROBE: Duration = Duration::from_secs(2);
 /// After its machine slept a node waits this long for a sign of life of each neighbour.

@@ -8,6 +8,7 @@ mod heard;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::durable::WriteId;
 use crate::id::{InboundId, NodeId};
 use crate::limits::STOPPED_WATCH;
 use crate::moment::Moment;
@@ -44,6 +45,8 @@ pub(crate) struct Order {
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
+    /// Whom it is meant for is being written down; nobody was told.
+    Planned(WriteId),
     /// Servers below have not reported yet, or have not gone yet.
     Collecting,
     /// The report is on its way up.
@@ -78,6 +81,8 @@ pub(crate) struct RollCall {
     told: BTreeSet<NodeId>,
     /// The number it is written down under.
     pub(crate) kept: Option<u64>,
+    /// Whom this server passes the order on to.
+    pub(crate) next: Vec<NodeId>,
 }
 
 impl RollCall {
@@ -102,6 +107,7 @@ impl RollCall {
             fresh: BTreeSet::new(),
             told: BTreeSet::new(),
             kept: None,
+            next: Vec::new(),
         }
     }
 

@@ -177,9 +177,15 @@ impl Tree {
     pub(crate) fn end(&mut self, id: NodeId) {
         // The edition that is known here counts, not one that somebody says: else a node could be
         // kept out for ever.
-        if let Some(edition) = self.get(id).map(|record| record.edition) {
-            self.ended.note(id, edition);
+        if let Some(record) = self.nodes.get(&id).map(|node| &node.record) {
+            self.ended.note(id, record.edition, record.signed.clone());
         }
+    }
+
+    /// The newest that this node signed of its place, as far as it is known here.
+    pub(crate) fn newest_of(&self, id: NodeId) -> Option<Signed> {
+        // No place that is known is older than one that is over.
+        self.get(id).map(|record| &record.signed).or_else(|| self.ended.newest_of(id)).cloned()
     }
 
     /// Somebody wants to know what changes, or nobody does any more.

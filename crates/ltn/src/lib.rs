@@ -51,6 +51,9 @@ mod discovery;
 mod driver;
 mod error;
 mod find;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handlers;
 mod inbox;
 mod link;

@@ -15,6 +15,8 @@ mod splice;
 #[cfg(test)]
 mod tests;
 mod tickets;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod trying;
 
 use std::fmt;
 use std::io;

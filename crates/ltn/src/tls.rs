@@ -32,6 +32,8 @@ mod identity;
 mod members;
 mod open;
 mod signing;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod trying;
 
 pub(crate) use authority::Authority;
 pub(crate) use identity::{Identity, IdentityError};

@@ -31,6 +31,8 @@
 mod receiving;
 mod saving;
 mod sending;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod trying;
 mod words;
 
 use std::fmt;

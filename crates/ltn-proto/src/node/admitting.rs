@@ -123,6 +123,7 @@ impl NodeState {
             metadata: self.metadata_that_fits(),
             admin: self.config.newcomers.allow(&Permission::admin()),
             features: 0,
+            newest: self.tree.newest_of(peer),
             charter: self.charter_edition(),
         };
         self.say(link, Kind::WELCOME, body::write(&welcome));

@@ -7,7 +7,7 @@ use super::running::{Run, count};
 use crate::commands::{CommandSpec, nearest};
 use crate::id::NodeId;
 use crate::moment::Moment;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::text::{quotable, span};
 use crate::value::Value;
@@ -102,12 +102,14 @@ impl NodeState {
     }
 
     /// `s.help`: in general, or about what is named.
-    pub(super) fn help(&self, run: &Run) -> String {
+    /// Nothing at all if one of the words means nothing here.
+    pub(super) fn help(&self, run: &Run) -> Result<String, Refusal> {
         if run.arguments.is_empty() {
-            return self.general_help();
+            return Ok(self.general_help());
         }
         let words: Vec<String> = (0..run.arguments.len()).map(|at| run.raw_text(at)).collect();
-        words.iter().map(|word| self.help_on(word)).collect::<Vec<_>>().join("\n")
+        let told: Result<Vec<_>, _> = words.iter().map(|word| self.help_on(word)).collect();
+        told.map(|told| told.join("\n"))
     }
 
     fn general_help(&self) -> String {
@@ -127,7 +129,7 @@ impl NodeState {
         )
     }
 
-    fn help_on(&self, word: &str) -> String {
+    fn help_on(&self, word: &str) -> Result<String, Refusal> {
         let category = word.strip_suffix(" commands").unwrap_or(word);
         let is_it =
             |spec: &&CommandSpec| spec.name == word || spec.name.strip_prefix("s.") == Some(word);
@@ -137,24 +139,26 @@ impl NodeState {
         };
         let by_name = lines(&is_it);
         if !by_name.is_empty() {
-            return by_name.join("\n");
+            return Ok(by_name.join("\n"));
         }
         match word {
-            "commands" => return self.all_commands(),
-            "project" => return PROJECT.to_owned(),
-            "server" => return self.help_on_server(),
+            "commands" => return Ok(self.all_commands()),
+            "project" => return Ok(PROJECT.to_owned()),
+            "server" => return Ok(self.help_on_server()),
             _ => {}
         }
         let by_category = lines(&of_category);
         if !by_category.is_empty() {
-            return by_category.join("\n");
+            return Ok(by_category.join("\n"));
         }
         let names = self.offers.commands().map(|spec| spec.name.as_str());
         let hint =
             nearest(word, names).map_or(String::new(), |it| format!("; did you mean `{it}`?"));
         let categories: Vec<&str> = self.categories().into_iter().collect();
         let word = quotable(word);
-        format!("nothing here is called `{word}`{hint} (categories: {})", categories.join(", "))
+        let categories = categories.join(", ");
+        let text = format!("nothing here is called `{word}`{hint} (categories: {categories})");
+        Err(Refusal::new(RefusalKind::NotOffered, text))
     }
 
     fn help_on_server(&self) -> String {

@@ -208,6 +208,7 @@ impl NodeState {
             self.attempt_failed(now, RefusalKind::Cycle, text);
             return Ok(());
         }
+        self.recall_edition(welcome.newest.as_ref());
         let parent =
             Parent { link, id: above.id, name: above.name.clone(), address: attempt.to.clone() };
         let goals = &self.goals;

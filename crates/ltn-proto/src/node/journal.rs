@@ -128,13 +128,12 @@ impl NodeState {
     }
 
     /// Writes down a roll call that begins (without a number), or how it ended.
-    pub(super) fn keep_report(&mut self, number: Option<u64>, report: Value) -> u64 {
+    pub(super) fn keep_report(&mut self, number: Option<u64>, report: Value) -> (u64, WriteId) {
         let finished = number.is_some();
         let number = number.unwrap_or_else(|| self.next_write().0);
         let what = Durable::Report(KeptReport { number, finished, report });
         self.config.remembered.take_in(&what);
-        self.persist(what);
-        number
+        (number, self.persist(what))
     }
 
     /// `s.report()`: the last roll call that this server led.

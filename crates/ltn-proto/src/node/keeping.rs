@@ -51,6 +51,8 @@ impl NodeState {
     pub(super) fn on_written(&mut self, now: Moment, write: WriteId, done: Result<(), String>) {
         if self.accepted.contains_key(&write) {
             self.on_deed_written(now, write, done);
+        } else if self.awaits_plan(write) {
+            self.on_plan_written(now, done);
         } else if let Some(promised) = self.promised.remove(&write) {
             self.keep_promise(now, promised, done);
         } else {

@@ -15,12 +15,13 @@ use std::time::Duration;
 use super::NodeState;
 use super::reporting::{given, read_entry, report_value};
 use crate::body::{self, OrderCheck, OrderGo, OrderNoted, OrderReport};
+use crate::durable::WriteId;
 use crate::event::Event;
 use crate::frame::{Frame, Header, Kind};
 use crate::id::{InboundId, LinkId, NodeId};
 use crate::limits::{ORDER_LIFETIME, ORDER_MARGIN, STOPPED_WATCH};
 use crate::moment::Moment;
-use crate::outcome::{CloseReason, RollCallEntry, RollCallOutcome};
+use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind, RollCallEntry, RollCallOutcome};
 use crate::path::NodePath;
 use crate::rollcall::{Giver, Heard, Order, RollCall, Stage};
 use crate::text::sanitise_line;
@@ -53,7 +54,7 @@ impl NodeState {
         self.spread(now, roll, servers);
     }
 
-    /// Passes an order on to these servers and tells the own clients, then waits.
+    /// Opens the book of an order to these servers; they are told when that is written down.
     fn spread(&mut self, now: Moment, mut roll: RollCall, servers: &[NodeId]) {
         let order = roll.order;
         let mut asked = servers.to_vec();
@@ -71,11 +72,55 @@ impl NodeState {
         for id in asked {
             roll.write(self.first_entry(now, id));
         }
+        roll.next = servers.to_vec();
         if matches!(roll.giver, Giver::Command(_)) {
-            let entries = roll.entries();
-            self.event(Event::RollCallBegun { order: given(order), entries });
+            // Whatever happens to this server: whom the order was meant for can be read afterwards.
+            let plan = report_value(&roll.entries(), order.restart);
+            let (number, write) = self.keep_report(None, plan);
+            roll.kept = Some(number);
+            roll.stage = Stage::Planned(write);
+            self.roll_call = Some(roll);
+        } else {
+            self.roll_call = Some(roll);
+            self.pass_order_on(now);
         }
-        let live: Vec<NodeId> = servers.iter().copied().filter(|id| self.is_live(*id)).collect();
+    }
+
+    /// Whom the order is meant for is written down, or cannot be: then nobody is told of it.
+    pub(super) fn on_plan_written(&mut self, now: Moment, done: Result<(), String>) {
+        let Some(roll) = &mut self.roll_call else { return };
+        match done {
+            Ok(()) if self.stopping.is_some() => self.give_order_up(now, "this server stops"),
+            Ok(()) => {
+                roll.stage = Stage::Collecting;
+                let (order, entries) = (given(roll.order), roll.entries());
+                self.event(Event::RollCallBegun { order, entries });
+                self.begin_news(now);
+                self.pass_order_on(now);
+            }
+            Err(why) => self.give_order_up(now, &why),
+        }
+    }
+
+    /// Does a roll call wait for this to be written down?
+    pub(super) fn awaits_plan(&self, write: WriteId) -> bool {
+        self.roll_call.as_ref().is_some_and(|roll| roll.stage == Stage::Planned(write))
+    }
+
+    fn give_order_up(&mut self, now: Moment, why: &str) {
+        let Some(RollCall { giver: Giver::Command(inbound), .. }) = self.roll_call.take() else {
+            return;
+        };
+        let text = format!("the roll call could not be written down ({why}); nobody was told");
+        let refusal = Refusal::new(RefusalKind::NotPossible, text);
+        self.answer_with(now, inbound, Outcome::Refused(refusal));
+    }
+
+    /// The order goes to the servers below, and to the own clients.
+    fn pass_order_on(&mut self, now: Moment) {
+        let Some(mut roll) = self.roll_call.take() else { return };
+        let (order, next) = (roll.order, std::mem::take(&mut roll.next));
+        let live: Vec<NodeId> = next.into_iter().filter(|id| self.is_live(*id)).collect();
         for server in &live {
             roll.wait_for(*server);
         }
@@ -83,13 +128,7 @@ impl NodeState {
         if order.includes_me {
             self.tell_clients(now, &mut roll);
         }
-        if matches!(roll.giver, Giver::Command(_)) {
-            // Whatever happens to this server: whom the order was meant for can be read afterwards.
-            let plan = report_value(&roll.entries(), order.restart);
-            roll.kept = Some(self.keep_report(None, plan));
-        }
         self.roll_call = Some(roll);
-        self.begin_news(now);
         for server in live {
             self.send_order(now, server, order, time_left);
         }
@@ -334,6 +373,7 @@ impl NodeState {
                 self.check_roll_call(now);
             }
             _ if !is_over => {}
+            Stage::Planned(_) => self.give_order_up(now, "the disk does not answer"),
             Stage::Reported => self.let_everybody_go(now),
             Stage::LettingGo => self.leave_by_order(now),
         }

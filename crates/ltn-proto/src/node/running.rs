@@ -132,8 +132,10 @@ impl NodeState {
     pub(super) fn run_built_in(&mut self, now: Moment, command: &str, run: Run) {
         match command {
             "s.help" => {
-                let text = self.help(&run);
-                self.reply_text(now, &run, text);
+                let told = self
+                    .help(&run)
+                    .map_or_else(Outcome::Refused, |text| Outcome::Reply(Value::Text(text)));
+                self.answer_with(now, run.inbound, told);
             }
             "s.info" => self.info(now, &run),
             "s.ping" => self.ping_caller(now, &run),

@@ -19,6 +19,9 @@ use crate::signature::{Purpose, SIGNATURE_BYTES};
 use crate::statement::{Signed, Statement, Unsigned};
 use crate::uplink::Committing;
 
+/// No node counts so far; one that did could say nothing newer.
+const EDITION_MAX: u64 = u64::MAX >> 1;
+
 /// A statement of this node that waits for its signature.
 #[derive(Debug)]
 pub(super) struct Stating {
@@ -83,6 +86,18 @@ impl NodeState {
         self.stating.retain(|earlier| std::mem::discriminant(&earlier.what) != kind);
         self.stating.push(Stating { signing, edition, statement, what });
         self.outputs.push_back(Output::Sign { signing, purpose: Purpose::Place, message });
+    }
+
+    /// A parent shows the newest that this node said of its place. One that was set back to an
+    /// older state counts on from there, or nobody believes it: what it says next has to be newer.
+    /// Nothing but its own signature proves that it said so, so no parent can make it count further
+    /// than it once did.
+    pub(super) fn recall_edition(&mut self, newest: Option<&Signed>) {
+        let said = newest.and_then(|signed| self.check_signed(signed).ok());
+        let mine = said.filter(|said| said.node == self.config.id && said.edition < EDITION_MAX);
+        if let Some(said) = mine {
+            self.edition = self.edition.max(said.edition);
+        }
     }
 
     pub(super) fn on_signed(

@@ -97,6 +97,13 @@ impl Network {
         self.inject(clone, server, Frame { header, payload: body::write(&hello) });
     }
 
+    /// A machine that is off is set back to a backup of its disk from so many starts ago as it had
+    /// then: it counts on from there.
+    pub fn set_back(&mut self, host: HostId, starts: u32) {
+        self.note(host, What::Fault("set back"));
+        self.hosts[host.0].run = starts;
+    }
+
     /// Everything between these hosts and all others is cut both ways for so long.
     pub fn part(&mut self, these: &[HostId], time: Duration) {
         self.note(these.first().copied().unwrap_or(HostId(0)), What::Fault("partition"));

@@ -365,6 +365,6 @@ impl State {
 
     /// After this time no grant of an earlier run is in use.
     pub(crate) fn after_quiet_time() -> Moment {
-        Moment::ZERO + limits::EDGE_LIFETIME + limits::EDGE_LIFETIME
+        Moment::ZERO + limits::QUIET_TIME
     }
 }

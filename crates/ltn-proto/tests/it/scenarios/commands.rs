@@ -217,3 +217,13 @@ fn help_info_and_ping_answer_everybody() {
         assert!(matches!(outcome, Outcome::Reply(_)), "{command}: {outcome:?}");
     }
 }
+
+#[test]
+fn help_with_what_is_not_there_is_no_success() {
+    let Demonstration { mut network, clients, .. } = demonstration();
+    let help = |words: &[&str]| Line::new("s.help", words);
+    let unknown = network.call(clients[0], "/", &help(&["s.info", "s.pingg"]));
+    let text = refused(unknown, RefusalKind::NotOffered);
+    assert!(text.contains("nothing here is called `s.pingg`; did you mean `s.ping`?"), "{text}");
+    assert!(reply_text(network.call(clients[0], "/", &help(&["s.info"]))).contains("s.info"));
+}

@@ -149,3 +149,53 @@ fn a_root_that_goes_down_in_the_middle_of_a_roll_call_still_says_whom_it_was_mea
     let meant = value.get("roll_call").and_then(Value::as_list).expect("whom").len();
     assert_eq!(meant, 4, "{value}");
 }
+
+#[test]
+fn nobody_is_told_of_an_order_before_it_is_written_down_whom_it_is_meant_for() {
+    let mut network = network(23);
+    let servers = chain(&mut network, 2);
+    let admin = network.add(Role::Client, "admin");
+    joins(&mut network, admin, servers[0]);
+    let line = Line::new("s.shutdownnetwork", &[]);
+    let Outcome::Confirm(word) = network.call(admin, "/", &line) else { panic!("dangerous") };
+    network.begin_call(admin, "/", &line.confirmed(word.token));
+    let told = |network: &Network| {
+        was_told(network, servers[1], |event| matches!(event, Event::Ordered { .. }))
+            || was_told(network, admin, |event| matches!(event, Event::Disconnected { .. }))
+    };
+    // Wherever the power goes: who was told of the order stands in the report that is left.
+    let written = |network: &Network| !network.on_disk(servers[0]).reports.is_empty();
+    let first = |network: &Network| told(network) || written(network);
+    assert!(network.run_until(10 * SECOND, first));
+    assert!(written(&network) && !told(&network), "written down before anybody was told");
+    assert!(network.run_until(10 * SECOND, told));
+}
+
+#[test]
+fn a_node_that_was_set_back_to_an_older_state_is_believed_again() {
+    for role in [Role::SubServer, Role::Client] {
+        let mut network = network(24);
+        let main = network.add(Role::MainServer, "");
+        let node = network.add(role, "lamp");
+        joins(&mut network, node, main);
+        for _ in 0..3 {
+            network.crash(node);
+            network.restart(node, SECOND);
+            network.run_for(30 * SECOND);
+        }
+        assert_eq!(network.snapshot(node).path.to_string(), "/lamp");
+        network.power_off(node);
+        network.run_for(30 * SECOND);
+        // A backup of its first days: it counts its starts from there.
+        network.set_back(node, 1);
+        network.restart(node, SECOND);
+        network.run_for(60 * SECOND);
+        assert_eq!(network.snapshot(node).parent, Some(network.id(main)), "{role:?}");
+        assert_eq!(line(&network, main, node).stale_for, None);
+        // And again, when it goes on from there.
+        network.crash(node);
+        network.restart(node, SECOND);
+        network.run_for(60 * SECOND);
+        assert_eq!(network.snapshot(node).parent, Some(network.id(main)), "{role:?}");
+    }
+}

@@ -327,7 +327,9 @@ fn help_tells_of_the_project_the_server_categories_and_commands() {
     assert!(some.contains("s.shutdownnetwork()") && !some.contains("s.mute"), "{some}");
     let two = help(&["s.mute", "ping"]);
     assert_eq!(two.lines().count(), 2, "{two}");
-    assert!(help(&["s.mut"]).contains("did you mean `s.mute`?"));
+    let unknown = network.call(ann, "/", &Line::new("s.help", &["s.mut"]));
+    let text = refused(unknown, RefusalKind::NotOffered);
+    assert!(text.contains("did you mean `s.mute`?"), "{text}");
 }
 
 #[test]
