@@ -267,7 +267,9 @@ mod tests {
         assert_eq!(round(&mut goals, Moment::ZERO), [at(4_000), at(4_500)]);
         assert!(!goals.is_elsewhere(&at(4_500)) && goals.is_elsewhere(&at(4_600)));
         goals.arrive(&at(4_500), Moment::ZERO);
+        goals.know_home(&[at(4_500)]);
         assert_eq!((goals.home(), goals.homing()), (Some(&at(4_500)), None));
+        assert!(!goals.is_elsewhere(&at(4_500)) && goals.is_elsewhere(&at(4_000)));
         // Whoever belongs to another server now does not take these for it.
         goals.belong(at(5_000), Moment::ZERO);
         assert!(goals.is_elsewhere(&at(4_500)));
