@@ -42,7 +42,7 @@ fn says_the_same(line: &str) {
 pub(crate) fn keep_book(data: &[u8]) {
     let mut feed = Feed::new(data);
     let root = NodeId::from_bytes([1; 32]);
-    let mut book = Registry::new(AUTHORITY, root, NodeId::from_bytes([2; 32]));
+    let mut book = Registry::new(AUTHORITY, root, vec![NodeId::from_bytes([2; 32])]);
     let mut nonce = [0; 32];
     while !feed.is_empty() {
         let before = book.charter().clone();

@@ -3,15 +3,25 @@
 //! This room knows spellings only. What they mean, and whether they make sense together, is decided
 //! in `settings.rs`.
 
+mod members;
 mod moving;
 mod nodes;
+mod visits;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+pub(crate) use members::{
+    GrantArgs, InitArgs, InviteArgs, JoinArgs, MembersArgs, ReplaceArgs, RevokeArgs, UngrantArgs,
+};
 pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
-pub(crate) use nodes::{AnnounceArgs, DoctorArgs, EventLogArgs, ReportArgs, RightsArgs, StateArgs};
+pub(crate) use nodes::{
+    AnnounceArgs, DoctorArgs, EventLogArgs, ListenArgs, ReportArgs, RightsArgs, StateArgs,
+};
+pub(crate) use visits::{
+    AskArgs, LsArgs, PingArgs, PipeArgs, RunArgs, SendArgs, TreeArgs, VisitArgs,
+};
 
 const LONG_ABOUT: &str = "\
 A layered network of your own machines.
@@ -47,16 +57,51 @@ pub(crate) enum Verb {
     #[command(after_help = "Example:\n  ltn demo --keep      then, in a second terminal:\n  \
                             ltn tree --open --to 4000")]
     Demo(DemoArgs),
+    /// Make a network of your own machines; this one becomes its main server.
+    #[command(after_help = "Example:\n  ltn init home")]
+    Init(InitArgs),
+    /// Invite a machine into the network: prints one line for `ltn join`, good once.
+    #[command(after_help = "\
+Examples:
+  ltn invite --name lamp
+  ltn invite --name hall --role sub-server --ttl 10m
+  ltn invite --name ann --admin")]
+    Invite(InviteArgs),
+    /// Join the network that an invite is from; from then on `ltn sub` and `ltn client` just work.
+    #[command(after_help = "Example:\n  ltn join ltn1uyqcx…")]
+    Join(JoinArgs),
+    /// List the members of the network: what each is, may do, and who is out.
+    #[command(after_help = "Example:\n  ltn members")]
+    Members(MembersArgs),
+    /// Throw a member out: its key is refused from then on, everywhere and for ever.
+    #[command(after_help = "Example:\n  ltn revoke lamp")]
+    Revoke(RevokeArgs),
+    /// Invite new hardware that takes over the name, place and rights of a member.
+    #[command(after_help = "Example:\n  ltn replace lamp")]
+    Replace(ReplaceArgs),
+    /// Let a member do something: everywhere, or in a part of the network, also for a time.
+    #[command(after_help = "\
+Examples:
+  ltn grant ann admin
+  ltn grant ann admin --at /hall --for 2h")]
+    Grant(GrantArgs),
+    /// Take permissions from a member again.
+    #[command(after_help = "Example:\n  ltn ungrant ann admin")]
+    Ungrant(UngrantArgs),
     /// Start the network that a file describes, and keep it up.
     #[command(after_help = "Examples:\n  ltn up examples/layered.toml\n  \
                             ltn up examples/layered.toml --only sub1\n  \
                             ltn up examples/programs.toml --allow-programs")]
     Up(UpArgs),
     /// Start a main server: the root of a network.
-    #[command(after_help = "Example:\n  ltn main --open --port '>4000' --data-port '<3999'")]
+    #[command(
+        after_help = "Examples:\n  ltn main                      the network that `ltn init` \
+                            made here\n  ltn main --open --port '>4000' --data-port '<3999'"
+    )]
     Main(MainArgs),
     /// Start a sub-server below another server.
-    #[command(after_help = "Example:\n  ltn sub hall --to 4000 --open")]
+    #[command(after_help = "Examples:\n  ltn sub                       what `ltn join` made this \
+                            machine\n  ltn sub hall --to 4000 --open")]
     Sub(SubArgs),
     /// Join a server and talk: lines in, lines out.
     #[command(
@@ -70,7 +115,8 @@ What you can type:
   @role=client&/sub1/** hi  a message to all who fit: stars and roles, without spaces
   \\s.info                   a message that only looks like a command
 
-Example:
+Examples:
+  ltn client                what `ltn join` made this machine
   ltn client lamp --to 4000 --open"
     )]
     Client(ClientArgs),
@@ -151,6 +197,13 @@ impl Verb {
         match self {
             Self::Demo(args) => args.json,
             Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
+            Self::Init(_) | Self::Join(_) => false,
+            Self::Invite(args) => args.visit.json,
+            Self::Members(args) => args.visit.json,
+            Self::Revoke(args) => args.visit.json,
+            Self::Replace(args) => args.visit.json,
+            Self::Grant(args) => args.visit.json,
+            Self::Ungrant(args) => args.visit.json,
             Self::Find(args) => args.json,
             Self::Pipe(args) => args.visit.json,
             Self::Completions(_) | Self::Man(_) => false,
@@ -202,7 +255,7 @@ pub(crate) struct UpArgs {
 /// The mode, for the verbs that start or join something.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModeArgs {
-    /// The open mode: this machine only, everybody is admin.
+    /// The open mode: this machine only, no members, everybody is admin.
     #[arg(long)]
     pub(crate) open: bool,
 }
@@ -226,6 +279,8 @@ pub(crate) struct MainArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,
     #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) announce: AnnounceArgs,
@@ -238,8 +293,8 @@ pub(crate) struct MainArgs {
 /// `ltn sub`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SubArgs {
-    /// What it shall be called.
-    pub(crate) name: String,
+    /// What it shall be called; a member is called what it was invited as.
+    pub(crate) name: Option<String>,
     /// The higher server: 4000 or 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
@@ -247,6 +302,8 @@ pub(crate) struct SubArgs {
     pub(crate) mode: ModeArgs,
     #[command(flatten)]
     pub(crate) ports: PortArgs,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
@@ -262,8 +319,8 @@ pub(crate) struct SubArgs {
 /// `ltn client`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClientArgs {
-    /// What it shall be called.
-    pub(crate) name: String,
+    /// What it shall be called; a member is called what it was invited as.
+    pub(crate) name: Option<String>,
     /// The server to join: 4000 or 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
@@ -279,25 +336,6 @@ pub(crate) struct ClientArgs {
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) backup: BackupArgs,
-}
-
-/// What all short visits share.
-#[derive(Debug, clap::Args)]
-pub(crate) struct VisitArgs {
-    /// Any server of the network: 4000, 127.0.0.1:4000; else the last joined, or the only one here.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) to: Option<String>,
-    /// In place of an address: through the node that runs with this state directory.
-    #[arg(long, value_name = "DIR", conflicts_with = "to")]
-    pub(crate) state: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) mode: ModeArgs,
-    /// JSON instead of text.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// How long to wait for an answer (seconds).
-    #[arg(long, value_name = "SECS", default_value = "30")]
-    pub(crate) timeout: String,
 }
 
 /// `ltn find`.
@@ -328,25 +366,6 @@ pub(crate) struct FindArgs {
     pub(crate) timeout: String,
 }
 
-/// `ltn tree`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct TreeArgs {
-    /// Stay, and draw it anew when it changes, until Ctrl-C.
-    #[arg(long)]
-    pub(crate) watch: bool,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn ls`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct LsArgs {
-    /// This node and what is below it: a path (/sub1), a name, an id; or who fits: '/sub1/*'.
-    pub(crate) target: Option<String>,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
 /// `ltn completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompletionsArgs {
@@ -359,75 +378,6 @@ pub(crate) struct CompletionsArgs {
 pub(crate) struct ManArgs {
     /// Which verb: tree, send, …
     pub(crate) verb: Option<String>,
-}
-
-/// `ltn send`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct SendArgs {
-    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
-    pub(crate) target: String,
-    /// What; `-` reads it from standard input.
-    #[arg(required_unless_present = "file")]
-    pub(crate) text: Option<String>,
-    /// A file instead, of any size; a client takes it if it was started with --receive.
-    #[arg(long, value_name = "FILE", conflicts_with = "text")]
-    pub(crate) file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn ask`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct AskArgs {
-    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
-    pub(crate) target: String,
-    /// For what: PING, SERVERDATA, CLIENTDATA, or what the node offers.
-    pub(crate) name: String,
-    /// What to send along.
-    pub(crate) argument: Option<String>,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn run`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct RunArgs {
-    /// Where: a path (/sub1), a name, an id, or many ('role=server & /**').
-    pub(crate) target: String,
-    /// The command: 's.info()' in one word, or a name and arguments.
-    pub(crate) command: String,
-    /// The arguments, where the command stands without brackets.
-    #[arg(value_name = "ARG")]
-    pub(crate) arguments: Vec<String>,
-    /// Do not ask before a dangerous command; say with --to where that is.
-    #[arg(long, requires = "to")]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn ping`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct PingArgs {
-    /// Whom: a path (/sub1/client3), a name, an id, or many ('/sub1/*', '/**', 'role=client').
-    pub(crate) target: String,
-    /// How often; many are pinged once.
-    #[arg(long, value_name = "N", default_value = "3",
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) count: u32,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
-}
-
-/// `ltn pipe`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct PipeArgs {
-    /// Whose: a path (/sub1), a name or an id.
-    pub(crate) target: String,
-    /// The name of the data socket; `s.listsocks()` lists them.
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) visit: VisitArgs,
 }
 
 #[cfg(test)]

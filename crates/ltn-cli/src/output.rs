@@ -189,6 +189,17 @@ impl Output {
         if self.json { print(&json(fields)) } else { self.say(text) }
     }
 
+    /// What a map says: to programs the map itself, to people this text.
+    pub(crate) fn map(self, value: &Value, text: &str) {
+        let fields: Vec<(&str, Value)> = match value {
+            Value::Map(map) => {
+                map.iter().map(|(key, value)| (key.as_str(), value.clone())).collect()
+            }
+            other => vec![("text", other.clone())],
+        };
+        self.tell(&fields, text);
+    }
+
     /// The value that somebody answered.
     pub(crate) fn value(self, from: &str, value: &Value) {
         self.tell(&[("from", from.into()), ("value", value.clone())], &readable(value));

@@ -4,17 +4,23 @@
 //! This room knows modes, addresses, ports and times. It starts nothing and prints nothing.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ltn::{Address, Finder, Name, Permissions, PortExpr};
+use ltn::{Address, Finder, Name, Permissions, PortExpr, holds_member};
 
 use crate::args::{BackupArgs, FindArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
 use crate::trouble::Trouble;
 
-/// The mode of the network that a verb starts or joins. There is one so far; it has to be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OpenMode;
+/// The network that a verb starts, joins or visits. Without a word it is the one that this user's
+/// member is in; nothing is ever taken for the open mode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// This machine alone, everybody is admin; it was asked for.
+    Open,
+    /// The one of the member that lives in this state directory.
+    Member(PathBuf),
+}
 
 /// The listening ports of a server; what is not given is left to the library.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,6 +43,8 @@ pub(crate) enum Way {
     Server(Option<Address>),
     /// Through the node with this state directory, or to where that belongs.
     State(PathBuf),
+    /// As the member of this state directory, by the address of a server.
+    Member(PathBuf, Option<Address>),
 }
 
 /// How long announcements are listened for: those who are there say so within a second or two.
@@ -46,17 +54,63 @@ const TIMEOUT_SECONDS_MAX: f64 = 86_400.0;
 /// The servers that a node can be given for bad times.
 pub(crate) const BACKUPS_MAX: usize = 16;
 
-impl OpenMode {
-    /// The open mode if it was asked for; `retry` is the command line to try instead.
-    pub(crate) fn asked_for(mode: &ModeArgs, retry: &str) -> Result<Self, Trouble> {
+impl Network {
+    /// The network of a node that is to be started. `retry` is the command line to try instead.
+    pub(crate) fn of(
+        mode: &ModeArgs,
+        state: Option<&PathBuf>,
+        retry: &str,
+    ) -> Result<Self, Trouble> {
         if mode.open {
-            return Ok(Self);
+            return Ok(Self::Open);
         }
-        Err(Trouble::usage(
-            "say which network this is: one with members needs `ltn init`, which comes later",
-        )
-        .hint(format!("for a network on this machine alone add --open: `{retry} --open`")))
+        let open = format!("for a network on this machine alone add --open: `{retry} --open`");
+        match (state, default_state()) {
+            (Some(directory), _) if holds_member(directory) => Ok(Self::Member(directory.clone())),
+            (Some(directory), _) => {
+                let directory = directory.display();
+                Err(Trouble::usage(format!(
+                    "{directory} holds no member of a network: make one with `ltn init`, or join \
+                     one with `ltn join`"
+                ))
+                .hint(open))
+            }
+            (None, Some(directory)) if holds_member(&directory) => Ok(Self::Member(directory)),
+            (None, _) => Err(Trouble::usage(
+                "say which network this is: make one with `ltn init`, or join one with `ltn join`",
+            )
+            .hint(open)),
+        }
     }
+
+    /// The state directory of the node: that of the member, or the one that was said.
+    pub(crate) fn state<'a>(&'a self, said: &'a StateArgs) -> Option<&'a Path> {
+        match self {
+            Self::Open => said.state.as_deref(),
+            Self::Member(directory) => Some(directory),
+        }
+    }
+}
+
+/// Where the node of this user is kept, unless said: `ltn/node` below the user's own state.
+pub(crate) fn default_state() -> Option<PathBuf> {
+    state_home().map(|home| home.join("node"))
+}
+
+/// The directory for `ltn` below the user's own state, as the XDG base directories have it.
+pub(crate) fn state_home() -> Option<PathBuf> {
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    Some(state.join("ltn"))
+}
+
+/// The directory that was said, or the usual one.
+pub(crate) fn state_or_default(said: Option<&PathBuf>) -> Result<PathBuf, Trouble> {
+    said.cloned().or_else(default_state).ok_or_else(|| {
+        Trouble::usage("this user has no home directory: say where with --state DIR")
+    })
 }
 
 impl Ports {
@@ -77,8 +131,13 @@ impl Visit {
             // A directory knows which kind of network it belongs to.
             Way::State(directory.clone())
         } else {
-            OpenMode::asked_for(&args.mode, &with_to(retry, to))?;
-            Way::Server(server(to)?)
+            match Network::of(&args.mode, None, &with_to(retry, to))? {
+                Network::Open => Way::Server(server(to)?),
+                Network::Member(directory) if to.is_none() => Way::State(directory),
+                Network::Member(directory) => {
+                    Way::Member(directory, to.map(far_address).transpose()?)
+                }
+            }
         };
         Ok(Self { way, timeout: timeout(&args.timeout)? })
     }
@@ -89,6 +148,19 @@ pub(crate) fn with_to(words: &str, to: Option<&str>) -> String {
     to.map_or_else(|| words.to_owned(), |to| format!("{words} --to {to}"))
 }
 
+/// An address of a server in this network.
+fn address_in(network: &Network, text: &str) -> Result<Address, Trouble> {
+    match network {
+        Network::Open => address(text),
+        Network::Member(_) => far_address(text),
+    }
+}
+
+/// The server of this network that was said, if one was.
+pub(crate) fn server_in(network: &Network, to: Option<&str>) -> Result<Option<Address>, Trouble> {
+    to.map(|text| address_in(network, text)).transpose()
+}
+
 /// The server that was said, if one was.
 pub(crate) fn server(to: Option<&str>) -> Result<Option<Address>, Trouble> {
     to.map(address).transpose()
@@ -96,7 +168,10 @@ pub(crate) fn server(to: Option<&str>) -> Result<Option<Address>, Trouble> {
 
 /// What `ltn find` looks at.
 pub(crate) fn search(args: &FindArgs) -> Result<Finder, Trouble> {
-    OpenMode::asked_for(&args.mode, "ltn find")?;
+    if !args.mode.open {
+        return Err(Trouble::usage("the search is for open networks on this machine")
+            .hint("ask for it with --open: `ltn find --open`"));
+    }
     let time = timeout(&args.timeout)?;
     let mut finder = Finder::open().time_limit(time);
     if let Some(ports) = &args.ports {
@@ -142,6 +217,19 @@ pub(crate) fn port(text: &str) -> Result<PortExpr, String> {
 
 /// An address of this machine: `4000`, `127.0.0.1:4000`, `localhost:4000` or `[::1]:4000`.
 pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
+    let address = far_address(text)?;
+    let is_here = address.socket_addr().is_some_and(|socket| socket.ip().is_loopback());
+    if !is_here {
+        return Err(Trouble::usage(format!(
+            "the open mode does not leave this machine, and {address} is another one"
+        ))
+        .hint("for a network over several machines there are `ltn init` and `ltn join`"));
+    }
+    Ok(address)
+}
+
+/// An address anywhere: `4000` on this machine, `192.0.2.7:4000`, `[2001:db8::1]:4000`.
+pub(crate) fn far_address(text: &str) -> Result<Address, Trouble> {
     let text = text.trim();
     let whole = if text.bytes().all(|b| b.is_ascii_digit()) {
         format!("127.0.0.1:{text}")
@@ -149,27 +237,21 @@ pub(crate) fn address(text: &str) -> Result<Address, Trouble> {
         text.to_owned()
     };
     let address = Address::new(&whole);
-    let Some(socket) = address.socket_addr().filter(|socket| socket.port() != 0) else {
+    if address.socket_addr().is_none_or(|socket| socket.port() == 0) {
         return Err(Trouble::usage(format!(
             "`{text}` is no address: write 4000, 127.0.0.1:4000 or localhost:4000"
         )));
-    };
-    if !socket.ip().is_loopback() {
-        return Err(Trouble::usage(format!(
-            "the open mode does not leave this machine, and {address} is another one"
-        ))
-        .hint("a network over several machines needs `ltn init`, which comes later"));
     }
     Ok(address)
 }
 
 /// The servers to go to when the higher server is lost.
-pub(crate) fn backups(args: &BackupArgs) -> Result<Vec<Address>, Trouble> {
+pub(crate) fn backups(args: &BackupArgs, network: &Network) -> Result<Vec<Address>, Trouble> {
     if args.backup.len() > BACKUPS_MAX {
         let number = args.backup.len();
         return Err(Trouble::usage(format!("--backup: {number} times; {BACKUPS_MAX} at most")));
     }
-    args.backup.iter().map(|text| address(text)).collect()
+    args.backup.iter().map(|text| address_in(network, text)).collect()
 }
 
 /// The flags that say where to join, for advice.
@@ -178,6 +260,11 @@ pub(crate) fn flags_of(to: Option<&str>, state: &StateArgs) -> String {
     let state =
         state.state.as_ref().map_or(String::new(), |state| format!(" --state {}", state.display()));
     format!("{to}{state}")
+}
+
+/// A name that a node may want; none was said where it is empty.
+pub(crate) fn name_or_none(text: Option<&String>) -> Result<String, Trouble> {
+    text.map_or_else(|| Ok(String::new()), |text| name(text).map(|name| name.to_string()))
 }
 
 /// A name that a node may want.
@@ -244,10 +331,12 @@ mod tests {
 
     #[test]
     fn the_mode_has_to_be_said() {
-        let trouble = OpenMode::asked_for(&ModeArgs { open: false }, "ltn main").unwrap_err();
+        let nowhere = PathBuf::from("/nowhere/at/all");
+        let mode = ModeArgs { open: false };
+        let trouble = Network::of(&mode, Some(&nowhere), "ltn main").unwrap_err();
         assert!(trouble.what.contains("ltn init"));
         assert!(trouble.hint.unwrap().contains("ltn main --open"));
-        assert!(OpenMode::asked_for(&ModeArgs { open: true }, "ltn main").is_ok());
+        assert!(Network::of(&ModeArgs { open: true }, None, "ltn main").is_ok());
     }
 
     #[test]

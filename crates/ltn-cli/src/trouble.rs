@@ -67,9 +67,11 @@ impl Trouble {
             }
             StartError::PortInUse { .. } => trouble
                 .hint("another program has it; choose another port, or '>4000' for the next free"),
-            StartError::BadName { .. } | StartError::NoMode | StartError::NotLoopback(_) => {
-                trouble.nothing_done()
-            }
+            StartError::BadName { .. }
+            | StartError::NoMode
+            | StartError::NotLoopback(_)
+            | StartError::Revoked
+            | StartError::WrongRole { .. } => trouble.nothing_done(),
             _ => trouble,
         }
     }
@@ -102,11 +104,13 @@ impl Trouble {
         let trouble = Self::failed(error.to_string());
         match error {
             ConnectError::NoServer(_) | ConnectError::Timeout(_) => {
-                trouble.hint("is it running? start one with `ltn main --open`")
+                trouble.hint("is it running? `ltn main` starts one (--open: on this machine alone)")
             }
-            ConnectError::NotLtn(_) => {
-                trouble.hint("is that the port of a server, and does it run with --open?")
-            }
+            ConnectError::NotLtn(_) => trouble.hint(
+                "is that the port of a server of this network? One of an open network runs with \
+                 --open",
+            ),
+            ConnectError::Refused(_) => trouble.nothing_done(),
             _ => trouble,
         }
     }
@@ -227,6 +231,6 @@ mod tests {
         assert_eq!(trouble.ending, Ending::Nothing);
         assert!(trouble.hint.unwrap().contains("ltn tree"));
         let nobody = ConnectError::NoServer("127.0.0.1:4000".to_owned());
-        assert!(Trouble::join("lamp", &nobody).hint.unwrap().contains("ltn main --open"));
+        assert!(Trouble::join("lamp", &nobody).hint.unwrap().contains("ltn main"));
     }
 }

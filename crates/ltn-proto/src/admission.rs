@@ -5,6 +5,7 @@
 //! them (big-endian). This room writes and reads them; the root's book judges.
 
 use bytes::Bytes;
+pub use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::body::{self, BadBody};
@@ -60,9 +61,9 @@ pub struct Admitted {
     /// Its certificate (DER).
     #[cbor(n(0), with = "minicbor::bytes")]
     pub certificate: Vec<u8>,
-    /// The certificate of the key that visits are made with (DER).
-    #[cbor(n(6), with = "minicbor::bytes")]
-    pub visitor_certificate: Vec<u8>,
+    /// The certificates of the keys that visits are made with (DER), in their order.
+    #[n(6)]
+    pub visitor_certificates: Vec<ByteVec>,
     /// The main server.
     #[n(1)]
     pub root: NodeId,

@@ -458,6 +458,9 @@ pub(crate) struct Entry {
     /// More, for people.
     #[n(4)]
     pub(crate) detail: String,
+    /// If it went: its own signed word, between members.
+    #[n(5)]
+    pub(crate) words: Option<Proof>,
 }
 
 /// `ORDER_REPORT`: how it went below; the last one says that the reporter is ready to go.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::Address;
+use crate::charter::SignedCharter;
 use crate::id::NodeId;
 use crate::name::Name;
 use crate::permissions::Permissions;
@@ -39,6 +40,9 @@ pub enum Durable {
     Name(Name),
     /// Where the program wants another higher server looked for when the own one is lost.
     BackupParents(Vec<Address>),
+    /// The newest charter that was seen, in a network with members: what somebody was told once,
+    /// above all whose key is refused, is never forgotten.
+    Charter(SignedCharter),
 }
 
 /// What a server holds of one node.
@@ -120,6 +124,8 @@ pub struct Remembered {
     pub name: Option<Name>,
     /// Where another higher server is looked for in bad times, as the program said last.
     pub backup_parents: Vec<Address>,
+    /// The newest charter that was seen; none in an open network.
+    pub charter: Option<SignedCharter>,
 }
 
 impl Remembered {
@@ -152,6 +158,7 @@ impl Remembered {
             }
             Durable::Name(name) => self.name = Some(name.clone()),
             Durable::BackupParents(parents) => self.backup_parents.clone_from(parents),
+            Durable::Charter(charter) => self.charter = Some(charter.clone()),
         }
     }
 }

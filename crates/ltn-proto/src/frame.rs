@@ -106,6 +106,8 @@ impl Kind {
     pub const WHERE: Self = Self(0x62);
     /// The answer to [`Kind::WHERE`], signed by the main server.
     pub const WHEREABOUTS: Self = Self(0x63);
+    /// To who gave an order: I go, signed.
+    pub const FAREWELL: Self = Self(0x64);
 
     /// Is it passed on by its destination?
     #[must_use]

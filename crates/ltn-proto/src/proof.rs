@@ -100,6 +100,51 @@ pub(crate) struct Whereabouts {
     pub(crate) path: NodePath,
 }
 
+/// What the main server signs of an order that still holds, for [`Purpose::Order`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Go {
+    /// In which network.
+    #[n(0)]
+    pub(crate) network: NetworkId,
+    /// Which order.
+    #[n(1)]
+    pub(crate) order: u64,
+    /// Who is to go.
+    #[n(2)]
+    pub(crate) node: NodeId,
+    /// The nonce of its question.
+    #[n(3)]
+    pub(crate) nonce: u64,
+    /// Come back afterwards?
+    #[n(4)]
+    pub(crate) restart: bool,
+    /// With everything below?
+    #[n(5)]
+    pub(crate) subtree: bool,
+    /// Who gave it.
+    #[n(6)]
+    pub(crate) issuer: NodeId,
+}
+
+/// What a node signs that goes because it was ordered to, for [`Purpose::Farewell`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Farewell {
+    /// In which network.
+    #[n(0)]
+    pub(crate) network: NetworkId,
+    /// By which order.
+    #[n(1)]
+    pub(crate) order: u64,
+    /// Who goes.
+    #[n(2)]
+    pub(crate) node: NodeId,
+    /// Does it come back?
+    #[n(3)]
+    pub(crate) restart: bool,
+}
+
 /// Signed words with the key of who signed them, as they came.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -25,7 +25,7 @@ use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::role::Role;
-use crate::signature::{PUBLIC_KEY_BYTES, Purpose, is_proof, is_signed};
+use crate::signature::{Purpose, is_proof, is_signed};
 
 /// The book.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -73,15 +73,16 @@ struct End {
 }
 
 impl Registry {
-    /// The book of a new network, whose main server is this node. Its owner, who visits with that
-    /// key, may do everything everywhere.
+    /// The book of a new network, whose main server is this node. Its owner, who visits with those
+    /// keys, may do everything everywhere.
     #[must_use]
-    pub fn new(authority_key: &[u8], root: NodeId, visitor: NodeId) -> Self {
+    pub fn new(authority_key: &[u8], root: NodeId, visitors: Vec<NodeId>) -> Self {
         let network = NetworkId::of_authority_key(authority_key);
-        let main = Member { role: Role::MainServer, name: None, place: None, since_ms: 0, visitor };
         let mut charter = Charter::first(network, root);
-        let what = vec![Permission::admin()];
-        charter.grants.push(Grant { who: visitor, what, scope: root });
+        let admin = |who| Grant { who, what: vec![Permission::admin()], scope: root };
+        charter.grants.extend(visitors.iter().copied().map(admin));
+        let role = Role::MainServer;
+        let main = Member { role, name: None, place: None, since_ms: 0, visitors };
         Self {
             authority_key: authority_key.to_vec(),
             invites: BTreeMap::new(),
@@ -97,13 +98,32 @@ impl Registry {
     /// # Errors
     /// Says that they are none.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        body::read(bytes).map_err(|bad| bad.to_string())
+        let book: Self = body::read(bytes).map_err(|bad| bad.to_string())?;
+        let root = book.members.get(&book.charter.root);
+        if book.charter.network != NetworkId::of_authority_key(&book.authority_key)
+            || root.is_none_or(|root| root.role != Role::MainServer)
+        {
+            return Err("it is not the book of one network".to_owned());
+        }
+        Ok(book)
     }
 
     /// The bytes to be made durable.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         body::write(self)
+    }
+
+    /// The network's public key: the DER of the authority's `SubjectPublicKeyInfo`.
+    #[must_use]
+    pub fn authority_key(&self) -> &[u8] {
+        &self.authority_key
+    }
+
+    /// Is there anything in it that ends by time alone?
+    #[must_use]
+    pub fn awaits_time(&self) -> bool {
+        !self.invites.is_empty() || !self.ends.is_empty()
     }
 
     /// Which network.
@@ -229,12 +249,11 @@ impl Registry {
     pub fn admit(&mut self, proof: &JoinProof, nonce: &[u8; 32]) -> Result<Member, Refusal> {
         let refuse = |text: &str| Err(Refusal::new(RefusalKind::NoPermission, text.to_owned()));
         let invited = self.good(proof.invite)?.clone();
-        let keys = [&proof.public_key, &proof.visitor_key];
-        if keys.iter().any(|key| key.len() != PUBLIC_KEY_BYTES) || keys[0] == keys[1] {
-            return refuse("this is no public key for ECDSA with P-256");
-        }
+        let Some(visitors) = proof.visitors() else {
+            return refuse("these are no public keys for ECDSA with P-256, each another one");
+        };
         let role = invited.wish.role;
-        let keys = (proof.public_key.as_slice(), proof.visitor_key.as_slice());
+        let keys = (proof.public_key.as_slice(), proof.visitor_keys.as_slice());
         let message = join_message(self.network(), proof.invite, role, keys, nonce);
         if !is_proof(&invited.secret.0, &message, &proof.mac) {
             return refuse("the proof does not fit the invite: copy the whole line once more");
@@ -249,14 +268,17 @@ impl Registry {
         }
         match invited.used_by {
             Some(user) if user != id => return refuse("this invite was used already"),
+            // Other keys for visits would be some that nobody could revoke.
+            Some(_) if self.members.get(&id).is_none_or(|known| known.visitors != visitors) => {
+                return refuse("this key has joined already, with other keys for visits");
+            }
             Some(_) => {}
-            None if self.members.contains_key(&id) => {
-                return refuse("this key is a member already");
+            // Nobody has proved to hold the keys for visits: one of somebody else would go out
+            // together with this member.
+            None if self.knows_one_of(id, &visitors) => {
+                return refuse("this key, or one of those for visits, is a member's already");
             }
-            None => {
-                let visitor = NodeId::of_public_key(&proof.visitor_key);
-                self.burn(proof.invite, (id, visitor), &invited.wish)?;
-            }
+            None => self.burn(proof.invite, (id, visitors), &invited.wish)?,
         }
         let member = self.members.get(&id).cloned();
         member.ok_or_else(|| Refusal::new(RefusalKind::NotPossible, "it is no member any more"))
@@ -265,7 +287,7 @@ impl Registry {
     fn burn(
         &mut self,
         invite: InviteId,
-        (id, visitor): (NodeId, NodeId),
+        (id, visitors): (NodeId, Vec<NodeId>),
         wish: &InviteWish,
     ) -> Result<(), Refusal> {
         let mut next = self.clone();
@@ -277,7 +299,7 @@ impl Registry {
             name: wish.name.clone(),
             place: wish.place.clone(),
             since_ms: self.running_ms,
-            visitor,
+            visitors,
         };
         next.members.insert(id, member);
         if let Some(old) = wish.replaces {
@@ -298,18 +320,28 @@ impl Registry {
             for end in self.ends.iter_mut().filter(|end| end.grant.who == old) {
                 end.grant.who = new;
             }
-            self.charter.revoked.push(old);
+        }
+        for key in self.keys_of(old) {
+            self.charter.grants.retain(|grant| grant.who != key);
+            if !self.charter.is_revoked(key) {
+                self.charter.revoked.push(key);
+            }
         }
         self.charter.edition.version += 1;
     }
 
-    /// A member's own key, and the one that its owner visits with.
+    /// A member's own key, and those that its owner visits with.
     fn keys_of(&self, id: NodeId) -> Vec<NodeId> {
-        let visitor = self.members.get(&id).map(|member| member.visitor);
-        [id].into_iter().chain(visitor).collect()
+        let visitors = self.members.get(&id).into_iter().flat_map(|member| &member.visitors);
+        [id].into_iter().chain(visitors.copied()).collect()
     }
 
-    /// Gives a member this, and its visitor too.
+    fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
+        let new = |known: &NodeId| *known == id || visitors.contains(known);
+        self.members.iter().any(|(known, member)| new(known) || member.visitors.iter().any(new))
+    }
+
+    /// Gives a member this, and its visits too.
     fn put_grant(&mut self, grant: &Grant) {
         for who in self.keys_of(grant.who) {
             let grant = Grant { who, ..grant.clone() };

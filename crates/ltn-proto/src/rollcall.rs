@@ -13,6 +13,7 @@ use crate::id::{InboundId, NodeId};
 use crate::limits::STOPPED_WATCH;
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, RollCallEntry, RollCallOutcome};
+use crate::proof::Proof;
 use crate::text::shorten;
 
 pub(crate) use heard::{Heard, OrdersHeard};
@@ -79,6 +80,8 @@ pub(crate) struct RollCall {
     fresh: BTreeSet<NodeId>,
     /// Told of.
     told: BTreeSet<NodeId>,
+    /// Who signed that it goes, and its words.
+    farewells: BTreeMap<NodeId, Proof>,
     /// The number it is written down under.
     pub(crate) kept: Option<u64>,
     /// Whom this server passes the order on to.
@@ -106,6 +109,7 @@ impl RollCall {
             watched: BTreeMap::new(),
             fresh: BTreeSet::new(),
             told: BTreeSet::new(),
+            farewells: BTreeMap::new(),
             kept: None,
             next: Vec::new(),
         }
@@ -150,6 +154,33 @@ impl RollCall {
             self.going_on.insert(server);
         }
         wanted
+    }
+
+    /// Is a report of this server awaited?
+    pub(crate) fn waits_for(&self, server: NodeId) -> bool {
+        self.stage == Stage::Collecting && self.waiting.contains(&server)
+    }
+
+    /// Is the order meant for this server, wherever it is below?
+    pub(crate) fn covers(&self, server: NodeId) -> bool {
+        let meant = self.entries.get(&server).is_some_and(|entry| entry.is_server);
+        self.stage == Stage::Collecting && meant
+    }
+
+    /// A node of the book signed that it goes.
+    pub(crate) fn farewell(&mut self, node: NodeId, words: Proof) {
+        if self.entries.contains_key(&node) {
+            self.farewells.insert(node, words);
+        }
+    }
+
+    pub(crate) fn has_said_farewell(&self, node: NodeId) -> bool {
+        self.farewells.contains_key(&node)
+    }
+
+    /// The words by which it said so.
+    pub(crate) fn farewell_of(&self, node: NodeId) -> Option<Proof> {
+        self.farewells.get(&node).cloned()
     }
 
     /// A server reports on itself and what is below it; others it does not speak for.

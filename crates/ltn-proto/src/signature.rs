@@ -38,6 +38,10 @@ pub enum Purpose {
     Result,
     /// Where a node is, by the main server.
     Where,
+    /// That an order still holds, by the main server.
+    Order,
+    /// That a node goes because it was ordered to, by that node.
+    Farewell,
 }
 
 impl Purpose {
@@ -50,6 +54,8 @@ impl Purpose {
             Self::Command => b"ltn/1 command\0",
             Self::Result => b"ltn/1 result\0",
             Self::Where => b"ltn/1 where\0",
+            Self::Order => b"ltn/1 order\0",
+            Self::Farewell => b"ltn/1 farewell\0",
         }
     }
 

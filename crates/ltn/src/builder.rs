@@ -25,7 +25,7 @@ use crate::listen::{Listener, Serves};
 use crate::log::{self, Log};
 use crate::log_file::FILE_BYTES_MAX;
 use crate::membership::relay::{self as admit, Joiners};
-use crate::membership::{Credentials, Network};
+use crate::membership::{Credentials, Network, VisitFacts};
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
@@ -63,6 +63,7 @@ pub struct NodeBuilder {
     beside: Option<PathBuf>,
     admin_key: Option<Secret>,
     member: Option<Credentials>,
+    visit: Option<VisitFacts>,
     network: Option<Network>,
 }
 
@@ -79,7 +80,12 @@ struct Logs {
 enum Mode {
     NotSaid,
     Open,
+    /// With credentials in memory.
     Members,
+    /// With those in the state directory.
+    MembersAt,
+    /// With the key for visits in a state directory.
+    VisitorOf,
 }
 
 impl NodeBuilder {
@@ -103,6 +109,7 @@ impl NodeBuilder {
             beside: None,
             admin_key: None,
             member: None,
+            visit: None,
             network: None,
         }
     }
@@ -250,23 +257,18 @@ impl NodeBuilder {
     /// # Errors
     /// Says what is missing (a mode), what cannot be (a name, an address), which ports were tried
     /// in vain, or why the state directory cannot be used.
-    pub async fn start(self) -> Result<Node, StartError> {
-        if self.mode == Mode::NotSaid {
-            return Err(StartError::NoMode);
-        }
-        if self.mode == Mode::Members && self.state.is_some() {
-            return Err(StartError::MemberWithState);
-        }
-        if self.mode == Mode::Open && !self.ip.is_loopback() {
-            return Err(StartError::NotLoopback(self.ip));
-        }
-        let name = self.checked_name()?;
+    pub async fn start(mut self) -> Result<Node, StartError> {
+        self.check_mode()?;
+        self.checked_name()?;
         let logs = self.open_logs()?;
-        let state = keeping::open(self.state.clone(), self.role, &self.name).await?;
+        let state = keeping::open(self.state.clone(), (self.role, self.kind()), &self.name).await?;
         let (key, state) = keeping::admin_key(self.admin_key.clone(), state).await?;
+        let book = self.take_credentials(state.as_ref()).await?;
+        let name = self.checked_name()?;
         let (signer, tls) = match &self.member {
             Some(member) => self.keys_of(member)?,
-            None => open_keys(state.as_ref().map(State::identity)).map_err(keeping::no_identity)?,
+            None => open_keys(state.as_ref().map(|state| &**state.identity()))
+                .map_err(keeping::no_identity)?,
         };
         let id = NodeId::of_public_key(signer.public_key());
         let carriers = self.carriers();
@@ -287,15 +289,19 @@ impl NodeBuilder {
         let mut facts = Facts {
             id,
             role: self.role,
-            address: main.as_ref().map(|listener| listener.address().clone()),
-            data_address: data.as_ref().map(|listener| listener.address().clone()),
+            network: self.member.as_ref().map(Credentials::network),
+            visit: self.visit.clone(),
+            bound: main.as_ref().map(|listener| listener.address().clone()),
+            address: main.as_ref().map(|listener| port::reachable(listener.address())),
+            data_address: data.as_ref().map(|listener| port::reachable(listener.address())),
             kept: None,
         };
-        let starts = state.as_ref().map_or(1, State::starts);
+        let visits = facts.visit.as_ref().map_or(1, |visit| visit.number);
+        let starts = state.as_ref().map_or(visits, State::starts);
         facts.kept = keeping::keep(state, &facts, wake_sender).await?;
         let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let self_accepts = self.role.accepts_children();
-        let network = self.network.clone();
+        let network = self.network_of(book, facts.kept.as_ref());
         let mut config = self.config(&facts, name, random_bytes().map_err(keeping::no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(keeping::no_identity)?);
         config.starts = starts;
@@ -367,7 +373,7 @@ impl NodeBuilder {
         NodeConfig {
             id: facts.id,
             public_key: Vec::new(),
-            network: self.member.as_ref().map(Credentials::network),
+            network: facts.network,
             role: self.role,
             name,
             description: self.description,

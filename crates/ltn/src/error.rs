@@ -11,18 +11,24 @@ pub enum StartError {
     /// Neither of the two modes was chosen.
     #[error(
         "say which network this is: the open mode (loopback only, everybody is admin) must be \
-         asked for; a network with members needs `ltn init`, which comes later"
+         asked for; for one with members there are `ltn init` and `ltn join`"
     )]
     NoMode,
     /// The open mode does not leave this machine.
     #[error("the open mode is for loopback addresses only, and {0} is none")]
     NotLoopback(std::net::IpAddr),
-    /// State directories hold nodes of open networks; the program keeps the credentials of members.
+    /// A state directory brings the member that it holds, and no other.
     #[error(
-        "a state directory keeps nodes of open networks only, and this one belongs to a network \
-         with members"
+        "a state directory of a member has credentials of its own: start it with them \
+         (`member_at`), or without the directory"
     )]
     MemberWithState,
+    /// The node knows that it is out.
+    #[error(
+        "this node was revoked: its key is refused everywhere and for ever. A new invite and a new \
+         state directory make this machine a member again"
+    )]
+    Revoked,
     /// The node was invited to be something else.
     #[error("these credentials are of a {invited}, and this is a {wanted}")]
     WrongRole {
@@ -87,7 +93,7 @@ pub enum ConnectError {
     #[error("the address {0} cannot be used")]
     Unsuited(String),
     /// What listens there is something else.
-    #[error("what listens at {0} is no server of an open network")]
+    #[error("what listens at {0} is no server of this network")]
     NotLtn(String),
     /// Nothing answered in time.
     #[error("no answer from {0} in time")]

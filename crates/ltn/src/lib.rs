@@ -94,13 +94,16 @@ pub use ltn_proto::{
     parse_line, sanitise, sanitise_line,
 };
 pub use ltn_proto::{BadInvite, Grant, Invite, InviteId, InviteSecret, NetworkId};
-pub use membership::{Credentials, JoinError, MembershipError, Network, join_network};
+pub use membership::{
+    Credentials, JoinError, MembershipError, Network, join_network, join_network_at,
+    make_network_at,
+};
 pub use node::{Answering, Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};
 pub use sockets::{DataSocket, DataSocketStatus};
-pub use state::{StateError, StateView, inspect_state};
+pub use state::{StateError, StateView, holds_member, inspect_state};
 pub use streams::DataStream;
 pub use transfer::{
     Data, DataKind, IncomingTransfer, IncomingTransfers, Progress, Receipt, Sending,

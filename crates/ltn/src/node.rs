@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use ltn_proto::limits::{MESSAGE_BYTES_MAX, ORDER_LIFETIME, WORD_BYTES_MAX};
 use ltn_proto::{
-    Address, CommandSpec, Confirmation, Content, Event, NodeId, Op, OpId, Outcome, Refusal,
-    RefusalKind, Role, Snapshot, Value,
+    Address, CommandSpec, Confirmation, Content, Event, NetworkId, NodeId, Op, OpId, Outcome,
+    Refusal, RefusalKind, Role, Snapshot, Value,
 };
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
@@ -39,6 +39,7 @@ use crate::error::{ConnectError, TalkError};
 use crate::handlers::{Offer, running};
 use crate::listing;
 use crate::log::LogBook;
+use crate::membership::VisitFacts;
 use crate::remembered::KnownServers;
 use crate::state::Kept;
 use crate::streams::{Arrival, DataStream, StreamEnds, Streams};
@@ -102,6 +103,12 @@ pub(crate) struct Facts {
     pub(crate) id: NodeId,
     /// What it was configured to be.
     pub(crate) role: Role,
+    /// Its network, if that has members.
+    pub(crate) network: Option<NetworkId>,
+    /// The key that a visit has to itself.
+    pub(crate) visit: Option<VisitFacts>,
+    /// What its listener is bound to.
+    pub(crate) bound: Option<Address>,
     /// Where its listener is reached.
     pub(crate) address: Option<Address>,
     /// Where its data socket is reached.
@@ -170,12 +177,6 @@ impl Node {
     #[must_use]
     pub fn role(&self) -> Role {
         self.shared.facts.role
-    }
-
-    /// Where its listener is reached, if it has one.
-    #[must_use]
-    pub fn address(&self) -> Option<Address> {
-        self.shared.facts.address.clone()
     }
 
     /// Where its `Maindata` socket is reached, if it has one.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use ltn_proto::Address;
@@ -169,6 +169,30 @@ pub(crate) async fn bind(
         }
     }
     Err(PortError { tried: in_words(ip, &tried), source: error })
+}
+
+/// Where others reach a listener that was bound to this address: one that listens everywhere is
+/// reached at the first address of this machine that others can reach, if it has any.
+pub(crate) fn reachable(bound: &Address) -> Address {
+    hints(bound).into_iter().next().unwrap_or_else(|| bound.clone())
+}
+
+/// All addresses where a listener may be reached, the likeliest first.
+pub(crate) fn hints(bound: &Address) -> Vec<Address> {
+    let Some(socket) = bound.socket_addr().filter(|at| at.ip().is_unspecified()) else {
+        return vec![bound.clone()];
+    };
+    // Without a list of interfaces this machine alone is left.
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let is_far = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
+        IpAddr::V6(ip) => socket.is_ipv6() && !ip.is_loopback() && !ip.is_unicast_link_local(),
+    };
+    let mut found: Vec<IpAddr> =
+        interfaces.iter().map(if_addrs::Interface::ip).filter(is_far).collect();
+    found.sort_by_key(IpAddr::is_ipv6);
+    found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    found.into_iter().map(|ip| Address::from(SocketAddr::new(ip, socket.port()))).collect()
 }
 
 fn in_words(ip: IpAddr, tried: &[u16]) -> String {

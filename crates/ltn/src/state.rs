@@ -7,32 +7,43 @@
 //! | `identity` | the node's key, made at its first start |
 //! | `store` | everything that changes, in transactions (`store.rs`) |
 //! | `seal` | the generation of the store that was last acknowledged |
+//! | `visitor` | the keys for visits, in the directory of a member |
+//! | `visit-0` … | whose turn it is with each of them |
+//! | `joining` | the keys of a machine that is about to join |
 //! | `making` | there only while the others are being made |
 //!
 //! Whatever is missing, empty, cut short, changed, or made for another node stops the start with
 //! one line; nothing is ever replaced by a default. `directory.rs` holds files and lock,
-//! `identity.rs` the key's file, `facts.rs` what the entries mean, `keeper.rs` the thread that
-//! writes while the node runs. Who asks for what to be written is not known here.
+//! `identity.rs` and `visitor.rs` the keys' files, `facts.rs` and `network.rs` what the entries
+//! mean, `keeper.rs` the thread that writes while the node runs. Who asks for what to be written is
+//! not known here.
 
 mod directory;
 mod facts;
 mod identity;
+mod joining;
 mod keeper;
+mod network;
+mod visitor;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ltn_proto::{Address, Durable, KeptParent, KeptReport, Remembered, Role, Value};
+use bytes::Bytes;
+use ltn_proto::{
+    Address, Durable, KeptParent, KeptReport, Remembered, Role, SignedCharter, Standing, Value,
+};
 
+pub(crate) use joining::Candidate;
 pub(crate) use keeper::{Keeper, Kept};
+pub(crate) use network::{Belonging, NetworkKind, Office};
+pub(crate) use visitor::{Visit, Visitors};
 
 use crate::store::{Change, Store};
 use crate::tls::Identity;
 use directory::{Directory, Found};
 pub(crate) use facts::{AdminKeys, HashBytes};
 use facts::{Facts, changes_of, changes_of_forgetting};
-
-/// Which kind of network a directory belongs to. What was made for one is of no use in the other.
-const OPEN: &str = "open";
 
 /// Whom a directory is opened for.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +52,29 @@ pub(crate) struct Owner<'a> {
     pub(crate) role: Role,
     /// The name it was given; empty for none.
     pub(crate) name: &'a str,
+    /// The kind of network that it is to be in.
+    pub(crate) kind: NetworkKind,
+}
+
+/// What a directory is made from when its node becomes a member.
+#[derive(Debug)]
+pub(crate) struct NewMember {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) visitors: Visitors,
+    pub(crate) role: Role,
+    /// The name that it was invited with; empty for none.
+    pub(crate) name: String,
+    pub(crate) belonging: Belonging,
+    pub(crate) charter: SignedCharter,
+    /// Where a server of the network was reached.
+    pub(crate) address: Option<Address>,
+}
+
+/// Does this state directory hold a member of a network? Only a file is looked for: whether all of
+/// it can be trusted, the start says.
+#[must_use]
+pub fn holds_member(directory: &Path) -> bool {
+    directory::holds_visitor(directory)
 }
 
 /// What is in a state directory, if all of it is as it was written. No
@@ -111,10 +145,13 @@ pub enum StateError {
 /// An open state directory. It is held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct State {
-    directory: Directory,
-    identity: Identity,
+    // Closed before the directory is let go of: the next owner finds it free.
     store: Store,
+    directory: Directory,
+    identity: Arc<Identity>,
     facts: Facts,
+    /// What it knows of its network, if that has members.
+    standing: Option<Standing>,
 }
 
 impl State {
@@ -123,7 +160,9 @@ impl State {
     pub(crate) fn open(path: &Path, owner: Owner<'_>) -> Result<Self, StateError> {
         let directory = Directory::hold(path, &holder(owner))?;
         let mut state = match directory.look()? {
-            Found::Nothing => Self::make(directory, owner)?,
+            Found::Nothing if owner.kind == NetworkKind::Open => Self::make_open(directory, owner)?,
+            Found::Nothing => return Err(holds_nobody(directory.path())),
+            Found::Joining => return Err(is_joining(directory.path())),
             Found::State => Self::read(directory)?,
         };
         state.facts.check(state.directory.path(), owner)?;
@@ -135,13 +174,19 @@ impl State {
 
     /// Looks at a directory without an owner and without counting a start.
     pub(crate) fn inspect(path: &Path) -> Result<Self, StateError> {
+        Self::at_rest(path, "`ltn doctor`")
+    }
+
+    /// Opens a directory whose node does not run, for somebody else who says who it is.
+    pub(crate) fn at_rest(path: &Path, holder: &str) -> Result<Self, StateError> {
         if !path.is_dir() {
             let what = "is not there, or is no directory".to_owned();
             return Err(StateError::Foreign { directory: path.to_owned(), what });
         }
-        let directory = Directory::hold(path, "`ltn doctor`")?;
+        let directory = Directory::hold(path, holder)?;
         match directory.look()? {
             Found::State => Self::read(directory),
+            Found::Joining => Err(is_joining(directory.path())),
             Found::Nothing => {
                 let what = "holds no node yet; the first start makes one".to_owned();
                 Err(StateError::Foreign { directory: path.to_owned(), what })
@@ -149,39 +194,85 @@ impl State {
         }
     }
 
-    fn make(directory: Directory, owner: Owner<'_>) -> Result<Self, StateError> {
-        directory.begin_making()?;
-        let trouble = |error: &dyn std::fmt::Display| {
-            let source = std::io::Error::other(error.to_string());
-            StateError::System { file: directory.path().to_owned(), source }
-        };
-        let (identity, key) = Identity::make().map_err(|error| trouble(&error))?;
-        let text = identity::write(identity.id(), &key);
-        directory.put(directory::IDENTITY, text.as_bytes())?;
+    fn make_open(directory: Directory, owner: Owner<'_>) -> Result<Self, StateError> {
+        let (identity, _) = Identity::make().map_err(|error| trouble(directory.path(), &error))?;
         let facts = Facts::new(identity.id(), owner);
+        Self::make(directory, (Arc::new(identity), None), facts)
+    }
+
+    /// Makes the directory of a member.
+    fn make_member(directory: Directory, new: NewMember) -> Result<Self, StateError> {
+        let owner = Owner { role: new.role, name: &new.name, kind: NetworkKind::Members };
+        let mut facts = Facts::new(new.identity.id(), owner);
+        facts.belonging = Some(new.belonging);
+        facts.told_parent = new.address;
+        facts.remembered.charter = Some(new.charter);
+        let state = Self::make(directory, (new.identity, Some(new.visitors)), facts)?;
+        state.directory.forget_joining()?;
+        Ok(state)
+    }
+
+    /// Makes the directory of a new network's main server, where there is nothing yet.
+    pub(crate) fn make_root(path: &Path, new: NewMember) -> Result<Self, StateError> {
+        let directory = Directory::hold(path, "`ltn init`")?;
+        match directory.look()? {
+            Found::Nothing => Self::make_member(directory, new),
+            Found::Joining => Err(is_joining(directory.path())),
+            Found::State => {
+                let what = "holds a node already; a new network needs a directory of its own";
+                let directory = directory.path().to_owned();
+                Err(StateError::Foreign { directory, what: what.to_owned() })
+            }
+        }
+    }
+
+    fn make(
+        directory: Directory,
+        (identity, visitor): (Arc<Identity>, Option<Visitors>),
+        facts: Facts,
+    ) -> Result<Self, StateError> {
+        directory.begin_making()?;
+        let failed = |error: &dyn std::fmt::Display| trouble(directory.path(), error);
+        let text = identity::write(identity.id(), identity.pkcs8());
+        directory.put(directory::IDENTITY, text.as_bytes())?;
+        if let Some(visitor) = &visitor {
+            directory.put(directory::VISITOR, visitor.write().as_bytes())?;
+        }
+        // What could not be read again is not acknowledged.
+        let standing = check_belonging(&facts, &identity, visitor.as_ref())
+            .map_err(|why| directory.damaged(directory::STORE, &why))?;
         let mut store =
-            Store::create(&directory.file(directory::STORE)).map_err(|error| trouble(&error))?;
+            Store::create(&directory.file(directory::STORE)).map_err(|error| failed(&error))?;
         directory.make_private(directory::STORE)?;
-        let generation = store.commit(&facts.all_changes()).map_err(|error| trouble(&error))?;
+        let generation = store.commit(&facts.all_changes()).map_err(|error| failed(&error))?;
         directory.seal(generation)?;
         directory.end_making()?;
-        Ok(Self { directory, identity, store, facts })
+        Ok(Self { directory, identity, store, facts, standing })
     }
 
     fn read(directory: Directory) -> Result<Self, StateError> {
         let text = directory.read(directory::IDENTITY)?;
         let identity =
             identity::read(&text).map_err(|why| directory.damaged(directory::IDENTITY, &why))?;
+        let visitor = match directory.has(directory::VISITOR)? {
+            true => Some(Visitors::of_directory(directory.path())?),
+            false => None,
+        };
         let file = directory.file(directory::STORE);
         let store = Store::open(&file)
             .map_err(|error| directory.damaged(directory::STORE, &error.to_string()))?;
         directory.compare_seal(store.generation())?;
-        let facts = Facts::read(&store).map_err(|why| directory.damaged(directory::STORE, &why))?;
+        let broken = |why: String| directory.damaged(directory::STORE, &why);
+        let facts = Facts::read(&store).map_err(broken)?;
         if facts.id != identity.id() {
-            let why = format!("it belongs to {}, and the key is another one's", facts.id);
-            return Err(directory.damaged(directory::STORE, &why));
+            return Err(broken(format!("it belongs to {}, and the key is another's", facts.id)));
         }
-        Ok(Self { directory, identity, store, facts })
+        if facts.belonging.is_some() && visitor.is_none() {
+            let what = "it is missing, and the other files of the member are there";
+            return Err(directory.damaged(directory::VISITOR, what));
+        }
+        let standing = check_belonging(&facts, &identity, visitor.as_ref()).map_err(broken)?;
+        Ok(Self { directory, identity: Arc::new(identity), store, facts, standing })
     }
 
     /// Makes these changes; when this returns they survive a power cut, and an older store would be
@@ -203,8 +294,31 @@ impl State {
     }
 
     /// The node's key.
-    pub(crate) const fn identity(&self) -> &Identity {
+    pub(crate) const fn identity(&self) -> &Arc<Identity> {
         &self.identity
+    }
+
+    /// What makes the node a member, and what it knows of its network; nothing in an open one.
+    pub(crate) const fn belonging(&self) -> Option<(&Belonging, &Standing)> {
+        match (&self.facts.belonging, &self.standing) {
+            (Some(belonging), Some(standing)) => Some((belonging, standing)),
+            _ => None,
+        }
+    }
+
+    /// The name that the node was given when the directory was made; empty for none.
+    pub(crate) fn name(&self) -> &str {
+        &self.facts.name
+    }
+
+    /// What it is configured to be.
+    pub(crate) const fn role(&self) -> Role {
+        self.facts.role
+    }
+
+    /// Keeps the book of the network that this main server makes.
+    pub(crate) fn keep_book(&mut self, book: &Bytes) -> Result<(), String> {
+        self.commit(&[network::book_change(book)])
     }
 
     /// How often the node was started, this time included.
@@ -257,6 +371,21 @@ impl State {
         lines
     }
 
+    /// What its listener was bound to last.
+    pub(crate) const fn bound(&self) -> Option<&Address> {
+        self.facts.bound.as_ref()
+    }
+
+    /// What the listener of this run is bound to.
+    pub(crate) fn keep_bound(&mut self, bound: Option<Address>) -> Result<(), StateError> {
+        if self.facts.bound == bound {
+            return Ok(());
+        }
+        self.facts.bound = bound;
+        let change = self.facts.bound_change();
+        self.commit(&[change]).map_err(|why| self.directory.damaged(directory::STORE, &why))
+    }
+
     /// The ports of this run, for the next one.
     pub(crate) fn keep_ports(
         &mut self,
@@ -270,6 +399,38 @@ impl State {
         let changes = self.facts.port_changes();
         self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))
     }
+}
+
+/// Does all that makes the node a member fit together?
+fn check_belonging(
+    facts: &Facts,
+    identity: &Identity,
+    visitor: Option<&Visitors>,
+) -> Result<Option<Standing>, String> {
+    let charter = facts.remembered.charter.as_ref();
+    match (&facts.belonging, visitor) {
+        (Some(belonging), Some(visitor)) => {
+            belonging.check(identity, facts.role, charter, visitor).map(Some)
+        }
+        (None, None) if charter.is_none() => Ok(None),
+        _ => Err("it is half a member's and half not".to_owned()),
+    }
+}
+
+fn holds_nobody(directory: &Path) -> StateError {
+    let what = "holds no member of a network yet: `ltn init` makes a network, `ltn join` joins one";
+    StateError::Foreign { directory: directory.to_owned(), what: what.to_owned() }
+}
+
+fn is_joining(directory: &Path) -> StateError {
+    let what = "is of a machine that was about to join a network and has not: try `ltn join` with \
+                the same invite again";
+    StateError::Foreign { directory: directory.to_owned(), what: what.to_owned() }
+}
+
+fn trouble(directory: &Path, error: &dyn std::fmt::Display) -> StateError {
+    let source = std::io::Error::other(error.to_string());
+    StateError::System { file: directory.to_owned(), source }
 }
 
 fn holder(owner: Owner<'_>) -> String {

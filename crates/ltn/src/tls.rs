@@ -280,6 +280,11 @@ pub(crate) fn public_key_of(certificate: &[u8]) -> Result<Vec<u8>, IdentityError
     Ok(certificate.subject_public_key_info().to_vec())
 }
 
+/// The network of the authority with this certificate (DER).
+pub(crate) fn network_of(authority: &[u8]) -> Result<NetworkId, IdentityError> {
+    Ok(NetworkId::of_authority_key(&public_key_of(authority)?))
+}
+
 fn id_of(certificate: &CertificateDer<'_>) -> Result<NodeId, Error> {
     let certificate = EndEntityCert::try_from(certificate)
         .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;

@@ -7,7 +7,8 @@ use super::VisitArgs;
 /// Where a node keeps who it is.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct StateArgs {
-    /// Keep who this node is, and where it belongs, in this directory.
+    /// Keep who this node is, and where it belongs, in this directory; the one of this user's
+    /// member, if there is one, unless said.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 }
@@ -18,6 +19,15 @@ pub(crate) struct DoctorArgs {
     /// The state directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: PathBuf,
+}
+
+/// Where a server listens.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ListenArgs {
+    /// The address to listen at. In the open mode 127.0.0.1; a member listens at all addresses of
+    /// this machine unless said.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<std::net::IpAddr>,
 }
 
 /// Whether a server announces itself.

@@ -16,18 +16,17 @@ use ltn::{
 use tokio::sync::mpsc;
 
 use crate::args::ClientArgs;
-use crate::commands::main_server::with_state;
+use crate::commands::main_server::in_network;
 use crate::commands::many::{self, Deed};
-use crate::commands::memory;
 use crate::commands::receiving::Receive;
 use crate::commands::roll_call::{self, Progress};
-use crate::commands::sub::home;
+use crate::commands::sub::{called, home, needs_name, remember};
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
 use crate::commands::whereto;
 use crate::console::{self, Typed};
 use crate::editor::{Editor, Prompt};
 use crate::output::{Output, is_broken, readable};
-use crate::settings::{self, OpenMode};
+use crate::settings::{self, Network};
 use crate::trouble::{Ending, Trouble};
 use outstanding::Outstanding;
 
@@ -37,22 +36,25 @@ const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
 const OUTSTANDING_MAX: usize = 64;
 
 pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
+    let said = args.name.as_deref().unwrap_or("NAME");
     let flags = settings::flags_of(args.to.as_deref(), &args.state);
-    OpenMode::asked_for(&args.mode, &format!("ltn client {}{flags}", args.name))?;
-    let name = settings::name(&args.name)?;
-    let to = settings::server(args.to.as_deref())?;
+    let retry = format!("ltn client {said}{flags}");
+    let network = Network::of(&args.mode, args.state.state.as_ref(), &retry)?;
+    let name = settings::name_or_none(args.name.as_ref())?;
+    needs_name(&network, &name, &retry)?;
+    let to = settings::server_in(&network, args.to.as_deref())?;
     let receive = args.receive.as_deref().map(|to| Receive::new(to, &args.receive_max));
     let receive = receive.transpose()?;
     let signals = Signals::listen()?;
-    let to = whereto::unless_kept(to, &args.state, Output::words()).await?;
-    let builder = with_state(Client::builder(name.as_str()).open(), &args.state);
-    let builder = builder.backup_parents(settings::backups(&args.backup)?);
-    let started = builder.start().await;
-    let node = started.map_err(|error| Trouble::start(name.as_str(), &error))?;
+    let to = whereto::unless_kept(to, network.state(&args.state), Output::words()).await?;
+    let builder = in_network(Client::builder(&name), &network, &args.state);
+    let builder = builder.backup_parents(settings::backups(&args.backup, &network)?);
+    let name = called(&name);
+    let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
     let to = home(&node, to.as_ref()).await?;
     // Without a folder nothing is taken, and the lines end at once.
     let files = receive.map_or_else(|| mpsc::channel(1).1, |receive| receive.start(&node));
-    let ending = join_and_talk(&node, name.as_str(), &to, (signals, files)).await;
+    let ending = join_and_talk(&node, name, &to, (signals, files)).await;
     node.shutdown().await;
     ending
 }
@@ -66,7 +68,7 @@ async fn join_and_talk(
     let output = Output::words();
     let watch = Watch::new(node);
     let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
-    memory::joined(to, output);
+    remember(node, to, output);
     for text in &joined.welcome {
         output.said(joined.server_name.as_str(), text);
     }

@@ -1,22 +1,24 @@
 //! `ltn main`: the root of a network, as a process of its own.
 
+use std::net::Ipv4Addr;
+
 use ltn::{MainServer, Node, NodeBuilder};
 
-use crate::args::{AnnounceArgs, EventLogArgs, MainArgs, StateArgs};
+use crate::args::{AnnounceArgs, EventLogArgs, ListenArgs, MainArgs, StateArgs};
 use crate::commands::rights::with_rights;
 use crate::commands::watch::{Signals, Watch, stay};
 use crate::output::Output;
-use crate::settings::{OpenMode, Ports};
+use crate::settings::{Network, Ports};
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &MainArgs) -> Result<Ending, Trouble> {
-    OpenMode::asked_for(&args.mode, "ltn main")?;
+    let network = Network::of(&args.mode, args.state.state.as_ref(), "ltn main")?;
     let ports = Ports::new(&args.ports)?;
     let output = Output::words();
     let mut signals = Signals::listen()?;
-    let builder = with_ports(MainServer::builder().open(), ports);
+    let builder = with_ports(in_network(MainServer::builder(), &network, &args.state), ports);
     let builder = with_event_log(builder, &args.event_log);
-    let builder = with_state(builder, &args.state);
+    let builder = with_listen(builder, &network, &args.listen);
     let builder = with_rights(builder, &args.rights)?;
     let builder = with_announcement(builder, &args.announce);
     let node = builder.start().await.map_err(|error| Trouble::start("Mainserver", &error))?;
@@ -44,11 +46,25 @@ pub(crate) fn with_event_log(builder: NodeBuilder, args: &EventLogArgs) -> NodeB
     }
 }
 
-/// The builder with the state directory that was asked for.
-pub(crate) fn with_state(builder: NodeBuilder, args: &StateArgs) -> NodeBuilder {
-    match &args.state {
-        Some(directory) => builder.state(directory),
-        None => builder,
+/// The builder in the network that was meant, with the state directory that was said.
+pub(crate) fn in_network(builder: NodeBuilder, network: &Network, args: &StateArgs) -> NodeBuilder {
+    match (network, &args.state) {
+        (Network::Member(directory), _) => builder.member_at(directory),
+        (Network::Open, Some(directory)) => builder.open().state(directory),
+        (Network::Open, None) => builder.open(),
+    }
+}
+
+/// The builder with the address to listen at: members are reached from other machines.
+pub(crate) fn with_listen(
+    builder: NodeBuilder,
+    network: &Network,
+    args: &ListenArgs,
+) -> NodeBuilder {
+    match (args.listen, network) {
+        (Some(ip), _) => builder.listen(ip),
+        (None, Network::Member(_)) => builder.listen(Ipv4Addr::UNSPECIFIED.into()),
+        (None, Network::Open) => builder,
     }
 }
 

@@ -3,7 +3,7 @@
 use ltn::{Addressee, Confirmation, Gathered, Node, Outcome, RollCall, TalkError, Value, Whom};
 
 use crate::commands::roll_call::count;
-use crate::commands::visit::{Asking, Visitor};
+use crate::commands::visit::{Asking, Visitor, consent};
 use crate::output::readable;
 use crate::trouble::{Ending, Trouble};
 
@@ -116,7 +116,7 @@ pub(crate) async fn order(
         }
     }
     if !asked.is_empty() {
-        visitor.consent(asking)?;
+        consent(visitor.output, asking)?;
         let begun = call(Whom::These(asked)).await;
         let mut roll = begun.map_err(|error| Trouble::talk(deed.shown, deed.what, &error))?;
         while let Some(Ok(one)) = roll.next().await {

@@ -3,12 +3,12 @@
 //! What stands in it is for convenience; whatever is wrong with it is said, and stops nothing. The
 //! file itself is the library's.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use ltn::{Address, ServerList};
 
 use crate::output::Output;
+use crate::settings;
 
 /// The servers that were joined, the newest first. Where the list cannot be read, it is empty.
 pub(crate) fn servers(output: Output) -> ServerList {
@@ -35,11 +35,6 @@ fn load(place: &Path, output: Output) -> ServerList {
     })
 }
 
-/// `servers` in the state directory for `ltn`, as the XDG base directories have it.
 fn place() -> Option<PathBuf> {
-    let absolute =
-        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
-    Some(state.join("ltn/servers"))
+    settings::state_home().map(|home| home.join("servers"))
 }

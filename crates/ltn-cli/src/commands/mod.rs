@@ -8,10 +8,14 @@ mod demo;
 mod doctor;
 mod find;
 mod fleet;
+mod init;
+mod invite;
+mod join;
 mod ls;
 mod main_server;
 mod manual;
 mod many;
+mod members;
 mod memory;
 mod move_node;
 mod offering;
@@ -40,6 +44,14 @@ use shutdown::Deed;
 pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
     match verb {
         Verb::Demo(args) => demo::perform(&args).await,
+        Verb::Init(args) => init::perform(&args).await,
+        Verb::Invite(args) => invite::perform(&args).await,
+        Verb::Replace(args) => invite::replace(&args).await,
+        Verb::Join(args) => join::perform(&args).await,
+        Verb::Members(args) => members::perform(&args).await,
+        Verb::Revoke(args) => members::revoke(&args).await,
+        Verb::Grant(args) => members::grant(&args).await,
+        Verb::Ungrant(args) => members::ungrant(&args).await,
         Verb::Up(args) => up::perform(&args).await,
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,

@@ -4,36 +4,53 @@ use ltn::{Address, Node, SubServer};
 
 use crate::args::SubArgs;
 use crate::commands::main_server::{
-    whereabouts, with_announcement, with_event_log, with_ports, with_state,
+    in_network, whereabouts, with_announcement, with_event_log, with_listen, with_ports,
 };
 use crate::commands::memory;
 use crate::commands::rights::with_rights;
 use crate::commands::watch::{News, Signals, Watch, show, stay, stop};
 use crate::commands::whereto;
 use crate::output::Output;
-use crate::settings::{self, OpenMode, Ports};
+use crate::settings::{self, Network, Ports};
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &SubArgs) -> Result<Ending, Trouble> {
+    let said = args.name.as_deref().unwrap_or("NAME");
     let flags = settings::flags_of(args.to.as_deref(), &args.state);
-    OpenMode::asked_for(&args.mode, &format!("ltn sub {}{flags}", args.name))?;
-    let name = settings::name(&args.name)?;
-    let to = settings::server(args.to.as_deref())?;
+    let retry = format!("ltn sub {said}{flags}");
+    let network = Network::of(&args.mode, args.state.state.as_ref(), &retry)?;
+    let name = settings::name_or_none(args.name.as_ref())?;
+    needs_name(&network, &name, &retry)?;
+    let to = settings::server_in(&network, args.to.as_deref())?;
     let ports = Ports::new(&args.ports)?;
     let output = Output::words();
     let mut signals = Signals::listen()?;
-    let to = whereto::unless_kept(to, &args.state, output).await?;
-    let builder = with_ports(SubServer::builder(name.as_str()).open(), ports);
+    let to = whereto::unless_kept(to, network.state(&args.state), output).await?;
+    let builder = in_network(SubServer::builder(&name), &network, &args.state);
+    let builder = with_listen(with_ports(builder, ports), &network, &args.listen);
     let builder = with_event_log(builder, &args.event_log);
-    let builder = with_state(builder, &args.state);
-    let builder = builder.backup_parents(settings::backups(&args.backup)?);
+    let builder = builder.backup_parents(settings::backups(&args.backup, &network)?);
     let builder = with_rights(builder, &args.rights)?;
     let builder = with_announcement(builder, &args.announce);
-    let node = builder.start().await.map_err(|error| Trouble::start(name.as_str(), &error))?;
+    let node = builder.start().await.map_err(|error| Trouble::start(called(&name), &error))?;
     let watch = Watch::new(&node);
-    output.say(&format!("{name} {}", whereabouts(&node)));
+    let shown = node.snapshot().await.map_or(name, |seen| seen.name.to_string());
+    output.say(&format!("{shown} {}", whereabouts(&node)));
     let to = home(&node, to.as_ref()).await?;
     join_and_stay(&node, &to, watch, &mut signals).await
+}
+
+/// In an open network nobody else says what a node is called.
+pub(crate) fn needs_name(network: &Network, name: &str, retry: &str) -> Result<(), Trouble> {
+    if *network == Network::Open && name.is_empty() {
+        return Err(Trouble::usage("say what it shall be called").hint(format!("`{retry} --open`")));
+    }
+    Ok(())
+}
+
+/// What a node is called in texts that may be about one without a name.
+pub(crate) const fn called(name: &str) -> &str {
+    if name.is_empty() { "this node" } else { name }
 }
 
 /// Where this node shall join; without an answer it does not stay.
@@ -44,6 +61,13 @@ pub(crate) async fn home(node: &Node, told: Option<&Address>) -> Result<Address,
             node.shutdown().await;
             Err(Trouble::join("this node", &error))
         }
+    }
+}
+
+/// Servers of open networks are remembered for the next program of this user; members know better.
+pub(crate) fn remember(node: &Node, to: &Address, output: Output) {
+    if node.network_id().is_none() {
+        memory::joined(to, output);
     }
 }
 
@@ -65,7 +89,7 @@ pub(crate) async fn join_and_stay(
                     node.shutdown().await;
                     return Err(Trouble::join("this node", &error));
                 }
-                memory::joined(to, output);
+                remember(node, to, output);
                 return Ok(stay(node, watch, signals, output).await);
             }
             news = watch.next() => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ltn::{
     Address, CallReply, Confirmation, ConnectError, Node, NodeBuilder, NodeId, Session, StateError,
-    TalkError, Target, Value, inspect_state,
+    TalkError, Target, Value, holds_member, inspect_state,
 };
 
 use crate::args::VisitArgs;
@@ -65,9 +65,15 @@ async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
     let output = Output::new(args.json);
     let node = match way {
         Way::State(directory) => by_state(&directory, timeout).await?,
+        Way::Member(directory, to) => {
+            let to = to.into_iter().collect::<Vec<_>>();
+            by_addresses(|| visitor_of(&directory), &to, timeout).await?
+        }
         Way::Server(to) => {
             let to = whereto::server(to, output).await?;
-            let node = by_address(&to, timeout).await?;
+            let node =
+                by_addresses(|| Session::builder().open(), std::slice::from_ref(&to), timeout)
+                    .await?;
             memory::joined(&to, output);
             node
         }
@@ -76,24 +82,41 @@ async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
 }
 
 async fn started(builder: NodeBuilder) -> Result<Node, Trouble> {
-    let started = builder.open().start().await;
+    let started = builder.start().await;
     started.map_err(|error| Trouble::start("this visit", &error).nothing_done())
 }
 
-async fn by_address(to: &Address, timeout: Duration) -> Result<Node, Trouble> {
-    let node = started(Session::builder()).await?;
-    let trouble = match tokio::time::timeout(timeout, node.connect(to)).await {
-        Ok(Ok(_)) => return Ok(node),
-        Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
-        Err(_) => Trouble::failed(format!("no answer from {to} in time")).nothing_done(),
-    };
+/// A visit for the owner of this state directory, in whichever kind of network it is.
+fn visitor_of(directory: &Path) -> NodeBuilder {
+    if holds_member(directory) {
+        Session::builder().visitor_of(directory)
+    } else {
+        Session::builder().open().beside(directory)
+    }
+}
+
+/// By the first of these addresses that leads in.
+async fn by_addresses(
+    builder: impl Fn() -> NodeBuilder,
+    addresses: &[Address],
+    timeout: Duration,
+) -> Result<Node, Trouble> {
+    let node = started(builder()).await?;
+    let mut trouble = Trouble::failed("no address of a server is known").nothing_done();
+    for to in addresses {
+        trouble = match tokio::time::timeout(timeout, node.connect(to)).await {
+            Ok(Ok(_)) => return Ok(node),
+            Ok(Err(error)) => Trouble::enter(&error).nothing_done(),
+            Err(_) => Trouble::failed(format!("no answer from {to} in time")).nothing_done(),
+        };
+    }
     node.shutdown().await;
     Err(trouble)
 }
 
 /// Through the node that runs with this directory; if none does, to the server it belongs to.
 async fn by_state(directory: &Path, timeout: Duration) -> Result<Node, Trouble> {
-    let node = started(Session::builder().beside(directory)).await?;
+    let node = started(visitor_of(directory)).await?;
     let error = match tokio::time::timeout(timeout, node.connect_beside()).await {
         Ok(Ok(_)) => return Ok(node),
         Ok(Err(error)) => Some(error),
@@ -116,11 +139,11 @@ async fn by_state(directory: &Path, timeout: Duration) -> Result<Node, Trouble> 
         }
         Err(error) => return Err(Trouble::state(&error)),
     };
-    let Some(to) = view.addresses.first() else {
+    if view.addresses.is_empty() {
         let text = format!("no node runs with {}, and it remembers no server", directory.display());
         return Err(Trouble::failed(text).nothing_done().hint("start it, or give --to"));
-    };
-    by_address(to, timeout).await
+    }
+    by_addresses(|| visitor_of(directory), &view.addresses, timeout).await
 }
 
 impl Visitor {
@@ -148,7 +171,7 @@ impl Visitor {
         };
         self.output.remark(&confirmation.text);
         self.output.remark(&self.name_all(&confirmation.targets).await);
-        self.consent(asking)?;
+        consent(self.output, asking)?;
         self.commit(order, &confirmation).await.map_err(trouble)
     }
 
@@ -163,18 +186,6 @@ impl Visitor {
             progress.lines(&part).iter().for_each(|line| self.output.remark(line));
         }
         answering.end().await
-    }
-
-    pub(crate) fn consent(&self, asking: Asking) -> Result<(), Trouble> {
-        if asking == Asking::Skipped {
-            return Ok(());
-        }
-        match self.output.ask("Do it?") {
-            Some(true) => Ok(()),
-            Some(false) => Err(Trouble::usage("not confirmed, so nothing was done")),
-            None => Err(Trouble::usage("nobody is here to confirm it, so nothing was done")
-                .hint("add --yes to do it without being asked")),
-        }
     }
 
     /// Every target by path and id; by id alone where it cannot be found.
@@ -194,5 +205,18 @@ impl Visitor {
             None => format!("  {id}"),
         };
         targets.iter().map(name).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Does the person who typed it want it done?
+pub(crate) fn consent(output: Output, asking: Asking) -> Result<(), Trouble> {
+    if asking == Asking::Skipped {
+        return Ok(());
+    }
+    match output.ask("Do it?") {
+        Some(true) => Ok(()),
+        Some(false) => Err(Trouble::usage("not confirmed, so nothing was done")),
+        None => Err(Trouble::usage("nobody is here to confirm it, so nothing was done")
+            .hint("add --yes to do it without being asked")),
     }
 }

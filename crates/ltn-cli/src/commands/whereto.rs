@@ -3,9 +3,10 @@
 //!
 //! Never a guess among several: then they are named.
 
+use std::path::Path;
+
 use ltn::{Address, Finder, Found, ServerList};
 
-use crate::args::StateArgs;
 use crate::commands::memory;
 use crate::output::Output;
 use crate::trouble::Trouble;
@@ -30,10 +31,10 @@ pub(crate) async fn server(to: Option<Address>, output: Output) -> Result<Addres
 /// belongs.
 pub(crate) async fn unless_kept(
     to: Option<Address>,
-    state: &StateArgs,
+    state: Option<&Path>,
     output: Output,
 ) -> Result<Option<Address>, Trouble> {
-    if state.state.is_some() { Ok(to) } else { server(to, output).await.map(Some) }
+    if state.is_some() { Ok(to) } else { server(to, output).await.map(Some) }
 }
 
 fn choose(known: &ServerList, found: &[Found]) -> Result<(Address, &'static str), Trouble> {

@@ -100,7 +100,7 @@ pub(crate) fn read(text: &str) -> Result<(Vec<ServerEntry>, Vec<ClientEntry>), W
 
 fn open_mode(table: &DeTable<'_>, lines: Lines<'_>) -> Result<(), Wrong> {
     let missing = "say `open = true` at the top: the open mode is for this machine alone; a \
-                   network with members needs `ltn init`, which comes later";
+                   network with members is made with `ltn init`, and needs no such file";
     let Some(open) = table.get("open") else { return Err(Wrong::anywhere(missing)) };
     let line = lines.of(&open.span());
     match open.get_ref().as_bool() {

@@ -95,5 +95,5 @@ fn a_client_without_a_server_fails_at_once() {
     assert_eq!(main.wait().code, Some(0));
     let alone = run(&["client", "lamp", "--to", &address, "--open"]);
     assert_eq!(alone.code, Some(1));
-    assert!(alone.stderr.contains("ltn main --open"), "{}", alone.stderr);
+    assert!(alone.stderr.contains("ltn main"), "{}", alone.stderr);
 }

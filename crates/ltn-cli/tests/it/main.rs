@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod files;
 mod finding;
+mod members;
 mod middle;
 mod moves;
 mod orders;

@@ -4,6 +4,9 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::id::NodeId;
+use crate::proof::Proof;
+
 /// `ORDER_CHECK`: an order came in; does its giver still want it?
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 #[cbor(map)]
@@ -14,6 +17,9 @@ pub(crate) struct OrderCheck {
     /// Made by who asks, for this question alone.
     #[n(1)]
     pub(crate) nonce: u64,
+    /// For whom it is asked, where a server asks for another one.
+    #[n(2)]
+    pub(crate) node: Option<NodeId>,
 }
 
 /// `ORDER_GO`: yes, do it.
@@ -29,4 +35,10 @@ pub(crate) struct OrderGo {
     /// The time for it, in milliseconds, counted from the question.
     #[n(2)]
     pub(crate) time_left_ms: u64,
+    /// For whom it is, where servers pass it on.
+    #[n(3)]
+    pub(crate) node: Option<NodeId>,
+    /// The main server's signed word, between members.
+    #[n(4)]
+    pub(crate) words: Option<Proof>,
 }

@@ -43,6 +43,7 @@ impl NodeState {
             Kind::SEALED => self.on_sealed(now, &whole),
             Kind::WHERE => self.on_where(now, &whole),
             Kind::WHEREABOUTS => self.on_whereabouts(now, &whole),
+            Kind::FAREWELL => self.on_farewell(&whole),
             Kind::REPLY => self.on_reply(now, &whole),
             Kind::PART => self.on_part(now, &whole),
             Kind::REFUSED => self.on_refused(now, &whole),

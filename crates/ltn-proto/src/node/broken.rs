@@ -18,6 +18,10 @@ pub(super) enum Duty {
     Places,
     /// This node is in a scope by the main server's word, not by its parent's.
     Scopes,
+    /// Who is ordered to go wants the main server's word for it.
+    Orders,
+    /// That somebody went is true if he signed it.
+    Farewells,
     /// A new charter holds at once.
     Charters,
     /// The arguments are those that were signed.
@@ -106,6 +110,8 @@ impl crate::sim::Mutant {
             Self::NoEpochCheck => duty == Duty::Epochs,
             Self::NoCharterCheck => duty == Duty::Charters,
             Self::NoSealCheck => duty == Duty::Seals,
+            Self::NoOrderCheck => duty == Duty::Orders,
+            Self::NoFarewellCheck => duty == Duty::Farewells,
             Self::NoPlaceCheck => duty == Duty::Places,
             Self::NoScopeCheck => duty == Duty::Scopes,
             _ => false,

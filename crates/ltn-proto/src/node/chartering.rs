@@ -1,10 +1,11 @@
 //! The charter on its way through the tree: shown when a link is made, passed on when it is new,
 //! and carried out at once, also on links that stand.
 
-use super::NodeState;
 use super::broken::Duty;
+use super::{NodeConfig, NodeState};
 use crate::body::{self, Place};
 use crate::charter::{BadCharter, Edition, SignedCharter};
+use crate::durable::Durable;
 use crate::event::Event;
 use crate::frame::Kind;
 use crate::id::{LinkId, NodeId};
@@ -14,6 +15,17 @@ use crate::outcome::{CloseReason, Refusal, RefusalKind};
 use crate::permissions::Permissions;
 use crate::role::Role;
 use crate::standing::{Shown, Standing};
+
+/// What a node begins with: the charter that it was given, or the newer one that it was shown in an
+/// earlier life.
+pub(super) fn standing_of(config: &NodeConfig) -> Option<Standing> {
+    let mut standing = config.standing.clone()?;
+    if let Some(charter) = &config.remembered.charter {
+        // One that is not of this network is none; the shell has checked what it keeps.
+        let _ = standing.take(charter.clone());
+    }
+    Some(standing)
+}
 
 impl NodeState {
     /// The certificate of the other end says what it was invited to be.
@@ -97,6 +109,7 @@ impl NodeState {
         let Some(standing) = &mut self.standing else { return Ok(()) };
         let shown = standing.take(signed.clone());
         if shown.map_err(|bad| Misbehaved(bad.to_string()))? == Shown::Newer {
+            self.persist(Durable::Charter(signed.clone()));
             self.event(Event::LaterCharter { charter: signed.clone() });
         }
         Ok(())
@@ -121,6 +134,7 @@ impl NodeState {
                 }
             }
             Shown::Newer => {
+                self.persist(Durable::Charter(signed.clone()));
                 self.event(Event::Chartered { charter: signed });
                 let others: Vec<LinkId> = self.links.registered().map(|(id, _)| id).collect();
                 for link in others.into_iter().filter(|link| Some(*link) != from) {

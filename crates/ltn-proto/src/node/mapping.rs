@@ -202,6 +202,7 @@ impl NodeState {
             }
         }
         if was_there {
+            let said = self.signed_last_word(gone.id, said);
             self.roll_call_lost_one(now, gone.id, said);
         }
     }

@@ -36,6 +36,7 @@ mod locating;
 mod mapping;
 mod minding;
 mod moving;
+mod obeying;
 mod ordering;
 mod outbox;
 mod parts;
@@ -291,7 +292,7 @@ impl NodeState {
             challenges: Confirmations::of_minds(),
             shown: Shown::new(limits.records),
             services: serving::built_in(&config, now),
-            standing: config.standing.clone(),
+            standing: chartering::standing_of(&config),
             confirmed_above: Vec::new(),
             data_sockets: Vec::new(),
             roll_call: None,

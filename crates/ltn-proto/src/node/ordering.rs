@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use super::NodeState;
-use super::reporting::{given, read_entry, report_value};
+use super::reporting::{given, report_value};
 use crate::body::{self, OrderCheck, OrderGo, OrderNoted, OrderReport};
 use crate::durable::WriteId;
 use crate::event::Event;
@@ -212,7 +212,7 @@ impl NodeState {
         }
         let nonce = self.random.number();
         self.orders_heard.wait(Heard { order, giver, nonce, asked: now });
-        let check = body::write(&OrderCheck { order: number, nonce });
+        let check = body::write(&OrderCheck { order: number, nonce, node: None });
         self.tell(now, Kind::ORDER_CHECK, giver, check);
     }
 
@@ -241,24 +241,49 @@ impl NodeState {
 
     /// A server below asks whether an order of this one still holds.
     pub(super) fn on_order_check(&mut self, now: Moment, frame: &Frame) {
-        let Ok(OrderCheck { order, nonce }) = body::read(&frame.payload) else { return };
+        let Ok(check) = body::read::<OrderCheck>(&frame.payload) else { return };
+        let OrderCheck { order, nonce, .. } = check;
         let server = frame.header.source;
-        let mine = self.roll_call.as_mut().filter(|roll| roll.order.number == order);
-        let Some(roll) = mine else { return };
-        let time_left = roll.deadline().since(now).saturating_sub(ORDER_MARGIN);
-        if time_left.is_zero() || !roll.goes_on(server) {
+        let time_left = self.time_for(now, order);
+        if time_left.is_zero() {
+            return;
+        }
+        if self.wants_seals() {
+            return self.answer_check(now, server, &check, time_left);
+        }
+        if !self.roll_call.as_mut().is_some_and(|roll| roll.goes_on(server)) {
             return;
         }
         let time_left_ms = u64::try_from(time_left.as_millis()).unwrap_or(0);
-        let go = body::write(&OrderGo { order, nonce, time_left_ms });
+        let go = OrderGo { order, nonce, time_left_ms, node: None, words: None };
+        let go = body::write(&go);
         self.tell(now, Kind::ORDER_GO, server, go);
+    }
+
+    /// The time that those below have for this order, if it is the one that is under way.
+    fn time_for(&self, now: Moment, order: u64) -> Duration {
+        let mine = self.roll_call.as_ref().filter(|roll| roll.order.number == order);
+        let left = mine.map(|roll| roll.deadline().since(now));
+        left.map_or(Duration::ZERO, |left| left.saturating_sub(ORDER_MARGIN))
     }
 
     /// The order still holds: it is carried out.
     pub(super) fn on_order_go(&mut self, now: Moment, frame: &Frame) {
-        let Ok(OrderGo { order, nonce, time_left_ms }) = body::read(&frame.payload) else { return };
+        let Ok(go) = body::read::<OrderGo>(&frame.payload) else { return };
         let giver = frame.header.source;
+        if go.node.is_some_and(|node| node != self.config.id) {
+            let time = self.time_for(now, go.order);
+            return self.pass_go_on(now, giver, go, time);
+        }
+        let OrderGo { order, nonce, time_left_ms, words, .. } = go;
         let Some(heard) = self.orders_heard.take(order, nonce, giver) else { return };
+        if !self.is_signed_go(&heard, words.as_ref()) {
+            return self.ignore_order("the main server has not signed it");
+        }
+        if !self.may_order(heard.order.issuer) {
+            let why = "who gave it is no admin of this server by the network's charter";
+            return self.refuse_order(now, giver, order, why);
+        }
         // Counted from the question, which is earlier than whatever the giver counts from.
         let time_left = Duration::from_millis(time_left_ms).min(ORDER_LIFETIME);
         let deadline = heard.asked + time_left;
@@ -291,10 +316,13 @@ impl NodeState {
     pub(super) fn on_order_report(&mut self, now: Moment, frame: &Frame) {
         let Ok(report) = body::read::<OrderReport>(&frame.payload) else { return };
         let from = frame.header.source;
-        let Some(roll) = self.roll_call.as_mut().filter(|r| r.order.number == report.order) else {
+        if self.roll_call.as_ref().is_none_or(|roll| roll.order.number != report.order) {
             return;
-        };
-        roll.take_report(now, from, report.entries.into_iter().map(read_entry).collect());
+        }
+        let entries = report.entries.into_iter().map(|entry| self.check_entry(from, entry));
+        let entries = entries.collect();
+        let Some(roll) = &mut self.roll_call else { return };
+        roll.take_report(now, from, entries);
         if let Some(why) = report.refused {
             roll.refused(from, &sanitise_line(&why));
         } else if report.ready {
@@ -413,6 +441,7 @@ impl NodeState {
     fn leave_by_order(&mut self, now: Moment) {
         let Some(roll) = self.roll_call.take() else { return };
         if roll.order.includes_me {
+            self.say_farewell(roll.giver, roll.order);
             self.stop(now, roll.order.restart);
         }
     }

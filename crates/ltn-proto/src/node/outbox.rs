@@ -39,6 +39,8 @@ pub(super) enum What {
     Call { call: crate::body::Call, command: Vec<u8> },
     /// The end of one.
     End(crate::frame::Frame),
+    /// That an order still holds.
+    Go { go: crate::body::OrderGo, words: Vec<u8> },
     /// Words that are signed as they are.
     Words(Vec<u8>),
 }

@@ -242,8 +242,12 @@ impl NodeState {
             (What::Words(words), Some(signature)) => {
                 body::write(&Words { words: Proof::new(words, public_key, signature) })
             }
-            // Who waits for them asks again.
-            (What::Words(_), None) => return true,
+            (What::Go { mut go, words }, Some(signature)) => {
+                go.words = Some(Proof::new(words, public_key, signature));
+                body::write(&go)
+            }
+            // Who waits for them asks again, or does without.
+            (What::Words(_) | What::Go { .. }, None) => return true,
             (What::Call { .. }, None) => {
                 let text =
                     "this node cannot sign: the system gives no randomness; nothing was done";

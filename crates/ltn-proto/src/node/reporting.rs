@@ -12,6 +12,7 @@ use crate::id::{InboundId, NodeId};
 use crate::limits::{ORDER_MARGIN, STOPPED_WATCH};
 use crate::moment::Moment;
 use crate::outcome::{Outcome, RollCallEntry, RollCallOutcome};
+use crate::proof::Proof;
 use crate::rollcall::{Giver, Order, Stage};
 use crate::text::sanitise_line;
 use crate::value::Value;
@@ -59,7 +60,9 @@ impl NodeState {
     }
 
     fn report_some(&mut self, now: Moment, order: u64, giver: NodeId, some: Vec<RollCallEntry>) {
-        let entries: Vec<Entry> = some.into_iter().map(write_entry).collect();
+        let words = |id| self.roll_call.as_ref().and_then(|roll| roll.farewell_of(id));
+        let write = |entry: RollCallEntry| write_entry(words(entry.id), entry);
+        let entries: Vec<Entry> = some.into_iter().map(write).collect();
         for some in entries.chunks(ENTRIES_PER_FRAME) {
             let report = OrderReport { order, entries: some.to_vec(), ready: false, refused: None };
             self.tell(now, Kind::ORDER_REPORT, giver, body::write(&report));
@@ -136,12 +139,12 @@ fn line(entry: &RollCallEntry) -> Value {
     ])
 }
 
-fn write_entry(entry: RollCallEntry) -> Entry {
+fn write_entry(words: Option<Proof>, entry: RollCallEntry) -> Entry {
     let RollCallEntry { id, path, is_server, outcome, detail } = entry;
-    Entry { id, path, is_server, outcome, detail }
+    Entry { id, path, is_server, outcome, detail, words }
 }
 
 pub(super) fn read_entry(entry: Entry) -> RollCallEntry {
-    let Entry { id, path, is_server, outcome, detail } = entry;
+    let Entry { id, path, is_server, outcome, detail, .. } = entry;
     RollCallEntry { id, path, is_server, outcome, detail: sanitise_line(&detail) }
 }

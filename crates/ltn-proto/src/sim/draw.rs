@@ -129,6 +129,7 @@ fn kind_name(kind: Kind) -> String {
         Kind::SEALED => "SEALED",
         Kind::WHERE => "WHERE",
         Kind::WHEREABOUTS => "WHEREABOUTS",
+        Kind::FAREWELL => "FAREWELL",
         Kind::REFUSED => "REFUSED",
         Kind::NO_ROUTE => "NO_ROUTE",
         Kind::EDGE_ASK => "EDGE_ASK",

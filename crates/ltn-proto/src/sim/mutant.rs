@@ -24,6 +24,10 @@ pub enum Mutant {
     NoArgumentCheck,
     /// It runs what was signed before the main server was brought back from a backup.
     NoEpochCheck,
+    /// It obeys whatever server is above it.
+    NoOrderCheck,
+    /// It believes a server below about who went.
+    NoFarewellCheck,
     /// It signs commands for whoever a server says is at a place.
     NoPlaceCheck,
     /// It believes its higher server about whose scope it is in.

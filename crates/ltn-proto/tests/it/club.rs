@@ -291,6 +291,12 @@ impl Club {
         self.ended(op).expect("everything happens at once").clone()
     }
 
+    /// The same, where the end comes later.
+    pub(crate) fn call_and_confirm_later(&mut self, by: usize, at: usize, what: (&str, &str)) {
+        let Outcome::Confirm(shown) = self.call(by, at, what) else { panic!("it is dangerous") };
+        self.begin_call(by, at, what, Some(shown.token));
+    }
+
     /// Puts a frame on the wire from the one to the other, as if the one had said it.
     pub(crate) fn inject(&mut self, from: usize, to: usize, frame: Frame) {
         let mut wires = self.wires.iter();
@@ -301,6 +307,12 @@ impl Club {
 
     /// Its process is started anew, and joins again.
     pub(crate) fn restart(&mut self, number: usize, to: usize) {
+        self.begin_anew(number);
+        assert!(self.join(number, to), "it comes back");
+    }
+
+    /// Its process is started anew, and finds nobody.
+    pub(crate) fn begin_anew(&mut self, number: usize) {
         let gone: Vec<_> = self.wires.iter().filter(|((one, _), _)| *one == number).collect();
         let gone: Vec<_> = gone.into_iter().map(|(mine, theirs)| (*mine, *theirs)).collect();
         for (mine, (other, link)) in gone {
@@ -314,6 +326,5 @@ impl Club {
         config.incarnation += 1;
         config.seed = [config.seed[0] ^ 0x80; 32];
         self.minds[number] = NodeState::new(config.clone(), self.now);
-        assert!(self.join(number, to), "it comes back");
     }
 }

@@ -12,6 +12,7 @@ mod members;
 mod model;
 mod mutants;
 mod name;
+mod obeying;
 mod registry;
 mod scenarios;
 mod selector;

@@ -43,6 +43,18 @@ fn who_was_away_hears_of_it_when_it_comes_back_from_whoever_knows() {
 }
 
 #[test]
+fn a_node_that_begins_anew_has_forgotten_nobody_who_is_out() {
+    let mut club = Club::new();
+    let hall = club.node(Role::SubServer, Some(Role::SubServer));
+    let thief = club.node(Role::Client, Some(Role::Client));
+    assert!(club.join(hall, ROOT) && club.join(thief, hall));
+    let out = club.ids[thief];
+    club.declare(|charter| charter.revoked.push(out));
+    club.begin_anew(hall);
+    assert!(!club.join(thief, hall), "nobody is there who could tell it once more");
+}
+
+#[test]
 fn a_main_server_from_a_backup_learns_what_was_signed_after_it() {
     let mut club = Club::new();
     let mut later = club.charter.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ltn_proto::limits::INVITES_MAX;
+use ltn_proto::limits::{INVITES_MAX, VISITORS_MAX};
 use ltn_proto::registry::{InviteWish, JoinProof, Member, Registry, join_message};
 use ltn_proto::signature::{Purpose, proof};
 use ltn_proto::{
@@ -23,7 +23,7 @@ struct Home {
 impl Home {
     fn new() -> Self {
         let (authority, root) = (Signer::new(), Signer::new());
-        let book = Registry::new(&authority.public, root.id(), Signer::new().id());
+        let book = Registry::new(&authority.public, root.id(), vec![Signer::new().id()]);
         Self { authority, root, book, invites: 0 }
     }
 
@@ -48,13 +48,17 @@ impl Home {
 }
 
 fn proof_for(invite: &Invite, key: &Signer) -> JoinProof {
-    let visitor_key = Signer::new().public;
-    let keys = (key.public.as_slice(), visitor_key.as_slice());
+    proof_with(invite, key, &[Signer::new(), Signer::new()])
+}
+
+fn proof_with(invite: &Invite, key: &Signer, visitors: &[Signer]) -> JoinProof {
+    let visitor_keys: Vec<u8> = visitors.iter().flat_map(|key| key.public.clone()).collect();
+    let keys = (key.public.as_slice(), visitor_keys.as_slice());
     let message = join_message(invite.network, invite.id, invite.role, keys, &NONCE);
     let mac = proof(&invite.secret.0, &message);
     let signature = key.sign(Purpose::Join, &[message.as_slice(), &mac].concat());
     let public_key = key.public.clone();
-    JoinProof { invite: invite.id, public_key, visitor_key, mac, signature }
+    JoinProof { invite: invite.id, public_key, visitor_keys, mac, signature }
 }
 
 fn named(text: &str) -> Option<Name> {
@@ -71,13 +75,77 @@ fn an_invite_lets_one_key_in_and_gives_it_the_same_answer_again() {
     let invite = home.invite(|wish| wish.name = named("kitchen")).unwrap();
     let (kitchen, thief) = (Signer::new(), Signer::new());
     assert_eq!(home.book.expects(invite.id), Ok(Role::Client));
-    let member = home.join(&invite, &kitchen).unwrap();
+    let proof = proof_for(&invite, &kitchen);
+    let member = home.book.admit(&proof, &NONCE).unwrap();
     assert_eq!((member.role, member.name.clone()), (Role::Client, named("kitchen")));
-    assert_eq!(home.join(&invite, &kitchen), Ok(member), "its first answer may have been lost");
+    let again = home.book.admit(&proof, &NONCE);
+    assert_eq!(again, Ok(member), "its first answer may have been lost");
     let refused = home.join(&invite, &thief).unwrap_err();
     assert!(refused.text.contains("used already"), "{refused}");
     assert_eq!(home.book.find("kitchen"), Ok(kitchen.id()));
     assert!(home.book.members().all(|(id, _)| id != thief.id()));
+}
+
+#[test]
+fn no_second_key_for_visits_gets_a_certificate_that_nobody_could_revoke() {
+    let mut home = Home::new();
+    let invite = home.invite(|_| {}).unwrap();
+    let kitchen = Signer::new();
+    home.join(&invite, &kitchen).unwrap();
+    let refused = home.join(&invite, &kitchen).unwrap_err();
+    assert!(refused.text.contains("other keys for visits"), "{refused}");
+}
+
+#[test]
+fn nobody_names_the_key_of_another_as_one_for_visits() {
+    let mut home = Home::new();
+    let (ann, visitor) = (Signer::new(), Signer::new());
+    let invite = home.invite(|_| {}).unwrap();
+    let proof = proof_with(&invite, &ann, std::slice::from_ref(&visitor));
+    home.book.admit(&proof, &NONCE).unwrap();
+    let invite = home.invite(|_| {}).unwrap();
+    for taken in [ann, visitor] {
+        let proof = proof_with(&invite, &Signer::new(), &[Signer::new(), taken]);
+        let refused = home.book.admit(&proof, &NONCE).unwrap_err();
+        assert!(refused.text.contains("is a member's already"), "{refused}");
+    }
+}
+
+#[test]
+fn keys_for_visits_are_few_and_each_another_one() {
+    let mut home = Home::new();
+    let invite = home.invite(|_| {}).unwrap();
+    let key = Signer::new();
+    let many: Vec<Signer> = (0..=VISITORS_MAX).map(|_| Signer::new()).collect();
+    let pairs = [(&many[..], "too many"), (&[][..], "none")];
+    for (visitors, what) in pairs {
+        let refused = home.book.admit(&proof_with(&invite, &key, visitors), &NONCE).unwrap_err();
+        assert!(refused.text.contains("no public keys"), "{what}: {refused}");
+    }
+    let member = home.book.admit(&proof_with(&invite, &key, &many[..VISITORS_MAX]), &NONCE);
+    assert_eq!(member.unwrap().visitors.len(), VISITORS_MAX);
+    // All of them go out with their owner, and when new hardware takes over.
+    let replace = home.invite(|wish| wish.replaces = Some(key.id())).unwrap();
+    home.join(&replace, &Signer::new()).unwrap();
+    for out in many[..VISITORS_MAX].iter().chain([&key]) {
+        assert!(home.book.charter().is_revoked(out.id()));
+    }
+}
+
+#[test]
+fn bytes_that_are_not_the_book_of_one_network_are_none() {
+    let home = Home::new();
+    let whole = home.book.to_bytes();
+    assert_eq!(Registry::read(&whole), Ok(home.book.clone()));
+    let other = Home::new().book.to_bytes();
+    let key = home.authority.public.as_slice();
+    let at = whole.windows(key.len()).position(|part| part == key).unwrap();
+    let mut mixed = whole.to_vec();
+    mixed[at..at + key.len()].copy_from_slice(&other[at..at + key.len()]);
+    assert!(Registry::read(&mixed).is_err(), "the key of another network");
+    for end in 0..whole.len() {
+        assert!(Registry::read(&whole[..end]).is_err(), "cut at {end}");
+    }
 }
 
 #[test]
@@ -102,7 +170,7 @@ fn a_proof_is_bound_to_secret_role_key_nonce_and_network() {
     let mut swapped = proof_for(&invite, &key);
     swapped.public_key = relay.public.clone();
     assert!(home.book.admit(&swapped, &NONCE).is_err());
-    let keys = (relay.public.as_slice(), swapped.visitor_key.as_slice());
+    let keys = (relay.public.as_slice(), swapped.visitor_keys.as_slice());
     let message = join_message(invite.network, invite.id, invite.role, keys, &NONCE);
     swapped.signature = relay.sign(Purpose::Join, &[message.as_slice(), &swapped.mac].concat());
     assert!(home.book.admit(&swapped, &NONCE).is_err());

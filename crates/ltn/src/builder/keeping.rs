@@ -12,18 +12,18 @@ use crate::error::StartError;
 use crate::log::Log;
 use crate::node::Facts;
 use crate::notice::NoticeKind;
-use crate::state::{Keeper, Kept, Owner, State, StateError};
+use crate::state::{Keeper, Kept, NetworkKind, Owner, State, StateError};
 use crate::wake::WakeSender;
 
 /// Opens the state directory, if there is to be one, on a thread that may wait for a disk.
 pub(super) async fn open(
     directory: Option<PathBuf>,
-    role: Role,
+    (role, kind): (Role, NetworkKind),
     name: &str,
 ) -> Result<Option<State>, StartError> {
     let Some(path) = directory else { return Ok(None) };
     let name = name.to_owned();
-    blocking(move || State::open(&path, Owner { role, name: &name })).await.map(Some)
+    blocking(move || State::open(&path, Owner { role, name: &name, kind })).await.map(Some)
 }
 
 /// The admin key that holds from this start on; where nothing is kept, the configured one.
@@ -64,8 +64,10 @@ pub(super) async fn keep(
         address.as_ref().and_then(Address::socket_addr).map(|address| address.port())
     };
     let (port, data_port) = (port(&facts.address), port(&facts.data_address));
+    let bound = facts.bound.clone();
     blocking(move || {
         state.keep_ports(port, data_port)?;
+        state.keep_bound(bound)?;
         Keeper::start(state, wakes).map(Some)
     })
     .await
@@ -88,7 +90,7 @@ pub(super) fn tell_what_is_unknown(remembered: &Remembered, log: &Log) {
 }
 
 /// Does something that waits for a disk.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StateError> + Send + 'static,
 ) -> Result<T, StartError> {
     match tokio::task::spawn_blocking(work).await {

@@ -3,12 +3,11 @@
 use ltn_proto::Role;
 
 use super::NodeBuilder;
+use crate::membership::MAIN_NAME;
 use crate::port::PortExpr;
 
 /// Where data sockets listen, unless said.
 const DATA_PORT: u16 = 3_999;
-/// What the root is always called.
-const MAIN_NAME: &str = "Mainserver";
 /// What the root says of itself, unless said.
 const MAIN_DESCRIPTION: &str = "Main control node";
 

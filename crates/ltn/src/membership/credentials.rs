@@ -1,12 +1,14 @@
 //! What makes a node a member: its key, the certificate of it, and the newest charter.
 //!
-//! They live in memory here; where they are kept between two runs is for whoever holds them.
+//! They live in memory here; between two runs a state directory keeps them.
 
+use std::fs::File;
 use std::sync::Arc;
 
+use ltn_proto::admission::Admitted;
 use ltn_proto::{Name, NetworkId, NodeId, NodePath, Role, SignedCharter, Standing};
 
-use super::joining::Joined;
+use crate::state::{State, Visit};
 use crate::tls::{
     Identity, IdentityError, Membership, Signer, Tls, check_membership, public_key_of,
 };
@@ -63,7 +65,7 @@ impl Credentials {
     }
 
     pub(super) fn new(
-        identity: Identity,
+        identity: Arc<Identity>,
         membership: Membership,
         charter: SignedCharter,
     ) -> Result<Self, IdentityError> {
@@ -71,18 +73,39 @@ impl Credentials {
         let authority_key = public_key_of(&membership.authority)?;
         let standing = Standing::new(authority_key, charter)
             .map_err(|bad| IdentityError::of(&bad.to_string()))?;
-        let identity = Arc::new(identity);
         Ok(Self { identity, membership, standing, role, name: None, place: None })
     }
 
-    pub(super) fn of_joined(identity: Identity, joined: Joined) -> Result<Self, IdentityError> {
-        let Joined { membership, admitted, .. } = joined;
-        let bytes = admitted.charter.into();
-        let charter = SignedCharter { bytes, signature: admitted.charter_signature };
-        let mut credentials = Self::new(identity, membership, charter)?;
-        credentials.name = admitted.name;
-        credentials.place = admitted.place;
+    /// What the root let in.
+    pub(super) fn of_admitted(
+        identity: Arc<Identity>,
+        membership: Membership,
+        admitted: &Admitted,
+    ) -> Result<Self, IdentityError> {
+        let mut credentials = Self::new(identity, membership, charter_of(admitted))?;
+        credentials.name.clone_from(&admitted.name);
+        credentials.place.clone_from(&admitted.place);
         Ok(credentials)
+    }
+
+    /// The member that a state directory holds; in an open network it is none.
+    pub(crate) fn of_state(state: &State) -> Option<Self> {
+        let (belonging, standing) = state.belonging()?;
+        Some(Self {
+            identity: Arc::clone(state.identity()),
+            membership: belonging.membership.clone(),
+            standing: standing.clone(),
+            role: state.role(),
+            name: Name::known(state.name()).ok(),
+            place: belonging.place.clone(),
+        })
+    }
+
+    /// What visits are made with.
+    pub(crate) fn of_visit(visit: Visit) -> Result<(Self, VisitFacts), IdentityError> {
+        let Visit { identity, membership, charter, number, turn } = visit;
+        let facts = VisitFacts { number, _turn: Arc::new(turn) };
+        Ok((Self::new(Arc::new(identity), membership, charter)?, facts))
     }
 
     pub(crate) fn keys(&self) -> Result<(Signer, Tls), IdentityError> {
@@ -92,4 +115,19 @@ impl Credentials {
     pub(crate) const fn standing(&self) -> &Standing {
         &self.standing
     }
+}
+
+/// What a visit knows of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct VisitFacts {
+    /// How many there were with its key.
+    pub(crate) number: u32,
+    /// Nobody else has the key as long as this is held.
+    _turn: Arc<File>,
+}
+
+/// The charter that came with an admission.
+pub(super) fn charter_of(admitted: &Admitted) -> SignedCharter {
+    let bytes = admitted.charter.clone().into();
+    SignedCharter { bytes, signature: admitted.charter_signature }
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ltn_proto::admission::{Admitted, JoinAnswer, JoinAsk};
+use ltn_proto::admission::{Admitted, ByteVec, JoinAnswer, JoinAsk};
 use ltn_proto::registry::{InviteWish, JoinProof, Registry};
 use ltn_proto::{
     Address, Charter, Edition, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId, Refusal,
@@ -24,6 +24,9 @@ use crate::tls::{Authority, IdentityError, random_bytes};
 const NONCES_MAX: usize = 64;
 /// A nonce waits this long for its proof.
 const NONCE_LIFETIME: Duration = Duration::from_secs(30);
+
+/// While something in the book ends by time, the time is written down so often.
+const SAVE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Makes the book durable; when it answers well the bytes survive a power cut.
 pub(crate) type Save =
@@ -50,6 +53,7 @@ pub(crate) struct Book {
     authority: Authority,
     nonces: VecDeque<Waiting>,
     counted: Instant,
+    saved: Instant,
     /// The edition of the charter that was told of last.
     published: Edition,
 }
@@ -75,12 +79,27 @@ impl Desk {
         self.charter.subscribe()
     }
 
-    /// Counts the time that has gone by: grants and invites end by it.
+    /// Counts the time that has gone by: grants and invites end by it. It is written down now and
+    /// then, so that a restart does not give them all of it again, and before anybody hears that
+    /// something ended.
     pub(crate) async fn run_on(&self) {
-        // What time ends is over whether it is written down or not.
         let mut book = self.book.lock().await;
-        book.run_on();
-        self.publish(&mut book);
+        self.let_time_pass(&mut book).await;
+    }
+
+    async fn let_time_pass(&self, book: &mut Book) {
+        let changed = book.run_on();
+        let is_due = book.registry.awaits_time() && book.saved.elapsed() >= SAVE_PAUSE;
+        if changed || is_due {
+            match (self.save)(book.registry.to_bytes()).await {
+                Ok(()) => book.saved = Instant::now(),
+                Err(why) => {
+                    tracing::error!(why, "the book of the network cannot be written");
+                    return;
+                }
+            }
+        }
+        self.publish(book);
     }
 
     /// Takes over what was signed after this book was put away, if it was.
@@ -126,15 +145,17 @@ impl Desk {
         change: impl FnOnce(&mut Book) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut book = self.book.lock().await;
-        book.run_on();
-        self.publish(&mut book);
+        self.let_time_pass(&mut book).await;
         let before = book.registry.clone();
         let changed = change(&mut book);
         if book.registry == before {
             return changed;
         }
         let saved = match &changed {
-            Ok(_) => (self.save)(book.registry.to_bytes()).await,
+            Ok(_) => {
+                book.saved = Instant::now();
+                (self.save)(book.registry.to_bytes()).await
+            }
             Err(_) => Ok(()),
         };
         let failed = |why: String| {
@@ -167,16 +188,30 @@ impl Desk {
 
 impl Book {
     /// The book of a new network, with its authority's key (PKCS#8), which is to be stored.
-    pub(crate) fn make(root: NodeId, visitor: NodeId) -> Result<(Self, Vec<u8>), IdentityError> {
+    pub(crate) fn make(
+        root: NodeId,
+        visitors: Vec<NodeId>,
+    ) -> Result<(Self, Vec<u8>), IdentityError> {
         let (authority, key) = Authority::make()?;
-        let registry = Registry::new(authority.public_key(), root, visitor);
+        let registry = Registry::new(authority.public_key(), root, visitors);
         Ok((Self::new(registry, authority), key))
     }
 
     fn new(registry: Registry, authority: Authority) -> Self {
-        let published = registry.charter().edition;
-        let (nonces, counted) = (VecDeque::new(), Instant::now());
-        Self { registry, authority, nonces, counted, published }
+        let (published, now) = (registry.charter().edition, Instant::now());
+        Self { registry, authority, nonces: VecDeque::new(), counted: now, saved: now, published }
+    }
+
+    /// The book of an earlier life, with the authority's key. This charter was the newest that
+    /// anybody is known to have heard of; what the book was not told of is taken over.
+    pub(crate) fn kept(
+        mut registry: Registry,
+        key: &[u8],
+        told: &Charter,
+    ) -> Result<Self, IdentityError> {
+        registry.adopt(told);
+        let published = told.edition;
+        Ok(Self { published, ..Self::new(registry, Authority::of_key(key)?) })
     }
 
     /// The book itself.
@@ -194,11 +229,11 @@ impl Book {
         &self.authority
     }
 
-    /// Counts the time since it was last counted.
-    fn run_on(&mut self) {
+    /// Counts the time since it was last counted. Says whether a grant has ended by that.
+    fn run_on(&mut self) -> bool {
         let now = Instant::now();
         let time = now - std::mem::replace(&mut self.counted, now);
-        self.registry.run_on(time);
+        self.registry.run_on(time)
     }
 
     /// Makes an invite; these are the addresses that it names.
@@ -248,11 +283,16 @@ impl Book {
         let member = self.registry.admit(proof, &nonce.nonce)?;
         let certify = |key: &[u8], kind| self.authority.certify(key, kind).map_err(impossible);
         let certificate = certify(&proof.public_key, member.role)?;
-        let visitor_certificate = certify(&proof.visitor_key, Role::Session)?;
+        let visitor_certificates: Result<Vec<ByteVec>, Refusal> = proof
+            .visitor_keys()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|key| certify(key, Role::Session).map(ByteVec::from))
+            .collect();
         let charter = self.signed_charter()?;
         Ok(Admitted {
             certificate,
-            visitor_certificate,
+            visitor_certificates: visitor_certificates?,
             root: self.registry.charter().root,
             name: member.name,
             place: member.place,

@@ -1,6 +1,8 @@
 //! A machine's own side of joining: it finds out that it talks to the right network before it says
 //! a word, and shows that it was invited without giving the secret away.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ltn_proto::admission::{Admitted, JOIN_ANSWER_BYTES_MAX, JoinAnswer, JoinAsk};
@@ -9,16 +11,17 @@ use ltn_proto::signature::{Purpose, proof};
 use ltn_proto::{Address, Invite, Limits};
 use tokio::time::timeout;
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, charter_of};
 use super::words::{read_word, write_word};
 use crate::carrier::Carriers;
+use crate::state::{Belonging, Candidate, NewMember, StateError, Visitors};
 use crate::tls::{Identity, IdentityError, JoinStream, Membership, TlsError, connect_to_join};
 
 /// Joining by one address takes at most this long.
 const JOIN_TIME: Duration = Duration::from_secs(12);
 
 /// Why this machine did not become a member. Nothing was stored.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The invite names no address, and none was given.
@@ -38,6 +41,9 @@ pub enum JoinError {
     /// was used. The same state directory may try again with it.
     #[error("it is unknown whether the invite was used ({0}); try again with the same directory")]
     Unknown(String),
+    /// The state directory cannot be used; nothing was said to anybody.
+    #[error("{0}")]
+    State(Arc<StateError>),
     /// This machine could not make its part.
     #[error("{0}")]
     Own(String),
@@ -58,38 +64,91 @@ pub async fn join_network(
     invite: &Invite,
     addresses: &[Address],
 ) -> Result<Credentials, JoinError> {
-    let identity = Identity::throw_away()?;
-    let carriers = Carriers::tcp(&Limits::default());
-    let addresses: Vec<Address> = addresses.iter().chain(&invite.hints).cloned().collect();
-    let joined = join(&carriers, &identity, invite, &addresses).await?;
-    let address = joined.address.clone();
+    let (identity, visitor) = (Identity::throw_away()?, Identity::throw_away()?);
+    let joined = join((&identity, &[visitor]), invite, addresses).await?;
     let unknown = |error: IdentityError| JoinError::Unknown(error.to_string());
-    let credentials = Credentials::of_joined(identity, joined).map_err(unknown)?;
-    tracing::info!(network = %credentials.network(), %address, "joined");
+    let Joined { membership, admitted, .. } = joined;
+    Credentials::of_admitted(Arc::new(identity), membership, &admitted).map_err(unknown)
+}
+
+/// The same for a node that keeps its state in this directory, which is made if it is not there.
+/// Its keys are there before a word is said, so the same invite works again with the same directory
+/// if the answer was lost. From then on [`crate::NodeBuilder::member_at`] starts the node, and
+/// [`crate::Node::connect_home`] leads to where it joined.
+///
+/// # Errors
+/// As [`join_network`]; [`JoinError::State`] if the directory cannot be used.
+pub async fn join_network_at(
+    invite: &Invite,
+    addresses: &[Address],
+    directory: &Path,
+) -> Result<Credentials, JoinError> {
+    let (path, number) = (directory.to_owned(), invite.id);
+    let candidate = on_disk(move || Candidate::begin(&path, number)).await?;
+    let joined = join((&candidate.identity, &candidate.visitors), invite, addresses).await?;
+    let unknown = |error: IdentityError| JoinError::Unknown(error.to_string());
+    let Joined { membership, admitted, address } = joined;
+    let credentials =
+        Credentials::of_admitted(Arc::clone(&candidate.identity), membership.clone(), &admitted);
+    let credentials = credentials.map_err(unknown)?;
+    let role = credentials.role();
+    on_disk(move || {
+        candidate.admitted(|identity, visitors| {
+            let certificates = admitted.visitor_certificates.iter().map(|der| der.to_vec());
+            NewMember {
+                identity,
+                visitors: Visitors {
+                    keys: visitors.into_iter().zip(certificates).collect(),
+                    network: membership.network,
+                    authority: membership.authority.clone(),
+                    charter: charter_of(&admitted),
+                },
+                role,
+                name: admitted.name.as_ref().map_or_else(String::new, ToString::to_string),
+                charter: charter_of(&admitted),
+                belonging: Belonging {
+                    label: String::new(),
+                    membership,
+                    place: admitted.place.clone(),
+                    office: None,
+                },
+                address: Some(address),
+            }
+        })
+    })
+    .await?;
     Ok(credentials)
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StateError> + Send + 'static,
+) -> Result<T, JoinError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| JoinError::Own(error.to_string()))?
+        .map_err(|error| JoinError::State(Arc::new(error)))
 }
 
 /// What a new member has to keep.
 #[derive(Debug, Clone)]
-pub(crate) struct Joined {
+struct Joined {
     /// What it shows from now on.
-    pub(crate) membership: Membership,
+    membership: Membership,
     /// What the root said.
-    pub(crate) admitted: Admitted,
+    admitted: Admitted,
     /// Where a server was reached.
-    pub(crate) address: Address,
+    address: Address,
 }
 
 /// Joins by the first address that leads to the network.
-pub(crate) async fn join(
-    carriers: &Carriers,
-    identity: &Identity,
+async fn join(
+    keys: (&Identity, &[Identity]),
     invite: &Invite,
     addresses: &[Address],
 ) -> Result<Joined, JoinError> {
+    let carriers = Carriers::tcp(&Limits::default());
     let mut trouble = Err(JoinError::NoAddress);
-    for address in addresses {
-        let attempt = join_by(carriers, identity, invite, address);
+    for address in addresses.iter().chain(&invite.hints) {
+        let attempt = join_by(&carriers, keys, invite, address);
         let ended = timeout(JOIN_TIME, attempt).await.unwrap_or_else(|_| {
             Err(JoinError::Unknown(format!("{address} did not answer within {JOIN_TIME:?}")))
         });
@@ -108,7 +167,7 @@ pub(crate) async fn join(
 
 async fn join_by(
     carriers: &Carriers,
-    identity: &Identity,
+    (identity, visitors): (&Identity, &[Identity]),
     invite: &Invite,
     address: &Address,
 ) -> Result<Joined, JoinError> {
@@ -129,15 +188,16 @@ async fn join_by(
             return Err(JoinError::Refused("the server let this machine in unasked".to_owned()));
         }
     };
-    // Visits from this machine will have a key of their own.
-    let visitor = Identity::throw_away()?;
-    let visitor_key = visitor.signer()?.public_key().to_vec();
-    let keys = (public_key.as_slice(), visitor_key.as_slice());
+    let mut visitor_keys = Vec::new();
+    for visitor in visitors {
+        visitor_keys.extend_from_slice(visitor.signer()?.public_key());
+    }
+    let keys = (public_key.as_slice(), visitor_keys.as_slice());
     let message = join_message(invite.network, invite.id, invite.role, keys, &nonce);
     let mac = proof(&invite.secret.0, &message);
     let signature = signer.sign(Purpose::Join, &[message.as_slice(), &mac].concat())?;
     let prove =
-        JoinAsk::Prove(JoinProof { invite: invite.id, public_key, visitor_key, mac, signature });
+        JoinAsk::Prove(JoinProof { invite: invite.id, public_key, visitor_keys, mac, signature });
     let admitted = match ask(&mut stream, &prove).await? {
         JoinAnswer::Admitted(admitted) => admitted,
         JoinAnswer::Refused(text) => return Err(JoinError::Refused(text)),

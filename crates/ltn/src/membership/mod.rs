@@ -4,15 +4,21 @@
 //! `ltn_proto::registry`. `desk.rs` is the root's side of it: it holds the authority's key and
 //! writes changes down before anybody hears of them; `network.rs` is the handle that the root's
 //! program has; `relay.rs` lets a machine that wants to join talk to the root through any server;
-//! `joining.rs` is that machine's own side, `credentials.rs` what it gets.
+//! `joining.rs` is that machine's own side, `credentials.rs` what it gets; `home.rs` is for
+//! networks that live in state directories, `commands.rs` what admins say to the root.
 
+mod commands;
 mod credentials;
 pub(crate) mod desk;
+mod home;
 mod joining;
 mod network;
 pub(crate) mod relay;
 mod words;
 
 pub use credentials::Credentials;
-pub use joining::{JoinError, join_network};
+pub(crate) use credentials::VisitFacts;
+pub use home::make_network_at;
+pub(crate) use home::{MAIN_NAME, of_state};
+pub use joining::{JoinError, join_network, join_network_at};
 pub use network::{MembershipError, Network};

@@ -1,16 +1,18 @@
 //! The handle of the program that makes a network: it invites, revokes and grants.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ltn_proto::registry::{InviteWish, Member};
 use ltn_proto::{
-    Address, Event, Grant, Invite, NetworkId, NodeId, Op, Permission, Refusal, Role, SignedCharter,
-    Value,
+    Address, Charter, Event, Grant, Invite, NetworkId, NodeId, Op, Permission, Refusal, Role,
+    SignedCharter, Value,
 };
 use tokio::sync::broadcast::error::RecvError;
 
+use super::commands;
 use super::credentials::Credentials;
-use super::desk::{Book, Desk};
+use super::desk::{Book, Desk, Save};
 use super::relay::JOIN;
 use crate::error::TalkError;
 use crate::node::Node;
@@ -21,6 +23,12 @@ use crate::words::Question;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct MembershipError(String);
+
+impl MembershipError {
+    pub(super) const fn new(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl From<IdentityError> for MembershipError {
     fn from(error: IdentityError) -> Self {
@@ -38,7 +46,8 @@ impl From<Refusal> for MembershipError {
 /// who may do what. Cheap to clone. Give it to the main server with
 /// [`crate::NodeBuilder::root_of`].
 ///
-/// Its key and its book live in memory, as long as this value does.
+/// [`Self::make`] keeps its key and its book in memory, as long as the value lives; one that
+/// [`make_network_at`](super::make_network_at) made lives in a state directory.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
@@ -62,6 +71,8 @@ impl From<Refusal> for MembershipError {
 pub struct Network {
     desk: Desk,
     root: Credentials,
+    /// Where the main server was reached when it ran; nothing where it runs or never did.
+    hints: Vec<Address>,
 }
 
 /// An invite is good for so long, unless said.
@@ -75,7 +86,7 @@ impl Network {
     pub fn make() -> Result<Self, MembershipError> {
         let root = Identity::throw_away()?;
         let owner = Identity::throw_away()?;
-        let (book, _) = Book::make(root.id(), owner.id())?;
+        let (book, _) = Book::make(root.id(), vec![owner.id()])?;
         let certificate =
             book.authority().certify(root.signer()?.public_key(), Role::MainServer)?;
         let membership = Membership {
@@ -84,9 +95,22 @@ impl Network {
             certificate,
         };
         let charter = book.signed_charter()?;
-        let root = Credentials::new(root, membership, charter.clone())?;
-        let nothing: super::desk::Save = std::sync::Arc::new(|_| Box::pin(async { Ok(()) }));
-        Ok(Self { desk: Desk::new(book, charter, nothing), root })
+        let root = Credentials::new(Arc::new(root), membership, charter.clone())?;
+        let nothing: Save = Arc::new(|_| Box::pin(async { Ok(()) }));
+        Ok(Self::at_desk(Desk::new(book, charter, nothing), root))
+    }
+
+    pub(super) const fn at_desk(desk: Desk, root: Credentials) -> Self {
+        Self { desk, root, hints: Vec::new() }
+    }
+
+    pub(super) fn reached_at(mut self, hints: Vec<Address>) -> Self {
+        self.hints = hints;
+        self
+    }
+
+    pub(super) fn hints(&self) -> &[Address] {
+        &self.hints
     }
 
     /// Which network it is: the digest of its authority's key.
@@ -158,8 +182,36 @@ impl Network {
         what: Vec<Permission>,
         time: Option<Duration>,
     ) -> Result<(), MembershipError> {
-        let grant = Grant { who, what, scope: self.root.id() };
+        self.grant_at((who, self.root.id()), what, time).await
+    }
+
+    /// The same in the subtree of one node, its `scope`: `(who, scope)`.
+    ///
+    /// # Errors
+    /// As [`Self::grant`].
+    pub async fn grant_at(
+        &self,
+        (who, scope): (NodeId, NodeId),
+        what: Vec<Permission>,
+        time: Option<Duration>,
+    ) -> Result<(), MembershipError> {
+        let grant = Grant { who, what, scope };
         Ok(self.desk.change(|book| book.registry_mut().grant(grant, time)).await?)
+    }
+
+    /// Who may do what, and who is out.
+    pub(super) async fn charter(&self) -> Charter {
+        self.desk.look(|book| book.charter().clone()).await
+    }
+
+    /// What to call a member.
+    pub(super) async fn call(&self, id: NodeId) -> String {
+        self.desk.look(|book| book.call(id)).await
+    }
+
+    /// The member that is meant: by its id, or by the name that it was invited with.
+    pub(super) async fn look_for(&self, text: &str) -> Result<NodeId, Refusal> {
+        self.desk.look(|book| book.find(text)).await
     }
 
     /// Takes these permissions from a member again. Says how many grants were changed.
@@ -189,6 +241,7 @@ impl Network {
             }
         };
         node.handle(JOIN, answer).await?;
+        commands::offer(&self, &node).await?;
         tokio::spawn(keep_charter(self.desk, node.without_queues()));
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! Where a node belongs, by its state directory.
+//! Where a node is reached, and where it belongs by its state directory.
 
 use std::path::Path;
 
-use ltn_proto::Address;
+use ltn_proto::{Address, NetworkId};
 
 use super::Node;
 use crate::carrier::OWNER;
@@ -10,6 +10,25 @@ use crate::error::ConnectError;
 use crate::words::Joined;
 
 impl Node {
+    /// Where its listener is reached, if it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<Address> {
+        self.shared.facts.address.clone()
+    }
+
+    /// All addresses where its listener may be reached, the likeliest first; more than one only if
+    /// it listens at all addresses of the machine.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        self.shared.facts.bound.as_ref().map_or_else(Vec::new, crate::port::hints)
+    }
+
+    /// The network that it is a member of; nothing in an open one.
+    #[must_use]
+    pub fn network_id(&self) -> Option<NetworkId> {
+        self.shared.facts.network
+    }
+
     /// The directory that this node keeps its state in, if it was given one.
     #[must_use]
     pub fn state_directory(&self) -> Option<&Path> {

@@ -9,11 +9,18 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::StateError;
+use super::visitor::VISITOR_BYTES_MAX;
 
 /// The node's key.
 pub(super) const IDENTITY: &str = "identity";
 /// What changes.
 pub(super) const STORE: &str = "store";
+/// The keys for visits, in a directory of a member.
+pub(super) const VISITOR: &str = "visitor";
+/// What the files begin with that say whose turn it is with a key for visits.
+pub(super) const VISITS: &str = "visit-";
+/// The keys of a machine that is about to join.
+pub(super) const JOINING: &str = "joining";
 const SEAL: &str = "seal";
 const LOCK: &str = "lock";
 const MAKING: &str = "making";
@@ -47,6 +54,8 @@ pub(super) enum Found {
     Nothing,
     /// All files of a node.
     State,
+    /// The keys of a machine that has not joined yet.
+    Joining,
 }
 
 impl Directory {
@@ -104,24 +113,32 @@ impl Directory {
     pub(super) fn look(&self) -> Result<Found, StateError> {
         let making = self.is_there(MAKING)?;
         if making {
-            for name in [STORE, IDENTITY, SEAL] {
+            for name in [STORE, IDENTITY, SEAL, VISITOR] {
                 for name in [name.to_owned(), format!("{name}{NEW}")] {
                     self.remove(&name)?;
                 }
             }
             self.sync().map_err(|source| system(&self.path, source))?;
-            return Ok(Found::Nothing);
+        }
+        if self.is_there(JOINING)? {
+            self.check_is_private(JOINING)?;
         }
         let mut found = 0;
         for name in [IDENTITY, STORE, SEAL] {
             found += usize::from(self.is_there(name)?);
         }
         match found {
+            0 if self.is_there(JOINING)? => Ok(Found::Joining),
             0 => Ok(Found::Nothing),
             3 => {
                 for name in [IDENTITY, STORE, SEAL] {
                     self.check_is_private(name)?;
                 }
+                if self.is_there(VISITOR)? {
+                    self.check_is_private(VISITOR)?;
+                }
+                // It joined, and went down before this was cleared away.
+                self.remove(JOINING)?;
                 Ok(Found::State)
             }
             _ => {
@@ -157,15 +174,18 @@ impl Directory {
 
     /// The text of a file; never more than a few kilobytes.
     pub(super) fn read(&self, name: &str) -> Result<String, StateError> {
-        let file = self.file(name);
-        let mut bytes = Vec::new();
-        File::open(&file)
-            .and_then(|open| open.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
-            .map_err(|source| system(&file, source))?;
-        if bytes.is_empty() {
-            return Err(self.damaged(name, "it is empty"));
-        }
-        String::from_utf8(bytes).map_err(|_| self.damaged(name, "it is no text"))
+        read_text(&self.path, name, TEXT_BYTES_MAX)
+    }
+
+    /// Is this file of the directory there?
+    pub(super) fn has(&self, name: &str) -> Result<bool, StateError> {
+        self.is_there(name)
+    }
+
+    /// What was only needed to join is not needed any more.
+    pub(super) fn forget_joining(&self) -> Result<(), StateError> {
+        self.remove(JOINING)?;
+        self.sync().map_err(|source| system(&self.path, source))
     }
 
     /// This generation of the store is acknowledged.
@@ -206,11 +226,7 @@ impl Directory {
 
     /// An error about one of the files, with what to do.
     pub(super) fn damaged(&self, name: &str, what: &str) -> StateError {
-        let what = format!(
-            "{what}; nothing was changed. Put back a copy of the whole directory, or give another \
-             one, where the node begins anew"
-        );
-        StateError::Damaged { file: self.file(name), what }
+        damaged(&self.path, name, what)
     }
 
     /// The path of one of the files.
@@ -249,23 +265,58 @@ impl Directory {
         File::open(&self.path)?.sync_all()
     }
 
-    #[cfg(unix)]
     fn check_is_private(&self, name: &str) -> Result<(), StateError> {
-        use std::os::unix::fs::PermissionsExt;
-        let file = self.file(name);
-        let facts = fs::metadata(&file).map_err(|source| system(&file, source))?;
-        if facts.permissions().mode() & 0o077 == 0 {
-            return Ok(());
-        }
-        let what = "others on this machine may read or write it. If nobody did, take that away \
-                    (`chmod 600`); else give another directory, where the node begins anew";
-        Err(StateError::Damaged { file, what: what.to_owned() })
+        check_is_private(&self.file(name))
     }
+}
 
-    #[cfg(not(unix))]
-    fn check_is_private(&self, _name: &str) -> Result<(), StateError> {
-        Ok(())
+#[cfg(unix)]
+fn check_is_private(file: &Path) -> Result<(), StateError> {
+    use std::os::unix::fs::PermissionsExt;
+    let facts = fs::metadata(file).map_err(|source| system(file, source))?;
+    if facts.permissions().mode() & 0o077 == 0 {
+        return Ok(());
     }
+    let what = "others on this machine may read or write it. If nobody did, take that away \
+                (`chmod 600`); else give another directory, where the node begins anew";
+    Err(StateError::Damaged { file: file.to_owned(), what: what.to_owned() })
+}
+
+#[cfg(not(unix))]
+fn check_is_private(_file: &Path) -> Result<(), StateError> {
+    Ok(())
+}
+
+/// An error about one of the files of a directory, with what to do.
+pub(super) fn damaged(directory: &Path, name: &str, what: &str) -> StateError {
+    let what = format!(
+        "{what}; nothing was changed. Put back a copy of the whole directory, or give another one, \
+         where the node begins anew"
+    );
+    StateError::Damaged { file: directory.join(name), what }
+}
+
+/// Is there a key for visits in it?
+pub(super) fn holds_visitor(directory: &Path) -> bool {
+    directory.join(VISITOR).exists()
+}
+
+/// The text of the file with the key for visits; nobody needs to hold the directory for that.
+pub(super) fn read_visitor(directory: &Path) -> Result<String, StateError> {
+    check_is_private(&directory.join(VISITOR))?;
+    read_text(directory, VISITOR, VISITOR_BYTES_MAX)
+}
+
+fn read_text(directory: &Path, name: &str, bytes_max: u64) -> Result<String, StateError> {
+    let file = directory.join(name);
+    let mut bytes = Vec::new();
+    File::open(&file)
+        .and_then(|open| open.take(bytes_max + 1).read_to_end(&mut bytes))
+        .map_err(|source| system(&file, source))?;
+    if bytes.is_empty() {
+        return Err(damaged(directory, name, "it is empty"));
+    }
+    String::from_utf8(bytes).map_err(|_| damaged(directory, name, "it is no text"))
 }
 
 fn seal(generation: u64) -> String {
@@ -285,7 +336,7 @@ fn check_before_touching(path: &Path) -> Result<(), StateError> {
     for entry in fs::read_dir(path).map_err(|source| system(path, source))? {
         let name = entry.map_err(|source| system(path, source))?.file_name();
         let name = name.to_string_lossy();
-        if [IDENTITY, STORE, SEAL, MAKING].contains(&&*name) {
+        if [IDENTITY, STORE, SEAL, MAKING, VISITOR, JOINING].contains(&&*name) {
             return Ok(());
         }
         if name != LOCK && name != SOCKET {
@@ -329,7 +380,7 @@ fn set_private(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

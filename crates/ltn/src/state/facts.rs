@@ -11,21 +11,23 @@ use ltn_proto::{
     Permissions, Remembered, Role, Value,
 };
 
-use super::{OPEN, Owner, StateError};
+use super::network::{Belonging, NetworkKind, charter, charter_change};
+use super::{Owner, StateError};
 use crate::store::{Change, Shelf, Store};
 
 /// How the entries are to be read. What was written by a later program is not guessed at.
 const SCHEMA: u64 = 1;
 
 /// See the module.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Facts {
     /// Whose state this is.
     pub(super) id: NodeId,
-    network: String,
-    role: Role,
+    /// What makes it a member; nothing in an open network.
+    pub(super) belonging: Option<Belonging>,
+    pub(super) role: Role,
     /// The name the node was given when it was made; empty for none.
-    name: String,
+    pub(super) name: String,
     /// How often it was started.
     pub(super) starts: u32,
     /// The higher server it was configured with last.
@@ -34,6 +36,8 @@ pub(super) struct Facts {
     pub(super) remembered: Remembered,
     /// The port it had last.
     pub(super) port: Option<u16>,
+    /// What its listener was bound to last.
+    pub(super) bound: Option<Address>,
     /// The port its data socket had last.
     pub(super) data_port: Option<u16>,
     /// The hash of its admin key, and of the one that it was configured with last.
@@ -57,13 +61,14 @@ impl Facts {
     pub(super) fn new(id: NodeId, owner: Owner<'_>) -> Self {
         Self {
             id,
-            network: OPEN.to_owned(),
+            belonging: None,
             role: owner.role,
             name: owner.name.to_owned(),
             starts: 0,
             told_parent: None,
             remembered: Remembered::default(),
             port: None,
+            bound: None,
             data_port: None,
             admin_keys: AdminKeys::default(),
         }
@@ -79,9 +84,10 @@ impl Facts {
                  program that wrote it, or a later one"
             ));
         }
+        let network = entries.text("network")?;
         let facts = Self {
             id: entries.id("id")?,
-            network: entries.text("network")?,
+            belonging: Belonging::read(&mut entries, &network)?,
             role: entries.role("role")?,
             name: entries.text("name")?,
             starts: u32::try_from(entries.number("starts")?).map_err(|_| bad("starts"))?,
@@ -96,7 +102,9 @@ impl Facts {
                     Some(value) => addresses(&value).ok_or_else(|| bad("backup_parents"))?,
                     None => Vec::new(),
                 },
+                charter: entries.optional("charter")?.map(charter).transpose()?,
             },
+            bound: entries.optional("bound")?.map(address).transpose()?,
             port: entries.optional("port")?.map(port).transpose()?,
             data_port: entries.optional("data_port")?.map(port).transpose()?,
             admin_keys: AdminKeys {
@@ -113,11 +121,24 @@ impl Facts {
     /// Is this the directory of the node that wants to start?
     pub(super) fn check(&self, directory: &Path, owner: Owner<'_>) -> Result<(), StateError> {
         let is = |what: &str| format!("belongs to {what}; give another directory for this one");
-        let what = if self.network != OPEN {
-            is("a network with members, and the open mode must not touch it")
+        let kind = self.kind();
+        let may_be_called = match kind {
+            NetworkKind::Open => self.name == owner.name,
+            // Who was invited without a name may choose one.
+            NetworkKind::Members => {
+                owner.name.is_empty() || self.name.is_empty() || self.name == owner.name
+            }
+        };
+        let what = if kind != owner.kind {
+            match kind {
+                NetworkKind::Members => {
+                    is("a network with members, and the open mode must not touch it")
+                }
+                NetworkKind::Open => is("an open network, and holds no member"),
+            }
         } else if self.role != owner.role {
             is(&format!("a {}, and this is a {}", self.role, owner.role))
-        } else if self.name != owner.name {
+        } else if !may_be_called {
             is(&format!("`{}`, and this is `{}`", self.name, owner.name))
         } else {
             return Ok(());
@@ -125,19 +146,27 @@ impl Facts {
         Err(StateError::Foreign { directory: directory.to_owned(), what })
     }
 
+    /// Which kind of network.
+    pub(super) const fn kind(&self) -> NetworkKind {
+        if self.belonging.is_some() { NetworkKind::Members } else { NetworkKind::Open }
+    }
+
     /// All of them, to be written.
     pub(super) fn all_changes(&self) -> Vec<Change> {
         let mut changes = vec![
             put("schema", &Value::Int(SCHEMA.into())),
             put("id", &Value::Bytes(self.id.as_bytes().to_vec())),
-            put("network", &Value::from(self.network.as_str())),
+            put("network", &Value::from(self.kind().as_str())),
             put("role", &Value::from(self.role.as_str())),
             put("name", &Value::from(self.name.as_str())),
             self.starts_change(),
             parent_change(self.remembered.parent.as_ref()),
             told_parent_change(self.told_parent.as_ref()),
         ];
+        changes.push(charter_change(self.remembered.charter.as_ref()));
+        changes.extend(self.belonging.iter().flat_map(Belonging::changes));
         changes.extend(self.port_changes());
+        changes.push(self.bound_change());
         changes
     }
 
@@ -159,12 +188,19 @@ impl Facts {
         [change("admin_key", keys.holds), change("told_admin_key", keys.told)]
     }
 
+    pub(super) fn bound_change(&self) -> Change {
+        put_optional("bound", self.bound.as_ref().map(|at| Value::from(at.as_str())))
+    }
+
     /// For people: one line for each thing.
     pub(super) fn describe(&self) -> Vec<String> {
         let name = if self.name.is_empty() { "without a name" } else { self.name.as_str() };
         let mut lines = vec![
             format!("{} {name}, {}", self.role, self.id),
-            format!("{} network", self.network),
+            match &self.belonging {
+                None => "open network".to_owned(),
+                Some(belonging) => format!("member of network {}", belonging.membership.network),
+            },
             format!("started {} times", self.starts),
         ];
         if let Some(parent) = &self.remembered.parent {
@@ -223,6 +259,7 @@ pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
             let parents = parents.iter().map(|parent| Value::from(parent.as_str()));
             Ok(vec![put("backup_parents", &Value::list(parents))])
         }
+        Durable::Charter(charter) => Ok(vec![charter_change(Some(charter))]),
         other => Err(format!("this program does not know how to write {other:?}")),
     }
 }
@@ -272,23 +309,23 @@ fn person_change(person: &KeptPerson) -> Change {
     Change::put(Shelf::People, key, value.to_cbor())
 }
 
-fn put(name: &str, value: &Value) -> Change {
+pub(super) fn put(name: &str, value: &Value) -> Change {
     Change::put(Shelf::Facts, name, value.to_cbor())
 }
 
-fn put_optional(name: &str, value: Option<Value>) -> Change {
+pub(super) fn put_optional(name: &str, value: Option<Value>) -> Change {
     match value {
         Some(value) => put(name, &value),
         None => Change::remove(Shelf::Facts, name),
     }
 }
 
-fn bad(name: &str) -> String {
+pub(super) fn bad(name: &str) -> String {
     format!("its entry `{name}` is not as it should be")
 }
 
 fn address(value: Value) -> Result<Address, String> {
-    value.as_text().map(Address::new).ok_or_else(|| bad("told_parent"))
+    value.as_text().map(Address::new).ok_or_else(|| bad("told_parent` or `bound"))
 }
 
 fn port(value: Value) -> Result<u16, String> {
@@ -367,7 +404,7 @@ fn read_all<T>(
 }
 
 /// The entries that nobody has read yet.
-struct Entries(BTreeMap<String, Value>);
+pub(super) struct Entries(BTreeMap<String, Value>);
 
 impl Entries {
     fn read(store: &Store) -> Result<Self, String> {
@@ -381,7 +418,7 @@ impl Entries {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "it reads like its neighbours")]
-    fn optional(&mut self, name: &str) -> Result<Option<Value>, String> {
+    pub(super) fn optional(&mut self, name: &str) -> Result<Option<Value>, String> {
         Ok(self.0.remove(name))
     }
 
@@ -389,7 +426,14 @@ impl Entries {
         self.0.remove(name).ok_or_else(|| format!("its entry `{name}` is missing"))
     }
 
-    fn text(&mut self, name: &str) -> Result<String, String> {
+    pub(super) fn bytes(&mut self, name: &str) -> Result<Vec<u8>, String> {
+        match self.needed(name)? {
+            Value::Bytes(bytes) => Ok(bytes),
+            _ => Err(bad(name)),
+        }
+    }
+
+    pub(super) fn text(&mut self, name: &str) -> Result<String, String> {
         self.needed(name)?.as_text().map(str::to_owned).ok_or_else(|| bad(name))
     }
 

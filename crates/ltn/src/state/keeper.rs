@@ -7,10 +7,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ltn_proto::{Address, Durable, Remembered, WriteId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::facts::told_parent_change;
+use super::network::book_change;
 use super::{AdminKeys, HashBytes, State, StateError};
 use crate::wake::{Wake, WakeSender};
 
@@ -52,6 +54,8 @@ enum Job {
     Tell { parent: Address, reply: oneshot::Sender<Result<(), String>> },
     /// The hash of another admin key.
     KeepKey { key: HashBytes, reply: oneshot::Sender<Result<(), String>> },
+    /// The book of the network that this main server makes.
+    Book { book: Bytes, reply: oneshot::Sender<Result<(), String>> },
     /// Let go of everything.
     Close(oneshot::Sender<()>),
 }
@@ -99,6 +103,11 @@ impl Keeper {
         self.ask(|reply| Job::KeepKey { key, reply }).await?
     }
 
+    /// Keeps the book of the network; when it answers well, it survives a power cut.
+    pub(crate) async fn keep_book(&self, book: Bytes) -> Result<(), String> {
+        self.ask(|reply| Job::Book { book, reply }).await?
+    }
+
     /// Ends the thread; when this returns others may own the directory. What waits for room among
     /// the wakes is thrown away with `wakes`.
     pub(crate) async fn close(&self, wakes: &mut mpsc::Receiver<Wake>) {
@@ -143,6 +152,11 @@ fn keep(mut state: State, mut work: mpsc::Receiver<Job>, wakes: &WakeSender) {
             Job::KeepKey { key, reply } => {
                 let keys = AdminKeys { holds: Some(key), ..state.admin_keys() };
                 let done = state.keep_admin_keys(keys).map_err(|error| error.to_string());
+                // As above.
+                let _ = reply.send(done);
+            }
+            Job::Book { book, reply } => {
+                let done = state.commit(&[book_change(&book)]);
                 // As above.
                 let _ = reply.send(done);
             }

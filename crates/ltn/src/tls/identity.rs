@@ -68,6 +68,11 @@ impl Identity {
         self.id
     }
 
+    /// The key itself (PKCS#8), to be stored.
+    pub(crate) fn pkcs8(&self) -> &[u8] {
+        self.key.secret_der()
+    }
+
     /// The way to sign with it.
     pub(crate) fn signer(&self) -> Result<Signer, IdentityError> {
         Signer::of_key(self.key.secret_der())

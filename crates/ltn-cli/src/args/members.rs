@@ -1,0 +1,116 @@
+//! Flags of networks with members: made, joined, and who may what in them.
+
+use std::path::PathBuf;
+
+use super::VisitArgs;
+
+/// `ltn init`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArgs {
+    /// What you call the network; nobody else is told.
+    pub(crate) name: String,
+    /// Keep the network, and all its keys, in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// `ltn join`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct JoinArgs {
+    /// The invite, one line that begins with ltn1; `-` reads it from standard input.
+    pub(crate) line: String,
+    /// Where a server of the network is, if the invite does not say it right.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Vec<String>,
+    /// Keep who this machine is in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// `ltn invite`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InviteArgs {
+    /// What the machine will be called.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// What it will be: client or sub-server.
+    #[arg(long, value_name = "ROLE", default_value = "client")]
+    pub(crate) role: String,
+    /// The server that it shall hang below: a path.
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) under: Option<String>,
+    /// For how long the invite is good: 60s, 10m, 2h; counted while the main server runs.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(crate) ttl: String,
+    /// It will be an administrator of the whole network.
+    #[arg(long)]
+    pub(crate) admin: bool,
+    /// No QR code, also at a terminal.
+    #[arg(long)]
+    pub(crate) no_qr: bool,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn members`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MembersArgs {
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn revoke`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RevokeArgs {
+    /// Whom: the name that it was invited with, its path or its id.
+    pub(crate) member: String,
+    /// Do not ask first.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn replace`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplaceArgs {
+    /// Whom: the name that it was invited with, its path or its id.
+    pub(crate) member: String,
+    /// For how long the invite is good: 60s, 10m, 2h; counted while the main server runs.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(crate) ttl: String,
+    /// No QR code, also at a terminal.
+    #[arg(long)]
+    pub(crate) no_qr: bool,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn grant`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GrantArgs {
+    /// Who: the name that it was invited with, its path or its id.
+    pub(crate) member: String,
+    /// What: `admin`, or a word that commands of your own ask for.
+    pub(crate) permission: String,
+    /// Only at this server and all below it: its path, name or id.
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) at: Option<String>,
+    /// Only for so long: 60s, 10m, 2h; counted while the main server runs.
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) time: Option<String>,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn ungrant`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UngrantArgs {
+    /// Who: the name that it was invited with, its path or its id.
+    pub(crate) member: String,
+    /// What: `admin`, or other words.
+    #[arg(required = true)]
+    pub(crate) permission: Vec<String>,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}

@@ -1,0 +1,103 @@
+//! What is done to the members of a network: `ltn members`, `revoke`, `grant`, `ungrant`.
+//!
+//! The main server does it, asked by an admin; while it does not run, the owner of its state
+//! directory does the same there.
+
+use ltn::{Network, StateError, Target, Value, holds_member};
+
+use crate::args::{GrantArgs, MembersArgs, RevokeArgs, UngrantArgs, VisitArgs};
+use crate::commands::invite::seconds;
+use crate::commands::run::asking;
+use crate::commands::visit::{Asking, Order, consent, visiting};
+use crate::output::{Output, readable};
+use crate::settings;
+use crate::trouble::{Ending, Trouble};
+
+pub(crate) async fn perform(args: &MembersArgs) -> Result<Ending, Trouble> {
+    let order = ("s.members", Vec::new());
+    // A list changes nothing, so nobody is asked.
+    let (output, value) =
+        at_main_server(&args.visit, "ltn members", order, Asking::Skipped).await?;
+    tell(output, &value)
+}
+
+pub(crate) async fn revoke(args: &RevokeArgs) -> Result<Ending, Trouble> {
+    let verb = format!("ltn revoke {}", args.member);
+    let order = ("s.revoke", vec![args.member.as_str().into()]);
+    let (output, value) = at_main_server(&args.visit, &verb, order, asking(args.yes)).await?;
+    tell(output, &value)
+}
+
+pub(crate) async fn grant(args: &GrantArgs) -> Result<Ending, Trouble> {
+    let time = args.time.as_deref().map(settings::span).transpose()?;
+    let arguments = vec![
+        args.member.as_str().into(),
+        args.permission.as_str().into(),
+        args.at.as_deref().unwrap_or("/").into(),
+        time.map_or(Value::Null, seconds),
+    ];
+    let order = ("s.grant", arguments);
+    // Who and what was typed; there is nothing more to show.
+    let (output, value) = at_main_server(&args.visit, "ltn grant", order, Asking::Skipped).await?;
+    tell(output, &value)
+}
+
+pub(crate) async fn ungrant(args: &UngrantArgs) -> Result<Ending, Trouble> {
+    let mut arguments: Vec<Value> = vec![args.member.as_str().into()];
+    arguments.extend(args.permission.iter().map(|word| Value::from(word.as_str())));
+    let order = ("s.ungrant", arguments);
+    let (output, value) =
+        at_main_server(&args.visit, "ltn ungrant", order, Asking::Skipped).await?;
+    tell(output, &value)
+}
+
+fn tell(output: Output, value: &Value) -> Result<Ending, Trouble> {
+    output.map(value, &readable(value));
+    Ok(Ending::All)
+}
+
+/// Has a command done at the main server, running or not.
+pub(crate) async fn at_main_server(
+    args: &VisitArgs,
+    verb: &str,
+    (command, arguments): (&str, Vec<Value>),
+    asking: Asking,
+) -> Result<(Output, Value), Trouble> {
+    let output = Output::new(args.json);
+    if let Some(network) = at_rest(args).await? {
+        consent(output, asking)?;
+        let done = network.run(command, &arguments).await;
+        return done
+            .map(|value| (output, value))
+            .map_err(|error| Trouble::usage(format!("{error}. Nothing was changed")));
+    }
+    let order = Order {
+        target: Target::Root,
+        shown: "the main server".to_owned(),
+        command: command.to_owned(),
+        arguments,
+    };
+    let mut answer = Value::Null;
+    visiting(args, verb, async |visitor| {
+        answer = visitor.order(&order, asking).await?;
+        Ok(Ending::All)
+    })
+    .await?;
+    Ok((output, answer))
+}
+
+/// The network, if the state directory that is meant is its main server's and that does not run.
+async fn at_rest(args: &VisitArgs) -> Result<Option<Network>, Trouble> {
+    if args.to.is_some() || args.mode.open {
+        return Ok(None);
+    }
+    let directory = args.state.clone().or_else(settings::default_state);
+    let Some(directory) = directory.filter(|directory| holds_member(directory)) else {
+        return Ok(None);
+    };
+    match Network::open(&directory).await {
+        Ok(network) => Ok(network),
+        Err(StateError::InUse { .. }) => Ok(None),
+        Err(error) => Err(Trouble::state(&error)),
+    }
+}
