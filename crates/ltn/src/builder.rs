@@ -291,6 +291,7 @@ impl NodeBuilder {
             role: self.role,
             network: self.member.as_ref().map(Credentials::network),
             visit: self.visit.clone(),
+            invited_to: self.invited_to(state.as_ref()),
             bound: main.as_ref().map(|listener| listener.address().clone()),
             address: main.as_ref().map(|listener| port::reachable(listener.address())),
             data_address: data.as_ref().map(|listener| port::reachable(listener.address())),

@@ -367,6 +367,9 @@ impl State {
     /// What is in it, for people: one line for each thing.
     pub(crate) fn describe(&self) -> Vec<String> {
         let mut lines = self.facts.describe();
+        if let Some((belonging, standing)) = self.belonging() {
+            lines.extend(belonging.describe(standing, self.facts.id));
+        }
         lines.push(format!("generation {} of the store, as sealed", self.store.generation()));
         lines
     }

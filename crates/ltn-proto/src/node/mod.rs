@@ -24,6 +24,7 @@ mod calling;
 mod chartering;
 mod committing;
 mod edging;
+mod explaining;
 mod following;
 mod gathering;
 mod governing;

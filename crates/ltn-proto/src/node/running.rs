@@ -138,6 +138,7 @@ impl NodeState {
                 self.answer_with(now, run.inbound, told);
             }
             "s.info" => self.info(now, &run),
+            "s.why" => self.explain(now, &run),
             "s.ping" => self.ping_caller(now, &run),
             "s.changename" => self.change_name(now, &run),
             "s.getadmin" => self.get_admin(now, &run),
