@@ -42,6 +42,7 @@ pub(crate) use visitor::{Visit, Visitors};
 use crate::store::{Change, Store};
 use crate::tls::Identity;
 use directory::{Directory, Found};
+pub(crate) use facts::{AdminKeys, HashBytes};
 use facts::{Facts, changes_of, changes_of_forgetting};
 
 /// Whom a directory is opened for.
@@ -343,6 +344,19 @@ impl State {
     /// The ports that it had last: its own and its data socket's.
     pub(crate) const fn ports(&self) -> (Option<u16>, Option<u16>) {
         (self.facts.port, self.facts.data_port)
+    }
+
+    /// The hashes of its admin keys.
+    pub(crate) const fn admin_keys(&self) -> AdminKeys {
+        self.facts.admin_keys
+    }
+
+    /// Other hashes from here on.
+    pub(crate) fn keep_admin_keys(&mut self, keys: AdminKeys) -> Result<(), StateError> {
+        let changes = Facts::admin_key_changes(keys);
+        self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))?;
+        self.facts.admin_keys = keys;
+        Ok(())
     }
 
     /// Where this is.
