@@ -31,16 +31,21 @@ pub(crate) enum Shelf {
     Journal,
     /// How roll calls ended, by their numbers.
     Reports,
+    /// What a server holds of nodes, by their ids.
+    People,
     /// The generation, which the store counts itself.
     Count,
 }
 
 impl Shelf {
+    const ALL: [Self; 5] = [Self::Facts, Self::Journal, Self::Reports, Self::People, Self::Count];
+
     const fn table(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
         TableDefinition::new(match self {
             Self::Facts => "facts",
             Self::Journal => "journal",
             Self::Reports => "reports",
+            Self::People => "people",
             Self::Count => "count",
         })
     }
@@ -138,7 +143,7 @@ impl Store {
         }
         let mut writing = self.database.begin_write().map_err(StoreError::new)?;
         writing.set_two_phase_commit(true);
-        for shelf in [Shelf::Facts, Shelf::Journal, Shelf::Reports, Shelf::Count] {
+        for shelf in Shelf::ALL {
             let mut table = writing.open_table(shelf.table()).map_err(StoreError::new)?;
             for change in changes.iter().filter(|change| change.shelf == shelf) {
                 match &change.bytes {

@@ -4,15 +4,16 @@
 //! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
 //! up, `edging.rs` who may hang below whom, `moving.rs` moves that somebody wants, `mapping.rs` the
 //! map and the place in the tree, `routing.rs` what is passed on, `asking.rs` what this node asks
-//! of others, `locating.rs` who is meant, `selecting.rs` who fits,
+//! of others, `locating.rs` who is meant, `pointing.rs` by arguments, `selecting.rs` who fits,
 //! `gathering.rs` what is said to many, `answering.rs` what others ask of it, `builtin.rs`,
 //! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
 //! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
 //! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
-//! move, `stating.rs` what each node signs of its place, `calling.rs` and `proving.rs` commands
-//! that are signed, `whereabouts.rs` the main server's word on where a node is, `outbox.rs` what
-//! waits for a signature, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what
-//! builds that are broken on purpose leave undone.
+//! move, `keeping.rs` what of people and names is written down, `stating.rs` what each node signs
+//! of its place, `calling.rs` and `proving.rs` commands that are signed, `whereabouts.rs` the main
+//! server's word on where a node is, `outbox.rs` what waits for a signature, `picture.rs` and
+//! `helping.rs` what it tells of itself, `broken.rs` what builds that are broken on purpose leave
+//! undone.
 
 mod admitting;
 mod answering;
@@ -23,12 +24,14 @@ mod calling;
 mod chartering;
 mod committing;
 mod edging;
+mod explaining;
 mod following;
 mod gathering;
 mod governing;
 mod helping;
 mod joining;
 mod journal;
+mod keeping;
 mod links;
 mod locating;
 mod mapping;
@@ -39,6 +42,7 @@ mod ordering;
 mod outbox;
 mod parts;
 mod picture;
+mod pointing;
 mod proving;
 mod renaming;
 mod reporting;
@@ -166,6 +170,8 @@ pub struct NodeState {
     deeds: Deeds,
     /// Confirmed commands that are being written down.
     accepted: BTreeMap<WriteId, journal::Accepted>,
+    /// What is told to who wanted it when it is written down.
+    promised: BTreeMap<WriteId, keeping::Promised>,
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
@@ -232,7 +238,8 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(600);
 impl NodeState {
     /// A node that has just started.
     #[must_use]
-    pub fn new(config: NodeConfig, now: Moment) -> Self {
+    pub fn new(mut config: NodeConfig, now: Moment) -> Self {
+        keeping::recall(&mut config);
         let name = match (&config.name, config.role) {
             (Some(name), role) if !role.is_root() => name.clone(),
             (_, role) => Name::default_for(role, &config.id),
@@ -258,10 +265,11 @@ impl NodeState {
             verified: Verified::new(limits.records),
             deeds: Deeds::new(&config.remembered.deeds),
             accepted: BTreeMap::new(),
+            promised: BTreeMap::new(),
             links: Links::default(),
             link_deadlines: Deadlines::default(),
             uplink: Uplink::remembering(config.remembered.parent.clone()),
-            goals: Goals::new(config.address.clone(), config.backup_parents.clone()),
+            goals: keeping::goals_of(&config),
             reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
@@ -276,7 +284,7 @@ impl NodeState {
             followings: Followings::default(),
             followed_from: None,
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
-            people: People::default(),
+            people: People::remembering(&config.remembered.people, now),
             key_desk: KeyDesk::default(),
             arrived: None,
             reassembly: Reassembly::default(),
@@ -318,13 +326,7 @@ impl NodeState {
                 }
             }
             Input::Op(op) => self.on_op(now, op),
-            Input::Persisted { write, done } if self.accepted.contains_key(&write) => {
-                self.on_deed_written(now, write, done);
-            }
-            Input::Persisted { write, done } if self.awaits_plan(write) => {
-                self.on_plan_written(now, done);
-            }
-            Input::Persisted { write, done } => self.on_persisted(now, write, done),
+            Input::Persisted { write, done } => self.on_written(now, write, done),
             Input::Signed { signing, signature } => self.on_signed(now, signing, signature),
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
@@ -357,6 +359,7 @@ impl NodeState {
             self.inbound.next_deadline(),
             self.uplink.retry.as_ref().map(|retry| retry.at),
             self.goals.homing(),
+            self.people.next_end(),
             self.reassembly.poll_timeout(),
             self.roll_call.as_ref().map(RollCall::due),
             self.services.next_due(),
@@ -398,6 +401,7 @@ impl NodeState {
         if self.roll_call.as_ref().is_some_and(|roll| roll.due() <= now) {
             self.on_roll_call_due(now);
         }
+        self.end_kicks(now);
         self.run_due_services(now);
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
@@ -437,7 +441,7 @@ impl NodeState {
             }
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
-            Op::BackUp { parents } => self.goals.give(parents),
+            Op::BackUp { parents } => self.back_up(parents),
         }
     }
 
