@@ -31,6 +31,8 @@ pub(crate) enum Shelf {
     Journal,
     /// How roll calls ended, by their numbers.
     Reports,
+    /// The audit log, by log and number.
+    Audit,
     /// The generation, which the store counts itself.
     Count,
 }
@@ -41,6 +43,7 @@ impl Shelf {
             Self::Facts => "facts",
             Self::Journal => "journal",
             Self::Reports => "reports",
+            Self::Audit => "audit",
             Self::Count => "count",
         })
     }
@@ -138,7 +141,7 @@ impl Store {
         }
         let mut writing = self.database.begin_write().map_err(StoreError::new)?;
         writing.set_two_phase_commit(true);
-        for shelf in [Shelf::Facts, Shelf::Journal, Shelf::Reports, Shelf::Count] {
+        for shelf in [Shelf::Facts, Shelf::Journal, Shelf::Reports, Shelf::Audit, Shelf::Count] {
             let mut table = writing.open_table(shelf.table()).map_err(StoreError::new)?;
             for change in changes.iter().filter(|change| change.shelf == shelf) {
                 match &change.bytes {

@@ -17,6 +17,7 @@
 mod admitting;
 mod answering;
 mod asking;
+mod auditing;
 mod broken;
 mod builtin;
 mod calling;
@@ -59,6 +60,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::audits::AuditDesk;
 use crate::body::{Change, EdgeDone, Place};
 use crate::confirmations::Confirmations;
 use crate::deeds::Deeds;
@@ -201,6 +203,7 @@ pub struct NodeState {
     confirmations: Confirmations,
     challenges: Confirmations,
     shown: Shown,
+    audit_desk: AuditDesk,
     services: Services,
     standing: Option<Standing>,
     /// The nodes above this one, as the main server signed that.
@@ -284,6 +287,7 @@ impl NodeState {
             confirmations: Confirmations::of_people(),
             challenges: Confirmations::of_minds(),
             shown: Shown::new(limits.records),
+            audit_desk: AuditDesk::new(now),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
             confirmed_above: Vec::new(),

@@ -294,6 +294,7 @@ impl NodeState {
             return self.refuse_order(now, giver, order, why);
         }
         let order = heard.order;
+        self.audit_order(now, order);
         let text = match (order.subtree, order.restart) {
             (true, false) => "this server and everything below it was told to shut down",
             (true, true) => "this server and everything below it was told to restart",
