@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use members::{
-    GrantArgs, InitArgs, InviteArgs, JoinArgs, MembersArgs, ReplaceArgs, RevokeArgs, UngrantArgs,
+    GrantArgs, InitArgs, InviteArgs, JoinArgs, MembersArgs, ReplaceArgs, RestoreArgs, RevokeArgs,
+    SealArgs, UngrantArgs, WhyArgs,
 };
 pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
 pub(crate) use nodes::{
@@ -88,6 +89,20 @@ Examples:
     /// Take permissions from a member again.
     #[command(after_help = "Example:\n  ltn ungrant ann admin")]
     Ungrant(UngrantArgs),
+    /// Say whether a node may run a command at another one, by which rule, and how to change it.
+    #[command(after_help = "\
+Examples:
+  ltn why lamp may s.restart /hall
+  ltn why lamp cannot s.restart /hall
+
+It ends with 0 if that is so, and with 1 if it is not.")]
+    Why(WhyArgs),
+    /// Put the whole network into one file, sealed with a passphrase.
+    #[command(after_help = "Example:\n  ltn backup home.ltn")]
+    Backup(SealArgs),
+    /// Make a network's main server anew from a backup.
+    #[command(after_help = "Example:\n  ltn restore home.ltn      then: ltn main")]
+    Restore(RestoreArgs),
     /// Start the network that a file describes, and keep it up.
     #[command(after_help = "Examples:\n  ltn up examples/layered.toml\n  \
                             ltn up examples/layered.toml --only sub1\n  \
@@ -197,13 +212,15 @@ impl Verb {
         match self {
             Self::Demo(args) => args.json,
             Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
-            Self::Init(_) | Self::Join(_) => false,
+            Self::Init(_) | Self::Join(_) | Self::Restore(_) => false,
             Self::Invite(args) => args.visit.json,
             Self::Members(args) => args.visit.json,
             Self::Revoke(args) => args.visit.json,
             Self::Replace(args) => args.visit.json,
             Self::Grant(args) => args.visit.json,
             Self::Ungrant(args) => args.visit.json,
+            Self::Why(args) => args.visit.json,
+            Self::Backup(args) => args.visit.json,
             Self::Find(args) => args.json,
             Self::Pipe(args) => args.visit.json,
             Self::Completions(_) | Self::Man(_) => false,

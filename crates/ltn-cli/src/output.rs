@@ -9,6 +9,7 @@
 
 mod clock;
 mod reading;
+mod secret;
 mod sink;
 
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -22,6 +23,7 @@ use clock::time_of_day;
 use sink::{complain, print};
 
 pub(crate) use reading::value_of_json;
+pub(crate) use secret::ask_secret;
 pub(crate) use sink::{hand_over, is_broken, leave_line, take_back};
 
 /// Named values, in the order in which they stand in JSON.
@@ -75,6 +77,11 @@ impl Output {
     /// Is JSON wanted?
     pub(crate) const fn is_json(self) -> bool {
         self.json
+    }
+
+    /// Is somebody there who reads what stands on the terminal?
+    pub(crate) const fn is_for_people(self) -> bool {
+        self.terminal && !self.json
     }
 
     /// Says something to people; programs are told nothing.

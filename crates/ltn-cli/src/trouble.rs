@@ -189,7 +189,7 @@ fn talk_hint(error: &TalkError) -> Option<String> {
                 "`s.help()` lists the commands of a server, the requestables SERVERDATA and \
                  CLIENTDATA what a node can be asked for"
             }
-            RefusalKind::Busy => "it has too much to do; try again in a moment",
+            RefusalKind::Busy => "it is busy with something else; try again in a moment",
             _ => return None,
         },
         _ => return None,

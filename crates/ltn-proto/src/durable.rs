@@ -4,11 +4,14 @@
 //! goes on only when [`Input::Persisted`](crate::Input::Persisted) has come. These are words: how
 //! they are written, and where, is for the shell.
 
+use std::collections::BTreeMap;
+
 use crate::address::Address;
 use crate::audit::Audited;
 use crate::charter::SignedCharter;
 use crate::id::NodeId;
 use crate::name::Name;
+use crate::permissions::Permissions;
 use crate::value::Value;
 
 /// The dangerous commands that are remembered; beyond that the oldest are forgotten.
@@ -32,6 +35,12 @@ pub enum Durable {
     Deed(KeptDeed),
     /// A roll call has begun; or it is over, with the same number.
     Report(KeptReport),
+    /// What this server holds of each of these nodes; of who is not named, what it held before.
+    People(Vec<KeptPerson>),
+    /// The name that somebody gave this node while it ran.
+    Name(Name),
+    /// Where the program wants another higher server looked for when the own one is lost.
+    BackupParents(Vec<Address>),
     /// The newest charter that was seen, in a network with members: what somebody was told once,
     /// above all whose key is refused, is never forgotten.
     Charter(SignedCharter),
@@ -61,6 +70,28 @@ impl Durable {
             Self::Audit { node, what } => Some((*node, what)),
             _ => None,
         }
+    }
+}
+
+/// What a server holds of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPerson {
+    /// Who.
+    pub node: NodeId,
+    /// What it was given here, beyond what everybody has.
+    pub rights: Permissions,
+    /// Is nothing looked at that it says, asks or commands?
+    pub muted: bool,
+    /// Is it refused because it was kicked? How long the power was away nobody knows, so after a
+    /// start it is refused for the whole time of a kick.
+    pub kicked: bool,
+}
+
+impl KeptPerson {
+    /// Is there nothing to be remembered of it?
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.rights.iter().next().is_none() && !self.muted && !self.kicked
     }
 }
 
@@ -115,6 +146,12 @@ pub struct Remembered {
     pub deeds: Vec<KeptDeed>,
     /// The roll calls that it led, the oldest first.
     pub reports: Vec<KeptReport>,
+    /// What it holds of nodes, of which there is anything.
+    pub people: BTreeMap<NodeId, KeptPerson>,
+    /// The name that it was given while it ran.
+    pub name: Option<Name>,
+    /// Where another higher server is looked for in bad times, as the program said last.
+    pub backup_parents: Vec<Address>,
     /// The newest charter that was seen; none in an open network.
     pub charter: Option<SignedCharter>,
 }
@@ -140,6 +177,17 @@ impl Remembered {
                 let beyond = self.reports.len().saturating_sub(REPORTS_MAX);
                 self.reports.drain(..beyond);
             }
+            Durable::People(people) => {
+                for person in people {
+                    if person.is_nothing() {
+                        self.people.remove(&person.node);
+                    } else {
+                        self.people.insert(person.node, person.clone());
+                    }
+                }
+            }
+            Durable::Name(name) => self.name = Some(name.clone()),
+            Durable::BackupParents(parents) => self.backup_parents.clone_from(parents),
             Durable::Charter(charter) => self.charter = Some(charter.clone()),
         }
     }
@@ -191,6 +239,22 @@ mod tests {
         assert!(remembered.deeds.iter().all(|deed| deed.done));
         assert_eq!(remembered.reports.last().map(|report| report.number), Some(999));
         assert!(remembered.reports.iter().all(|report| report.finished));
+    }
+
+    #[test]
+    fn of_a_node_that_nothing_is_held_of_nothing_is_remembered() {
+        let mut remembered = Remembered::default();
+        let nobody = KeptPerson {
+            node: NodeId::of_public_key(b"ann"),
+            rights: Permissions::default(),
+            muted: false,
+            kicked: false,
+        };
+        let muted = KeptPerson { muted: true, ..nobody.clone() };
+        remembered.take_in(&Durable::People(vec![muted]));
+        assert_eq!(remembered.people.len(), 1);
+        remembered.take_in(&Durable::People(vec![nobody]));
+        assert!(remembered.people.is_empty());
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) struct Goals {
     own: Option<Address>,
     given: Vec<Address>,
     home: Option<Address>,
+    /// Where home may be found too.
+    also: Vec<Address>,
     /// What was lost, while something is looked for.
     loss: Option<Loss>,
     /// How many of the present round were tried.
@@ -64,6 +66,16 @@ impl Goals {
         self.given.truncate(BACKUP_PARENTS_MAX);
     }
 
+    /// Those that the owner named.
+    pub(crate) fn given(&self) -> &[Address] {
+        &self.given
+    }
+
+    /// The server that the node belongs to may be found at any of these addresses.
+    pub(crate) fn know_home(&mut self, addresses: &[Address]) {
+        self.also = addresses.to_vec();
+    }
+
     /// The parent that the node belongs to.
     pub(crate) const fn home(&self) -> Option<&Address> {
         self.home.as_ref()
@@ -88,15 +100,24 @@ impl Goals {
 
     /// The node came there by itself.
     pub(crate) fn arrive(&mut self, at: &Address, now: Moment) {
-        let home = self.home.get_or_insert_with(|| at.clone());
-        let is_home = home.same_listener(at);
+        let is_home = !self.is_elsewhere(at);
+        if is_home {
+            self.home = Some(at.clone());
+        }
         (self.loss, self.turn, self.failures, self.joined) = (None, 0, 0, now);
         self.homing = (!is_home).then(|| now + self.homing_pause());
     }
 
     /// Is this another place than where the node belongs?
     pub(crate) fn is_elsewhere(&self, at: &Address) -> bool {
-        self.home.as_ref().is_some_and(|home| !home.same_listener(at))
+        let is_there = |home: &Address| home.same_listener(at);
+        self.home.as_ref().is_some_and(|home| !is_there(home) && !self.also_home().any(is_there))
+    }
+
+    /// The other addresses of home, if they are those of the present one.
+    fn also_home(&self) -> impl Iterator<Item = &Address> {
+        let is_home = |at: &Address| self.home.as_ref().is_some_and(|home| home.same_listener(at));
+        self.also.iter().filter(move |_| self.also.iter().any(is_home))
     }
 
     /// A parent is gone, for this reason; these were above it, the nearest first.
@@ -207,7 +228,8 @@ impl Goals {
         let given = self.given.iter().filter(|_| waited >= loss.patience.0);
         let above = loss.above.iter().filter(|_| waited >= loss.patience.1);
         let mut list: Vec<Address> = Vec::new();
-        for goal in self.home.iter().chain(&loss.parent).chain(given).chain(above) {
+        let home = self.home.iter().chain(self.also_home());
+        for goal in home.chain(&loss.parent).chain(given).chain(above) {
             let is_known = |other: &Address| other.same_listener(goal);
             if !list.iter().any(is_known) && !self.own.as_ref().is_some_and(is_known) {
                 list.push(goal.clone());
@@ -235,6 +257,24 @@ mod tests {
         let mut goals = Goals::new(Some(at(1)), given.iter().map(|port| at(*port)).collect());
         goals.belong(at(4_000), Moment::ZERO);
         goals
+    }
+
+    #[test]
+    fn home_is_looked_for_at_all_its_addresses_and_is_home_at_each() {
+        let mut goals = at_home(&[]);
+        goals.know_home(&[at(4_000), at(4_500)]);
+        goals.lose(Moment::ZERO, &at(4_000), CloseReason::Lost, Vec::new());
+        assert_eq!(round(&mut goals, Moment::ZERO), [at(4_000), at(4_500)]);
+        assert!(!goals.is_elsewhere(&at(4_500)) && goals.is_elsewhere(&at(4_600)));
+        goals.arrive(&at(4_500), Moment::ZERO);
+        goals.know_home(&[at(4_500)]);
+        assert_eq!((goals.home(), goals.homing()), (Some(&at(4_500)), None));
+        assert!(!goals.is_elsewhere(&at(4_500)) && goals.is_elsewhere(&at(4_000)));
+        // Whoever belongs to another server now does not take these for it.
+        goals.belong(at(5_000), Moment::ZERO);
+        assert!(goals.is_elsewhere(&at(4_500)));
+        goals.lose(Moment::ZERO, &at(5_000), CloseReason::Lost, Vec::new());
+        assert_eq!(round(&mut goals, Moment::ZERO), [at(5_000)]);
     }
 
     /// The goals of one round.

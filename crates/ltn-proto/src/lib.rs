@@ -121,8 +121,8 @@ pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
 pub use drawing::draw_tree;
 pub use durable::{
-    DEEDS_MAX, Durable, KEPT_ADDRESSES_MAX, KeptDeed, KeptParent, KeptReport, REPORTS_MAX,
-    Remembered, WriteId,
+    DEEDS_MAX, Durable, KEPT_ADDRESSES_MAX, KeptDeed, KeptParent, KeptPerson, KeptReport,
+    REPORTS_MAX, Remembered, WriteId,
 };
 pub use event::{
     Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input, KeyNews,

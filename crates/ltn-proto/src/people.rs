@@ -1,10 +1,13 @@
 //! What a server holds of people: who was given which rights, who is muted, who was kicked a
 //! moment ago, and who is admin by the key.
 //!
-//! This room remembers. It knows neither names nor links' ends, and decides nothing.
+//! This room remembers. It knows neither names nor links' ends, and decides nothing. What of it has
+//! to be there after a power cut, it tells as a [`KeptPerson`]; the admin key makes admins of
+//! links, which no power cut survives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::durable::KeptPerson;
 use crate::id::{LinkId, NodeId};
 use crate::limits::{KICK_LIFETIME, KICKED_MAX, PEOPLE_MAX, RIGHTS_PER_NODE_MAX};
 use crate::moment::Moment;
@@ -21,11 +24,40 @@ pub(crate) struct People {
     muted: BTreeSet<NodeId>,
     /// Until when each is refused.
     kicked: BTreeMap<NodeId, Moment>,
+    /// When the first of these times ends.
+    first_end: Option<Moment>,
     /// The links whose other end gave the admin key.
     by_key: BTreeSet<LinkId>,
 }
 
 impl People {
+    /// As an earlier life of this server left them. Kicks begin anew.
+    pub(crate) fn remembering(people: &BTreeMap<NodeId, KeptPerson>, now: Moment) -> Self {
+        let mut all = Self::default();
+        for KeptPerson { node, rights, muted, kicked } in people.values() {
+            if rights.iter().next().is_some() && all.rights.len() < PEOPLE_MAX {
+                all.rights.insert(*node, rights.clone());
+            }
+            if *muted && all.muted.len() < PEOPLE_MAX {
+                all.muted.insert(*node);
+            }
+            if *kicked {
+                all.kick(now, *node);
+            }
+        }
+        all
+    }
+
+    /// What has to be remembered of this node.
+    pub(crate) fn kept(&self, node: NodeId) -> KeptPerson {
+        KeptPerson {
+            node,
+            rights: self.rights.get(&node).cloned().unwrap_or_default(),
+            muted: self.muted.contains(&node),
+            kicked: self.kicked.contains_key(&node),
+        }
+    }
+
     /// What this node was given here, beyond what everybody has.
     pub(crate) fn rights(&self, node: NodeId) -> Option<&Permissions> {
         self.rights.get(&node)
@@ -83,15 +115,35 @@ impl People {
     }
 
     /// Refuses this node for a while from now on. Where too many are refused, the one whose time
-    /// ends first is let in again.
-    pub(crate) fn kick(&mut self, now: Moment, node: NodeId) {
-        self.kicked.retain(|_, until| *until > now);
-        if self.kicked.len() >= KICKED_MAX
-            && let Some((_, first)) = self.kicked.iter().map(|(id, until)| (*until, *id)).min()
-        {
-            self.kicked.remove(&first);
+    /// ends first is let in again, and told.
+    pub(crate) fn kick(&mut self, now: Moment, node: NodeId) -> Option<NodeId> {
+        let first = self.kicked.iter().map(|(id, until)| (*until, *id)).min();
+        let is_full = self.kicked.len() >= KICKED_MAX && !self.kicked.contains_key(&node);
+        let freed = first.filter(|_| is_full).map(|(_, first)| first);
+        if let Some(freed) = freed {
+            self.kicked.remove(&freed);
         }
         self.kicked.insert(node, now + KICK_LIFETIME);
+        self.note_first_end();
+        freed
+    }
+
+    /// Those whose kick is over are let in again; who they are.
+    pub(crate) fn end_kicks(&mut self, now: Moment) -> Vec<NodeId> {
+        let over = self.kicked.iter().filter(|(_, until)| **until <= now);
+        let over: Vec<NodeId> = over.map(|(node, _)| *node).collect();
+        self.kicked.retain(|_, until| *until > now);
+        self.note_first_end();
+        over
+    }
+
+    /// When the next kick is over.
+    pub(crate) const fn next_end(&self) -> Option<Moment> {
+        self.first_end
+    }
+
+    fn note_first_end(&mut self) {
+        self.first_end = self.kicked.values().min().copied();
     }
 
     /// Until when this node is refused, if it is.
@@ -166,9 +218,13 @@ mod tests {
             people.kick(later, node(number));
         }
         assert!(people.kicked_until(later, node(0)).is_some());
-        people.kick(later, node(KICKED_MAX));
+        assert_eq!(people.kick(later, node(KICKED_MAX)), Some(node(0)));
         assert_eq!(people.kicked_until(later, node(0)), None);
         assert!(people.kicked_until(later, node(KICKED_MAX)).is_some());
         assert_eq!(people.kicked_until(later + KICK_LIFETIME, node(1)), None);
+        assert_eq!(people.next_end(), Some(later + KICK_LIFETIME));
+        assert_eq!(people.end_kicks(later), []);
+        assert_eq!(people.end_kicks(later + KICK_LIFETIME).len(), KICKED_MAX);
+        assert_eq!(people.next_end(), None);
     }
 }

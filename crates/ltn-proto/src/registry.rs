@@ -6,6 +6,7 @@
 //! the book counts itself, because nobody's clock is trusted. Keys and secrets are made elsewhere.
 //! `words.rs` has what it is told and tells.
 
+mod restored;
 mod words;
 
 pub use words::{InviteWish, JoinProof, Member, join_message};
@@ -46,6 +47,10 @@ pub struct Registry {
     /// Grants that end, by their place in time.
     #[n(5)]
     ends: Vec<End>,
+    /// The book is from a backup and learns until then what was signed after it, in milliseconds of
+    /// running time.
+    #[n(6)]
+    learns_until_ms: Option<u64>,
 }
 
 /// An invite, and what became of it.
@@ -90,6 +95,7 @@ impl Registry {
             charter,
             running_ms: 0,
             ends: Vec::new(),
+            learns_until_ms: None,
         }
     }
 
@@ -123,7 +129,7 @@ impl Registry {
     /// Is there anything in it that ends by time alone?
     #[must_use]
     pub fn awaits_time(&self) -> bool {
-        !self.invites.is_empty() || !self.ends.is_empty()
+        !self.invites.is_empty() || !self.ends.is_empty() || self.learns_until_ms.is_some()
     }
 
     /// Which network.
@@ -150,6 +156,13 @@ impl Registry {
         self.running_ms = self.running_ms.saturating_add(more);
         self.forget_old_invites();
         let now = self.running_ms;
+        if let Some(until) = self.learns_until_ms {
+            if until > now {
+                return false;
+            }
+            self.end_learning();
+            return true;
+        }
         let (over, going): (Vec<End>, Vec<End>) =
             std::mem::take(&mut self.ends).into_iter().partition(|end| end.at_ms <= now);
         self.ends = going;
@@ -175,6 +188,7 @@ impl Registry {
         wish: InviteWish,
     ) -> Result<Invite, Refusal> {
         self.forget_old_invites();
+        self.check_has_learnt()?;
         self.check_wish(&wish)?;
         if self.invites.len() >= INVITES_MAX {
             let text = format!("there are {INVITES_MAX} invites; wait until one has ended");
@@ -248,6 +262,7 @@ impl Registry {
     /// Says why not; nothing changed.
     pub fn admit(&mut self, proof: &JoinProof, nonce: &[u8; 32]) -> Result<Member, Refusal> {
         let refuse = |text: &str| Err(Refusal::new(RefusalKind::NoPermission, text.to_owned()));
+        self.check_has_learnt()?;
         let invited = self.good(proof.invite)?.clone();
         let Some(visitors) = proof.visitors() else {
             return refuse("these are no public keys for ECDSA with P-256, each another one");
@@ -358,6 +373,7 @@ impl Registry {
     /// Says why that cannot be; nothing changed.
     pub fn revoke(&mut self, id: NodeId) -> Result<(), Refusal> {
         let refuse = |text: String| Err(Refusal::new(RefusalKind::NotPossible, text));
+        self.check_has_learnt()?;
         if id == self.charter.root {
             return refuse("the main server cannot be revoked: it is who revokes".to_owned());
         }
@@ -383,6 +399,7 @@ impl Registry {
     /// Says why that cannot be; nothing changed.
     pub fn grant(&mut self, grant: Grant, time: Option<Duration>) -> Result<(), Refusal> {
         let refuse = |text: String| Err(Refusal::new(RefusalKind::NotPossible, text));
+        self.check_has_learnt()?;
         for id in [grant.who, grant.scope] {
             if !self.members.contains_key(&id) || self.charter.is_revoked(id) {
                 return refuse(format!("{} is no member", self.call(id)));
@@ -424,18 +441,6 @@ impl Registry {
             self.charter.edition.version += 1;
         }
         changed.len()
-    }
-
-    /// A member showed a later charter of this very authority: this book is from a backup, and
-    /// takes over what was signed after it. Says whether it did.
-    pub fn adopt(&mut self, later: &Charter) -> bool {
-        let is_later = later.edition > self.charter.edition;
-        if !is_later || later.network != self.network() || later.root != self.charter.root {
-            return false;
-        }
-        self.charter = later.clone();
-        self.charter.edition.version += 1;
-        true
     }
 
     /// The member that is meant: by its id, or by the name that it was invited with.

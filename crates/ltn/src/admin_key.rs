@@ -2,6 +2,7 @@
 //!
 //! This room alone holds the hash (Argon2id) and never the key for longer than that takes. It works
 //! on threads for slow things, one key at a time; who may try, and how often, the mind has decided.
+//! A node with a state directory keeps the hash there.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,7 @@ use ltn_proto::{InboundId, KeyNews, KeyWish, Op, Secret};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::driver::Ask;
+use crate::state::{AdminKeys, HashBytes, Keeper};
 use crate::tls::random_bytes;
 
 /// A hash and the salt that it was made with.
@@ -39,6 +41,21 @@ impl KeyHash {
         Ok(Self { salt, hash: hash(key, &salt)? })
     }
 
+    fn to_bytes(&self) -> HashBytes {
+        let mut bytes = [0; 48];
+        let (salt, hash) = bytes.split_at_mut(16);
+        salt.copy_from_slice(&self.salt);
+        hash.copy_from_slice(&self.hash);
+        bytes
+    }
+
+    fn from_bytes(bytes: HashBytes) -> Self {
+        let (mut salt, mut hash) = ([0; 16], [0; 32]);
+        salt.copy_from_slice(&bytes[..16]);
+        hash.copy_from_slice(&bytes[16..]);
+        Self { salt, hash }
+    }
+
     fn is_of(&self, key: &Secret) -> bool {
         let Ok(other) = hash(key, &self.salt) else { return false };
         // Every byte is looked at, so that the time tells nothing.
@@ -62,18 +79,55 @@ pub(crate) async fn hash_of(key: Secret) -> Result<KeyHash, String> {
     hashing.await.unwrap_or_else(|_| Err("the key could not be hashed".to_owned()))
 }
 
+/// What holds from a start on: the key that the node is configured with (or none) if that is
+/// another than at its last start, else what was set last. The new hashes, if they are others than
+/// before.
+///
+/// # Errors
+/// Says what is wrong with the key, without the key.
+pub(crate) async fn at_start(
+    configured: Option<Secret>,
+    kept: AdminKeys,
+) -> Result<(Option<KeyHash>, Option<AdminKeys>), String> {
+    let is_as_told = match (configured.clone(), kept.told) {
+        (None, None) => true,
+        (Some(key), Some(told)) => compare(KeyHash::from_bytes(told), key).await,
+        _ => false,
+    };
+    if is_as_told {
+        return Ok((kept.holds.map(KeyHash::from_bytes), None));
+    }
+    let key = match configured {
+        Some(key) => Some(hash_of(key).await?),
+        None => None,
+    };
+    let bytes = key.as_ref().map(KeyHash::to_bytes);
+    Ok((key, Some(AdminKeys { holds: bytes, told: bytes })))
+}
+
+async fn compare(hash: KeyHash, key: Secret) -> bool {
+    let comparing = tokio::task::spawn_blocking(move || hash.is_of(&key));
+    comparing.await.unwrap_or(false)
+}
+
 /// The key of one server, if it has one. It outlives restarts in place.
 #[derive(Clone)]
 pub(crate) struct AdminKey {
     kept: Arc<Mutex<Option<KeyHash>>>,
+    keeper: Option<Keeper>,
     turn: Arc<Semaphore>,
     answers: mpsc::Sender<Ask>,
 }
 
 impl AdminKey {
-    /// What is found out goes to `answers`.
-    pub(crate) fn new(kept: Option<KeyHash>, answers: mpsc::Sender<Ask>) -> Self {
-        Self { kept: Arc::new(Mutex::new(kept)), turn: Arc::new(Semaphore::new(1)), answers }
+    /// What is found out goes to `answers`, and another hash to the keeper, where there is one.
+    pub(crate) fn new(
+        kept: Option<KeyHash>,
+        keeper: Option<Keeper>,
+        answers: mpsc::Sender<Ask>,
+    ) -> Self {
+        let (kept, turn) = (Arc::new(Mutex::new(kept)), Arc::new(Semaphore::new(1)));
+        Self { kept, keeper, turn, answers }
     }
 
     /// Is there one?
@@ -98,12 +152,15 @@ impl AdminKey {
 
     async fn check(&self, key: Secret) -> bool {
         let Some(kept) = self.kept().clone() else { return false };
-        let comparing = tokio::task::spawn_blocking(move || kept.is_of(&key));
-        comparing.await.unwrap_or(false)
+        compare(kept, key).await
     }
 
     async fn keep(&self, key: Secret) -> Result<(), String> {
         let hash = hash_of(key).await?;
+        if let Some(keeper) = &self.keeper {
+            let kept = keeper.keep_key(hash.to_bytes()).await;
+            kept.map_err(|why| format!("the key was not changed: it cannot be kept ({why})"))?;
+        }
         *self.kept() = Some(hash);
         Ok(())
     }

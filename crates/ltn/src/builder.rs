@@ -14,7 +14,7 @@ use ltn_proto::{Address, Limits, Name, NodeConfig, NodeId, Permissions, Role, Se
 use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
-use crate::admin_key::{self, AdminKey, KeyHash};
+use crate::admin_key::{AdminKey, KeyHash};
 use crate::audit::AuditBook;
 use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
@@ -262,11 +262,8 @@ impl NodeBuilder {
         self.check_mode()?;
         self.checked_name()?;
         let logs = self.open_logs()?;
-        let key = match self.admin_key.clone() {
-            Some(key) => Some(admin_key::hash_of(key).await.map_err(StartError::BadAdminKey)?),
-            None => None,
-        };
         let state = keeping::open(self.state.clone(), (self.role, self.kind()), &self.name).await?;
+        let (key, state) = keeping::admin_key(self.admin_key.clone(), state).await?;
         let book = self.take_credentials(state.as_ref()).await?;
         let name = self.checked_name()?;
         let (signer, tls) = match &self.member {
@@ -295,6 +292,7 @@ impl NodeBuilder {
             role: self.role,
             network: self.member.as_ref().map(Credentials::network),
             visit: self.visit.clone(),
+            invited_to: self.invited_to(state.as_ref()),
             bound: main.as_ref().map(|listener| listener.address().clone()),
             address: main.as_ref().map(|listener| port::reachable(listener.address())),
             data_address: data.as_ref().map(|listener| port::reachable(listener.address())),
@@ -447,7 +445,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     let audit = facts.kept.as_ref().map_or_else(AuditBook::in_memory, |kept| kept.audit.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
-    let admin_key = AdminKey::new(key, asks_sender.clone());
+    let admin_key = AdminKey::new(key, keeper.clone(), asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     socket_commands::offer(&mut handlers, &node);

@@ -70,6 +70,7 @@ mod offering;
 mod port;
 mod relay;
 mod remembered;
+mod sealed;
 mod services;
 mod socket_commands;
 mod sockets;
@@ -96,8 +97,8 @@ pub use ltn_proto::{
 };
 pub use ltn_proto::{BadInvite, Grant, Invite, InviteId, InviteSecret, NetworkId};
 pub use membership::{
-    Credentials, JoinError, MembershipError, Network, join_network, join_network_at,
-    make_network_at,
+    Credentials, JoinError, MembershipError, Network, RestoreError, join_network, join_network_at,
+    make_network_at, restore_network_at,
 };
 pub use node::{Answering, Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};

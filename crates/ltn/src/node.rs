@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use ltn_proto::limits::{MESSAGE_BYTES_MAX, ORDER_LIFETIME, WORD_BYTES_MAX};
 use ltn_proto::{
-    Address, CommandSpec, Confirmation, Content, Event, NetworkId, NodeId, Op, OpId, Outcome,
-    Refusal, RefusalKind, Role, Snapshot, Value,
+    Address, CommandSpec, Confirmation, Content, Event, NetworkId, NodeId, NodePath, Op, OpId,
+    Outcome, Refusal, RefusalKind, Role, Snapshot, Value,
 };
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
@@ -105,6 +105,8 @@ pub(crate) struct Facts {
     pub(crate) role: Role,
     /// Its network, if that has members.
     pub(crate) network: Option<NetworkId>,
+    /// The server that it was invited to hang below, if it was never anywhere.
+    pub(crate) invited_to: Option<NodePath>,
     /// The key that a visit has to itself.
     pub(crate) visit: Option<VisitFacts>,
     /// What its listener is bound to.

@@ -43,6 +43,7 @@ use crate::audit::{AuditBook, Entry};
 use crate::store::{Change, Shelf, Store};
 use crate::tls::Identity;
 use directory::{Directory, Found};
+pub(crate) use facts::{AdminKeys, HashBytes};
 use facts::{Facts, changes_of, changes_of_forgetting};
 
 /// Whom a directory is opened for.
@@ -368,6 +369,19 @@ impl State {
         (self.facts.port, self.facts.data_port)
     }
 
+    /// The hashes of its admin keys.
+    pub(crate) const fn admin_keys(&self) -> AdminKeys {
+        self.facts.admin_keys
+    }
+
+    /// Other hashes from here on.
+    pub(crate) fn keep_admin_keys(&mut self, keys: AdminKeys) -> Result<(), StateError> {
+        let changes = Facts::admin_key_changes(keys);
+        self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))?;
+        self.facts.admin_keys = keys;
+        Ok(())
+    }
+
     /// Where this is.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
@@ -376,6 +390,9 @@ impl State {
     /// What is in it, for people: one line for each thing.
     pub(crate) fn describe(&self) -> Vec<String> {
         let mut lines = self.facts.describe();
+        if let Some((belonging, standing)) = self.belonging() {
+            lines.extend(belonging.describe(standing, self.facts.id));
+        }
         lines.push(format!("generation {} of the store, as sealed", self.store.generation()));
         lines
     }

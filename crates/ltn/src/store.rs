@@ -33,17 +33,23 @@ pub(crate) enum Shelf {
     Reports,
     /// The audit log, by log and number.
     Audit,
+    /// What a server holds of nodes, by their ids.
+    People,
     /// The generation, which the store counts itself.
     Count,
 }
 
 impl Shelf {
+    const ALL: [Self; 6] =
+        [Self::Facts, Self::Journal, Self::Reports, Self::Audit, Self::People, Self::Count];
+
     const fn table(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
         TableDefinition::new(match self {
             Self::Facts => "facts",
             Self::Journal => "journal",
             Self::Reports => "reports",
             Self::Audit => "audit",
+            Self::People => "people",
             Self::Count => "count",
         })
     }
@@ -141,7 +147,7 @@ impl Store {
         }
         let mut writing = self.database.begin_write().map_err(StoreError::new)?;
         writing.set_two_phase_commit(true);
-        for shelf in [Shelf::Facts, Shelf::Journal, Shelf::Reports, Shelf::Audit, Shelf::Count] {
+        for shelf in Shelf::ALL {
             let mut table = writing.open_table(shelf.table()).map_err(StoreError::new)?;
             for change in changes.iter().filter(|change| change.shelf == shelf) {
                 match &change.bytes {

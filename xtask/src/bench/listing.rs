@@ -2,18 +2,22 @@
 //!
 //! There is nothing bare to compare this with; what stands in the column of the floor is the time
 //! that it may take. The servers and clients are real nodes with TLS on the memory carrier: so many
-//! sockets are not to be had everywhere, and the list travels on one link only.
+//! sockets are not to be had everywhere, and the list travels on one link only. They ping each
+//! other once a minute: in one process the pings of eleven thousand links would be measured too.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ltn::{Client, MainServer, MemoryNet, Node, SubServer};
+use ltn::{Client, Limits, MainServer, MemoryNet, Node, SubServer};
 use tokio::task::JoinSet;
 
 use super::compare::{Contestant, Samples};
 
 /// So many servers take in their clients at the same time.
 const AT_ONCE: usize = 16;
+
+/// The pause between two pings of a link that is idle, and after which time without one it is dead.
+const PINGS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(240));
 
 /// What it may take.
 pub(super) struct Budget(pub(super) Duration);
@@ -36,7 +40,7 @@ impl Listing {
     pub(super) async fn new(servers: usize, clients: usize) -> Result<Self> {
         let net = MemoryNet::default();
         let main = MainServer::builder().open().in_memory(&net).without_data_socket();
-        let main = main.start().await?;
+        let main = main.limits(quiet()).start().await?;
         let asker = client(&net, "asker", &main).await?;
         let mut nodes = vec![main.clone(), asker.clone()];
         let mut branches = JoinSet::new();
@@ -82,10 +86,15 @@ impl Contestant for Listing {
     }
 }
 
+fn quiet() -> Limits {
+    let (ping_interval, lease) = PINGS;
+    Limits { ping_interval, lease, ..Limits::default() }
+}
+
 async fn branch(net: MemoryNet, number: usize, clients: usize, main: Node) -> Result<Vec<Node>> {
     let name = format!("s{number}");
     let builder = SubServer::builder(&name).open().in_memory(&net).without_data_socket();
-    let server = builder.start().await?;
+    let server = builder.limits(quiet()).start().await?;
     join(&server, &main).await?;
     let mut nodes = vec![server.clone()];
     for number in 0..clients {
@@ -95,7 +104,8 @@ async fn branch(net: MemoryNet, number: usize, clients: usize, main: Node) -> Re
 }
 
 async fn client(net: &MemoryNet, name: &str, above: &Node) -> Result<Node> {
-    let node = Client::builder(name).open().in_memory(net).start().await?;
+    let builder = Client::builder(name).open().in_memory(net);
+    let node = builder.limits(quiet()).start().await?;
     join(&node, above).await?;
     Ok(node)
 }

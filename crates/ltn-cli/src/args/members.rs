@@ -114,3 +114,43 @@ pub(crate) struct UngrantArgs {
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
 }
+
+/// `ltn why`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhyArgs {
+    /// Who: a path (/lamp), a name or an id.
+    pub(crate) node: String,
+    /// `may` or `cannot`.
+    pub(crate) claim: String,
+    /// What: the name of a command (s.restart).
+    pub(crate) command: String,
+    /// Where: a path (/hall), a name or an id.
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn backup`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SealArgs {
+    /// The file to make; none is replaced.
+    pub(crate) file: PathBuf,
+    /// The passphrase is the one line in this file, which nobody else can read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+/// `ltn restore`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// The file that `ltn backup` made.
+    pub(crate) file: PathBuf,
+    /// The passphrase is the one line in this file, which nobody else can read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Keep the network in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}

@@ -13,7 +13,7 @@ pub(crate) struct BackupArgs {
 /// `ltn move`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MoveArgs {
-    /// Whom: a path (/sub1/hall), a name or an id.
+    /// Whom: a path (/sub1/hall), a name, an id, or several ('/sub1/*').
     pub(crate) target: String,
     /// Below which server: a path, a name or an id.
     #[arg(long, value_name = "SERVER")]
@@ -34,9 +34,9 @@ pub(crate) struct MoveArgs {
 /// `ltn shutdown` and `ltn restart`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OrderArgs {
-    /// Which server, with everything below it; the whole network where none is named.
+    /// Which servers ('/sub1', '/sub1/*'), with everything below; else the whole network.
     pub(crate) target: Option<String>,
-    /// Only this server; those below it go on by themselves.
+    /// Only the named ones; those below them go on by themselves.
     #[arg(long, requires = "target")]
     pub(crate) alone: bool,
     /// Do not ask first; say with --to which network that is.

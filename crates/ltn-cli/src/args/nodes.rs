@@ -16,9 +16,9 @@ pub(crate) struct StateArgs {
 /// `ltn doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
-    /// The state directory.
+    /// The state directory; the one of this user's member unless said.
     #[arg(long, value_name = "DIR")]
-    pub(crate) state: PathBuf,
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Where a server listens.

@@ -36,7 +36,7 @@ pub(crate) struct TreeArgs {
 /// `ltn ls`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LsArgs {
-    /// Only this node and what is below it: a path (/sub1), a name or an id.
+    /// This node and what is below it: a path (/sub1), a name, an id; or who fits: '/sub1/*'.
     pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,

@@ -20,7 +20,7 @@ use crate::commands::main_server::in_network;
 use crate::commands::many::{self, Deed};
 use crate::commands::receiving::Receive;
 use crate::commands::roll_call::{self, Progress};
-use crate::commands::sub::{called, home, needs_name, remember};
+use crate::commands::sub::{called, go_where_invited, home, needs_name, remember};
 use crate::commands::watch::{News, Signals, Watch, parted_for_good, show};
 use crate::commands::whereto;
 use crate::console::{self, Typed};
@@ -69,6 +69,7 @@ async fn join_and_talk(
     let watch = Watch::new(node);
     let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
     remember(node, to, output);
+    go_where_invited(node, output).await;
     for text in &joined.welcome {
         output.said(joined.server_name.as_str(), text);
     }

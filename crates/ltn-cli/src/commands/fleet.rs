@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ltn::{CallReply, Node, RollCallEntry, TalkError, Target};
+use ltn::{CallReply, Node, RollCallEntry, RollCallOutcome, TalkError, Target};
 
 use crate::commands::roll_call;
 
@@ -63,6 +63,31 @@ impl Fleet {
             drop(tokio::time::timeout(STOP_TIMEOUT, member.node.shutdown()).await);
         }
         report
+    }
+}
+
+impl Fleet {
+    /// Stops these nodes and nobody else, the lowest layers first. Each says that it may come back:
+    /// whoever joined from elsewhere goes on, and looks for it. Tells what became of each.
+    pub(crate) async fn go_away(&self) -> Vec<RollCallEntry> {
+        let mut running = Vec::new();
+        for Member { node, .. } in &self.0 {
+            // One that has stopped already is told of no more.
+            running.extend(node.snapshot().await.ok().map(|seen| (seen.path, node)));
+        }
+        running.sort_by_key(|(path, _)| std::cmp::Reverse(path.layer()));
+        let mut entries = Vec::new();
+        for (path, node) in running {
+            tracing::debug!(%path, "going away");
+            let gone = tokio::time::timeout(STOP_TIMEOUT, node.go_away()).await.is_ok();
+            let (outcome, detail) = match gone {
+                true => (RollCallOutcome::Stopped, String::new()),
+                false => (RollCallOutcome::Unknown, "it did not end in time".to_owned()),
+            };
+            let (id, is_server) = (node.id(), node.role().is_server());
+            entries.push(RollCallEntry { id, path, is_server, outcome, detail });
+        }
+        entries
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fast_qr::QRBuilder;
 use ltn::Value;
 
 use crate::args::{InviteArgs, ReplaceArgs};
@@ -23,7 +24,7 @@ pub(crate) async fn perform(args: &InviteArgs) -> Result<Ending, Trouble> {
     ];
     let (output, value) =
         at_main_server(&args.visit, "ltn invite", ("s.invite", arguments), Asking::Skipped).await?;
-    show(output, &value)
+    show(output, &value, !args.no_qr)
 }
 
 pub(crate) async fn replace(args: &ReplaceArgs) -> Result<Ending, Trouble> {
@@ -31,7 +32,7 @@ pub(crate) async fn replace(args: &ReplaceArgs) -> Result<Ending, Trouble> {
     let (output, value) =
         at_main_server(&args.visit, "ltn replace", ("s.replace", arguments), Asking::Skipped)
             .await?;
-    show(output, &value)
+    show(output, &value, !args.no_qr)
 }
 
 /// A time as commands take it.
@@ -39,9 +40,17 @@ pub(crate) fn seconds(time: Duration) -> Value {
     Value::from(time.as_secs().max(1))
 }
 
-fn show(output: Output, value: &Value) -> Result<Ending, Trouble> {
+fn show(output: Output, value: &Value, picture: bool) -> Result<Ending, Trouble> {
     let line = value.get("line").and_then(Value::as_text).unwrap_or_default();
     output.map(value, line);
+    if picture && output.is_for_people() {
+        // Capitals take less room in a QR code, and an invite does not mind.
+        if let Ok(code) = QRBuilder::new(line.to_ascii_uppercase()).build() {
+            output.remark(&code.to_str());
+        }
+        output
+            .remark("It is good once; who has it may join. On the other machine: `ltn join LINE`.");
+    }
     let addresses = value.get("addresses").and_then(Value::as_list).unwrap_or_default();
     if addresses.is_empty() {
         output.remark(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ltn::TreeNode;
+use ltn::{Selector, TreeNode};
 
 use crate::args::LsArgs;
 use crate::commands::roll_call::count;
@@ -17,12 +17,21 @@ pub(crate) async fn perform(args: &LsArgs) -> Result<Ending, Trouble> {
 }
 
 async fn list(visitor: &Visitor, part: Option<&str>) -> Result<Ending, Trouble> {
-    let (mut nodes, ending) = tree::of_network(visitor).await?;
-    if let Some(part) = part {
-        let found = visitor.within(visitor.node.locate(console::target(part)?)).await;
-        let top = found.map_err(|error| Trouble::talk(part, "the listing", &error))?.id;
-        nodes = below(nodes, top);
-    }
+    let part = part.map(|part| console::selector(part).map(|whom| (part, whom))).transpose()?;
+    let (nodes, ending) = match part {
+        None => tree::of_network(visitor).await?,
+        Some((part, Selector::One(target))) => {
+            let found = visitor.within(visitor.node.locate(target)).await;
+            let top = found.map_err(|error| Trouble::talk(part, "the listing", &error))?.id;
+            let (nodes, ending) = tree::of_network(visitor).await?;
+            (below(nodes, top), ending)
+        }
+        Some((part, many @ Selector::Many(_))) => {
+            let found = visitor.within(visitor.node.select(many)).await;
+            let nodes = found.map_err(|error| Trouble::talk(part, "the listing", &error))?;
+            (nodes, Ending::All)
+        }
+    };
     visitor.output.nodes("nodes", &nodes, ending == Ending::All, &table(&nodes));
     Ok(ending)
 }

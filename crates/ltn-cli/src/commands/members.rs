@@ -15,7 +15,9 @@ use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &MembersArgs) -> Result<Ending, Trouble> {
     let order = ("s.members", Vec::new());
-    let (output, value) = at_main_server(&args.visit, "ltn members", order, Asking::First).await?;
+    // A list changes nothing, so nobody is asked.
+    let (output, value) =
+        at_main_server(&args.visit, "ltn members", order, Asking::Skipped).await?;
     tell(output, &value)
 }
 

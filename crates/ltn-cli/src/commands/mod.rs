@@ -2,6 +2,7 @@
 //! and speak through `output.rs` alone; how they end, `main.rs` turns into an exit code.
 
 mod ask;
+mod backup;
 mod chronicle;
 mod client;
 mod demo;
@@ -35,6 +36,7 @@ mod visit;
 mod watch;
 mod watchdog;
 mod whereto;
+mod why;
 
 use crate::args::Verb;
 use crate::trouble::{Ending, Trouble};
@@ -52,6 +54,9 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Revoke(args) => members::revoke(&args).await,
         Verb::Grant(args) => members::grant(&args).await,
         Verb::Ungrant(args) => members::ungrant(&args).await,
+        Verb::Why(args) => why::perform(&args).await,
+        Verb::Backup(args) => backup::backup(&args).await,
+        Verb::Restore(args) => backup::restore(&args).await,
         Verb::Up(args) => up::perform(&args).await,
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,

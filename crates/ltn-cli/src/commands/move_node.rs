@@ -1,8 +1,9 @@
-//! `ltn move`: a server or client goes below another server.
+//! `ltn move`: a server or client goes below another server, or each of several does.
 
-use ltn::{MovePlan, NodeId, Target, Value};
+use ltn::{Addressee, MovePlan, NodeId, Selector, Target, Value, Whom};
 
 use crate::args::MoveArgs;
+use crate::commands::many::{self, Deed};
 use crate::commands::run::asking;
 use crate::commands::visit::{Order, Visitor, visiting};
 use crate::console;
@@ -10,16 +11,21 @@ use crate::settings;
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &MoveArgs) -> Result<Ending, Trouble> {
-    let (node, under) = (console::target(&args.target)?, console::target(&args.under)?);
+    let (whom, under) = (console::selector(&args.target)?, console::target(&args.under)?);
     let return_after = args.return_after.as_deref().map(settings::span).transpose()?;
     visiting(&args.visit, "ltn move NODE --under SERVER", async |visitor| {
-        let node = find(visitor, node, &args.target).await?;
         let under = find(visitor, under, &args.under).await?;
+        let mut arguments = vec![Value::from(under.to_string())];
+        arguments.extend(return_after.map(|time| Value::from(time.as_secs_f64())));
+        let node = match whom {
+            Selector::One(target) => find(visitor, target, &args.target).await?,
+            many @ Selector::Many(_) => {
+                return all_of_them(visitor, args, (many, under), arguments).await;
+            }
+        };
         if args.dry_run {
             return rehearse(visitor, (node, under), &args.target).await;
         }
-        let mut arguments = vec![Value::from(under.to_string())];
-        arguments.extend(return_after.map(|time| Value::from(time.as_secs_f64())));
         let order = Order {
             target: Target::Id(node),
             shown: args.target.clone(),
@@ -35,6 +41,39 @@ pub(crate) async fn perform(args: &MoveArgs) -> Result<Ending, Trouble> {
         Ok(Ending::All)
     })
     .await
+}
+
+/// Each of several goes by its own grant, and ends by itself: a roll call. Those below others go
+/// first, so that each is asked where it is.
+async fn all_of_them(
+    visitor: &Visitor,
+    args: &MoveArgs,
+    (many, under): (Selector, NodeId),
+    arguments: Vec<Value>,
+) -> Result<Ending, Trouble> {
+    let found = visitor.within(visitor.node.select(many)).await;
+    let mut nodes = found.map_err(|error| Trouble::talk(&args.target, "move", &error))?;
+    // Nobody goes below itself, and who is there already need not go.
+    nodes.retain(|node| node.id != under && node.parent != under);
+    if nodes.is_empty() {
+        let text = format!("all who fit `{}` are below {} already", args.target, args.under);
+        return Err(Trouble::usage(text));
+    }
+    if args.dry_run {
+        let mut ending = Ending::All;
+        for node in nodes {
+            if let Err(trouble) = rehearse(visitor, (node.id, under), &node.path.to_string()).await
+            {
+                visitor.output.remark(&trouble.to_string());
+                ending = Ending::Some;
+            }
+        }
+        return Ok(ending);
+    }
+    let these =
+        nodes.into_iter().map(|node| Addressee { id: node.id, path: node.path, token: None });
+    let deed = Deed { shown: &args.target, what: "move" };
+    many::order(visitor, Whom::These(these.collect()), (deed, arguments), asking(args.yes)).await
 }
 
 async fn find(visitor: &Visitor, target: Target, shown: &str) -> Result<NodeId, Trouble> {

@@ -34,32 +34,32 @@ pub(crate) fn given(
         None => builder,
     };
     match key_file {
-        Some(file) => Ok(builder.admin_key(key_in(file)?)),
+        Some(file) => Ok(builder.admin_key(line_in(file, "admin key")?)),
         None => Ok(builder),
     }
 }
 
-/// The key in a file that nobody else can read: its first and only line.
-fn key_in(file: &Path) -> Result<String, Trouble> {
+/// What stands in a file that nobody else can read: its first and only line, a `what`.
+pub(crate) fn line_in(file: &Path, what: &str) -> Result<String, Trouble> {
     let name = file.display();
     let broken = |error: std::io::Error| {
-        Trouble::failed(format!("the admin key file {name} cannot be read: {error}"))
+        Trouble::failed(format!("the {what} file {name} cannot be read: {error}"))
     };
     let facts = std::fs::metadata(file).map_err(broken)?;
     if is_open_to_others(&facts) {
-        let text = format!("the admin key file {name} can be read by other users of this machine");
+        let text = format!("the {what} file {name} can be read by other users of this machine");
         return Err(Trouble::failed(text).hint(format!("chmod 600 {name}")));
     }
     if facts.len() > KEY_FILE_BYTES_MAX {
-        return Err(Trouble::failed(format!("the admin key file {name} is too long for a key")));
+        return Err(Trouble::failed(format!("the {what} file {name} is too long for one line")));
     }
     let text = std::fs::read_to_string(file).map_err(broken)?;
-    let key = text.trim_end_matches(['\r', '\n']);
-    if key.is_empty() || key.contains(['\r', '\n']) {
-        let text = format!("the admin key file {name} has to hold one line, the key");
+    let line = text.trim_end_matches(['\r', '\n']);
+    if line.is_empty() || line.contains(['\r', '\n']) {
+        let text = format!("the {what} file {name} has to hold one line, the {what}");
         return Err(Trouble::failed(text));
     }
-    Ok(key.to_owned())
+    Ok(line.to_owned())
 }
 
 #[cfg(unix)]

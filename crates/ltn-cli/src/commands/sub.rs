@@ -71,6 +71,23 @@ pub(crate) fn remember(node: &Node, to: &Address, output: Output) {
     }
 }
 
+/// A member that was invited to a place, and was never anywhere, goes there.
+pub(crate) async fn go_where_invited(node: &Node, output: Output) {
+    let Some(place) = node.invited_to() else { return };
+    let found = node.subtree_of(place.to_string().as_str()).await;
+    let address = found.ok().and_then(|nodes| nodes.into_iter().next()?.address);
+    let gone = match &address {
+        Some(address) => node.connect(address).await.map(drop).map_err(|error| error.to_string()),
+        None => Err("it is not there now".to_owned()),
+    };
+    if let Err(why) = gone {
+        output.remark(&format!(
+            "ltn: this node was invited to {place}, and stays where it is: {why}; `ltn move` \
+             moves it"
+        ));
+    }
+}
+
 /// Joins, however long that takes, and stays.
 pub(crate) async fn join_and_stay(
     node: &Node,
@@ -90,6 +107,7 @@ pub(crate) async fn join_and_stay(
                     return Err(Trouble::join("this node", &error));
                 }
                 remember(node, to, output);
+                go_where_invited(node, output).await;
                 return Ok(stay(node, watch, signals, output).await);
             }
             news = watch.next() => {

@@ -40,12 +40,12 @@ pub(crate) async fn perform(args: &UpArgs) -> Result<Ending, Trouble> {
     }
     let mut fleet = Fleet::default();
     if let Err(trouble) = start_all(&file, &mut fleet, &offering, args.state.as_deref()).await {
-        fleet.stop().await;
+        fleet.go_away().await;
         return Err(trouble);
     }
     draw(&fleet, output).await;
     let news = watch_all(&fleet);
-    output.say("The network is up. Ctrl-C here, or `ltn shutdown` elsewhere, stops it.");
+    output.say("The network is up. Ctrl-C stops what runs here, `ltn shutdown` the whole network.");
     Ok(keep_up(&fleet, news, &mut signals, output).await)
 }
 
@@ -165,7 +165,8 @@ fn is_worth_telling(fleet: &Fleet, news: &News) -> bool {
         News::Event(Event::Placed { .. }) => false,
         News::Event(Event::Disconnected { reason, .. }) => !orderly(reason),
         News::Event(Event::Left { name: Some(name), reason, .. }) => {
-            !orderly(reason) || fleet.node(name.as_str()).is_none()
+            let is_told_of = orderly(reason) || *reason == CloseReason::Away;
+            !is_told_of || fleet.node(name.as_str()).is_none()
         }
         _ => true,
     }
@@ -213,7 +214,7 @@ async fn keep_up(
         }
     }
     // The clients have nobody left. With them the last news ends.
-    fleet.stop().await;
+    fleet.go_away().await;
     while let Some((name, news)) = news.recv().await {
         tell(fleet, output, &name, &news, &mut ending);
     }
@@ -230,17 +231,19 @@ fn tell(fleet: &Fleet, output: Output, name: &str, news: &News, ending: &mut End
     }
 }
 
-/// Stops everything because the person at the keyboard wants it; a second wish does not wait.
+/// Stops what was started here because the person at the keyboard wants it; a second wish does not
+/// wait. The network is not ordered to stop: who joined from elsewhere is not ours.
 async fn stop(fleet: &Fleet, signals: &mut Signals, output: Output) -> Ending {
-    output.say("stopping, the lowest layers first");
-    let report = tokio::select! {
-        report = fleet.stop() => report,
+    output.say("stopping what was started here, the lowest layers first");
+    let entries = tokio::select! {
+        entries = fleet.go_away() => entries,
         () = signals.next() => return Ending::Unknown,
     };
-    report.map_or(Ending::All, |entries| {
-        output.roll_call(&entries, &roll_call::table(&entries));
-        roll_call::ending(&entries)
-    })
+    if entries.is_empty() {
+        return Ending::All;
+    }
+    output.roll_call(&entries, &roll_call::table(&entries));
+    roll_call::ending(&entries)
 }
 
 /// Starts one instance of the file and keeps it up.

@@ -2,6 +2,7 @@
 //!
 //! A visit is a session of the library: no list shows it and it takes nobody's place.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,8 +45,8 @@ pub(crate) enum Asking {
     Skipped,
 }
 
-/// So many targets of a dangerous command are named; of further ones, how many.
-const TARGETS_SHOWN: usize = 20;
+/// So many targets of a dangerous command are looked up one by one; of more, all in one list.
+const LOOKED_UP_MAX: usize = 8;
 
 /// Joins, does `body`, leaves. `verb` is the command line without flags, for advice.
 pub(crate) async fn visiting(
@@ -187,19 +188,23 @@ impl Visitor {
         answering.end().await
     }
 
-    /// The targets by path and id, as far as they can be found.
+    /// Every target by path and id; by id alone where it cannot be found.
     async fn name_all(&self, targets: &[NodeId]) -> String {
-        let mut named = Vec::new();
-        for id in targets.iter().take(TARGETS_SHOWN) {
-            named.push(match self.within(self.node.locate(*id)).await {
-                Ok(found) => format!("  {} (id:{}…)", found.path, id.short()),
-                Err(_) => format!("  {id}"),
-            });
+        let mut paths = BTreeMap::new();
+        if targets.len() > LOOKED_UP_MAX {
+            let all = self.within(self.node.network()).await.unwrap_or_default();
+            paths.extend(all.into_iter().map(|node| (node.id, node.path)));
+        } else {
+            for id in targets {
+                let found = self.within(self.node.locate(*id)).await;
+                paths.extend(found.map(|found| (*id, found.path)));
+            }
         }
-        match targets.len().saturating_sub(TARGETS_SHOWN) {
-            0 => named.join("\n"),
-            more => format!("{}\n  and {more} more", named.join("\n")),
-        }
+        let name = |id: &NodeId| match paths.get(id) {
+            Some(path) => format!("  {path} (id:{}…)", id.short()),
+            None => format!("  {id}"),
+        };
+        targets.iter().map(name).collect::<Vec<_>>().join("\n")
     }
 }
 

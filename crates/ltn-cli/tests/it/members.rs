@@ -1,6 +1,6 @@
 //! A network with members, as people make one: `ltn init`, `invite`, `join`, and what comes after.
 
-use crate::process::{Ended, Running, run};
+use crate::process::{Ended, PATIENCE, Running, run};
 use crate::state::Place;
 
 /// A new network, and its main server at some port.
@@ -142,4 +142,195 @@ fn invites_are_made_and_members_thrown_out_while_the_main_server_does_not_run() 
     let _main = main_server(&state);
     let refused = run(&["client", "--state", &lamp]);
     assert!(refused.stderr.contains("revoked"), "{}", refused.stderr);
+}
+
+#[cfg(unix)]
+fn secret_file(place: &Place, name: &str, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let file = place.of(name);
+    std::fs::write(&file, format!("{text}\n")).expect("it is ours");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+    file
+}
+
+/// Runs it until it ends so: what was changed has to go through the tree first.
+fn until(code: i32, words: &[&str]) -> Ended {
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let ended = run(words);
+        if ended.code == Some(code) {
+            return ended;
+        }
+        assert!(std::time::Instant::now() < end, "{words:?}: {} {}", ended.stdout, ended.stderr);
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_an_invite_is_said_and_nothing_is_done() {
+    let place = Place::new("wrong");
+    let (main, state) = network(&place);
+    let line = invite(&state, &["--name", "lamp"]);
+    let lamp = place.of("lamp");
+    let refused = |line: &str, directory: &str, part: &str| {
+        let joined = join(line, directory);
+        assert_eq!(joined.code, Some(2), "{part}: {}", joined.stderr);
+        assert!(joined.stderr.contains(part), "{part}: {}", joined.stderr);
+    };
+    refused(&line[..line.len() - 5], &lamp, "copy the whole line once more");
+    refused("ltn tree", &lamp, "this is no invite");
+    assert!(!std::path::Path::new(&lamp).exists(), "nothing was made");
+
+    // Another network answers where the invite says.
+    let away = place.of("away");
+    run(&["init", "away", "--state", &away]);
+    let other = main_server(&away);
+    let address = address_in(&away);
+    let elsewhere = invite(&state, &["--name", "lost"]);
+    let joined = run(&["join", &elsewhere, "--to", &address, "--state", &place.of("lost")]);
+    // The address that was said comes first; those of the invite are tried after it.
+    assert_eq!(joined.code, Some(0), "{}", joined.stderr);
+    drop(main);
+    let stranger = invite(&state, &["--name", "stranger"]);
+    let joined = run(&["join", &stranger, "--to", &address, "--state", &place.of("stranger")]);
+    assert_eq!(joined.code, Some(2), "{}", joined.stderr);
+    assert!(joined.stderr.contains("not the network that the invite is from"));
+    assert!(joined.stderr.contains("was not used"), "{}", joined.stderr);
+    // A member of the one is nobody in the other.
+    let lost = run(&["client", "--state", &place.of("lost"), "--to", &address]);
+    assert_eq!(lost.code, Some(1), "{}", lost.stderr);
+    assert!(lost.stderr.contains("no server of this network"), "{}", lost.stderr);
+    drop(other);
+
+    let _main = main_server(&state);
+    assert_eq!(join(&line, &lamp).code, Some(0));
+    refused(&line, &place.of("second"), "this invite was used already");
+    let taken = join(&invite(&state, &[]), &lamp);
+    assert_eq!(taken.code, Some(78), "{}", taken.stderr);
+    assert!(taken.stderr.contains("belongs to a member already"), "{}", taken.stderr);
+    let short = invite(&state, &["--ttl", "1s"]);
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < std::time::Duration::from_millis(1_200) {
+        run(&["members", "--state", &state]);
+    }
+    refused(&short, &place.of("late"), "it has ended");
+}
+
+/// Where the main server of this directory is reached.
+fn address_in(state: &str) -> String {
+    let tree = run(&["tree", "--json", "--state", state]);
+    let (_, rest) = tree.stdout.split_once("\"address\":\"").expect("a server has one");
+    rest.split('"').next().expect("there is always a first part").to_owned()
+}
+
+#[test]
+fn a_directory_of_the_wrong_kind_or_none_is_refused_with_an_idea() {
+    let place = Place::new("kinds");
+    let (_main, state) = network(&place);
+    let nothing = place.of("nothing");
+    for verb in [&["client"][..], &["sub"], &["main"]] {
+        let refused = run(&[verb, &["--state", &nothing]].concat());
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains("`ltn join`"), "{}", refused.stderr);
+    }
+    assert!(!std::path::Path::new(&nothing).exists(), "nothing was made");
+    let as_open = run(&["main", "--open", "--port", "0", "--state", &state]);
+    assert_ne!(as_open.code, Some(0));
+    let lamp = member(&place, &state, "lamp", &[]);
+    let as_open = run(&["client", "lamp", "--open", "--to", "4000", "--state", &lamp]);
+    assert_eq!(as_open.code, Some(78), "{}", as_open.stderr);
+    assert!(as_open.stderr.contains("the open mode must not touch it"), "{}", as_open.stderr);
+    let climber = run(&["sub", "--state", &lamp]);
+    assert_eq!(climber.code, Some(78), "{}", climber.stderr);
+    assert!(climber.stderr.contains("a client, and this is a sub-server"), "{}", climber.stderr);
+    let again = run(&["init", "home", "--state", &lamp]);
+    assert_eq!(again.code, Some(78), "{}", again.stderr);
+    let doctor = run(&["doctor", "--state", &lamp]);
+    assert_eq!(doctor.code, Some(0), "{}", doctor.stderr);
+    assert!(doctor.stdout.contains("member of network net:"), "{}", doctor.stdout);
+    std::fs::write(std::path::Path::new(&lamp).join("visitor"), "").expect("it is ours");
+    let doctor = run(&["doctor", "--state", &lamp]);
+    assert_eq!(doctor.code, Some(78));
+    assert!(doctor.stderr.contains("visitor") && doctor.stderr.contains("empty"));
+    assert!(doctor.stderr.contains("Put back a copy"), "{}", doctor.stderr);
+}
+
+#[test]
+fn rights_are_given_explained_and_taken_and_new_hardware_takes_over() {
+    let place = Place::new("rights");
+    let (_main, state) = network(&place);
+    let hall = member(&place, &state, "hall", &["--role", "sub-server"]);
+    let ports = ["--listen", "127.0.0.1", "--port", "0"];
+    let mut server = Running::start(&[&["sub", "--state", &hall][..], &ports].concat());
+    server.expect("connected with Mainserver");
+    let lamp = member(&place, &state, "lamp", &["--under", "/hall"]);
+    let mut old = client(&lamp);
+    old.expect("this node is /hall/lamp");
+
+    let why = |claim, target| ["why", "/hall/lamp", claim, "s.restart", target, "--state", &state];
+    let cannot = until(0, &why("cannot", "/hall"));
+    assert!(cannot.stdout.contains("ltn grant lamp admin --at /hall"), "{}", cannot.stdout);
+    assert_eq!(run(&why("may", "/hall")).code, Some(1));
+    let granted =
+        run(&["grant", "lamp", "admin", "--at", "hall", "--for", "1h", "--state", &state]);
+    assert_eq!(granted.code, Some(0), "{}", granted.stderr);
+    let may = until(0, &why("may", "/hall"));
+    assert!(may.stdout.contains("the network's charter grants it `admin`"), "{}", may.stdout);
+    assert!(may.stdout.contains("ltn ungrant lamp admin"), "{}", may.stdout);
+    assert_eq!(run(&why("cannot", "/")).code, Some(0), "above the scope it may nothing more");
+    until(0, &["run", "/hall", "s.attributes", "--state", &lamp]);
+    let members = run(&["members", "--state", &state]);
+    assert!(members.stdout.contains("holds `admin`"), "{}", members.stdout);
+    let taken = run(&["ungrant", "lamp", "admin", "--state", &state]);
+    assert_eq!(taken.code, Some(0), "{}", taken.stderr);
+    until(0, &why("cannot", "/hall"));
+
+    let line = run(&["replace", "lamp", "--state", &state]).stdout.trim().to_owned();
+    let new = place.of("new-lamp");
+    assert_eq!(join(&line, &new).code, Some(0));
+    old.expect("revoked");
+    let mut new = client(&new);
+    new.expect("this node is /hall/lamp");
+    let refused = run(&["tree", "--state", &lamp]);
+    assert!(refused.stderr.contains("revoked"), "{}", refused.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_restored_main_server_brings_nobody_back_who_was_thrown_out_after_the_backup() {
+    let place = Place::new("backup");
+    let (mut main, state) = network(&place);
+    let address = address_in(&state);
+    let hall = member(&place, &state, "hall", &["--role", "sub-server"]);
+    let thief = member(&place, &state, "thief", &[]);
+    let ports = ["--listen", "127.0.0.1", "--port", "0"];
+    let mut server = Running::start(&[&["sub", "--state", &hall][..], &ports].concat());
+    server.expect("connected with Mainserver");
+    let file = place.of("home.ltn");
+    let (right, wrong) = ("a long passphrase", "another passphrase");
+    let right = secret_file(&place, "right", right);
+    let wrong = secret_file(&place, "wrong", wrong);
+    let backup = ["backup", &file, "--passphrase-file", &right, "--state", &state];
+    let made = run(&backup);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert_eq!(run(&backup).code, Some(2), "it is there already");
+    assert_eq!(run(&["revoke", "thief", "--yes", "--state", &state]).code, Some(0));
+    main.expect("hall");
+    drop(main);
+
+    let new = place.of("restored");
+    let refused = run(&["restore", &file, "--passphrase-file", &wrong, "--state", &new]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the passphrase is wrong"), "{}", refused.stderr);
+    let restored = run(&["restore", &file, "--passphrase-file", &right, "--state", &new]);
+    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
+    let port = address.rsplit(':').next().expect("there is a port");
+    let ports = ["--listen", "127.0.0.1", "--port", port, "--data-port", "0"];
+    let mut main = Running::start(&[&["main", "--state", &new][..], &ports].concat());
+    main.expect("is running at");
+    server.expect("connected with Mainserver");
+    let refused = until(2, &["tree", "--state", &thief]);
+    assert!(refused.stderr.contains("revoked"), "{}", refused.stderr);
+    let early = run(&["invite", "--state", &new]);
+    assert_eq!(early.code, Some(2), "{}", early.stdout);
+    assert!(early.stderr.contains("restored from a backup"), "{}", early.stderr);
 }

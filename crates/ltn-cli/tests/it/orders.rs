@@ -17,6 +17,9 @@ fn a_part_of_the_network_is_restarted_and_shut_down_by_its_path() {
     let unasked = visit(&address, &["shutdown", "/hall"]);
     assert_eq!(unasked.code, Some(2));
     assert!(unasked.stderr.contains("with all 1 below it will shut down"), "{}", unasked.stderr);
+    for target in ["/hall (id:", "/hall/attic (id:"] {
+        assert!(unasked.stderr.contains(target), "{}", unasked.stderr);
+    }
     let alone = visit(&address, &["shutdown", "/hall", "--alone"]);
     assert!(alone.stderr.contains("go on without it"), "{}", alone.stderr);
 

@@ -79,6 +79,57 @@ fn a_copy_of_any_instant_holds_the_parent_that_was_acknowledged() {
     back.expect("connected with ");
 }
 
+/// Whoever was let in or thrown out by an acknowledged word is so in a copy of any later instant.
+#[test]
+fn a_copy_of_any_instant_holds_the_members_that_were_acknowledged() {
+    let place = Place::new("power-members");
+    let state = place.of("main");
+    assert_eq!(run(&["init", "home", "--state", &state]).code, Some(0));
+    let main = ["main", "--state", &state, "--port", "0", "--data-port", "0"];
+    let mut main = Running::start(&main);
+    main.address();
+    let word = |words: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the program was built for this test")
+    };
+    let mut random: u64 = 11;
+    let mut acknowledged: Vec<String> = Vec::new();
+    for cut in 0..CUTS {
+        let name = format!("lamp{cut}");
+        let invite = run(&["invite", "--state", &state, "--name", &name, "--role", "client"]);
+        assert_eq!(invite.code, Some(0), "{}", invite.stderr);
+        let home = place.of(&name);
+        let mut joining = word(&["join", invite.stdout.trim(), "--state", &home]);
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        sleep(Duration::from_millis((random >> 33) % SPREAD_MS));
+        signal("STOP", main.id());
+        let joined = joining.try_wait().expect("it is our child").is_some_and(|s| s.success());
+        let copy = place.of(&format!("copy{cut}"));
+        copy_files(&state, &copy);
+        signal("CONT", main.id());
+        assert_eq!(wait(&mut joining), Some(0), "cut {cut}: {PATIENCE:?} are enough to join");
+
+        let seen = run(&["members", "--state", &copy]);
+        assert_eq!(seen.code, Some(0), "cut {cut}: {}", seen.stderr);
+        let has = |line: &str| seen.stdout.lines().any(|seen| seen.starts_with(line));
+        assert!(has(&format!("{name}: client")) || !joined, "cut {cut}: {}", seen.stdout);
+        for line in &acknowledged {
+            assert!(has(line), "cut {cut}: {line} is missing in\n{}", seen.stdout);
+        }
+        acknowledged.push(format!("{name}: client"));
+    }
+    let out = run(&["revoke", "lamp0", "--state", &state, "--yes"]);
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    signal("STOP", main.id());
+    let copy = place.of("after");
+    copy_files(&state, &copy);
+    signal("CONT", main.id());
+    let seen = run(&["members", "--state", &copy]);
+    let lamp = seen.stdout.lines().find(|line| line.starts_with("lamp0"));
+    assert!(lamp.is_some_and(|line| line.contains("out")), "{}", seen.stdout);
+}
+
 fn copy_files(from: &str, to: &str) {
     std::fs::create_dir_all(to).expect("it is ours");
     for entry in std::fs::read_dir(from).expect("it is ours") {

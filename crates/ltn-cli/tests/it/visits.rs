@@ -122,3 +122,76 @@ fn a_dangerous_command_to_many_names_them_first() {
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert_eq!(main.wait().code, Some(0));
 }
+
+#[test]
+fn every_verb_takes_a_selector_and_says_who_it_is_that_nobody_fits() {
+    let (mut main, address) = Running::main_server();
+    let sub = |name: &str, to: &str| {
+        let mut sub = Running::start(&["sub", name, "--to", to, "--open", "--port", "0"]);
+        let at = sub.address();
+        sub.expect("connected with");
+        (sub, at)
+    };
+    let (mut hall, at_hall) = sub("hall", &address);
+    let ((low1, _), (low2, _), (_attic, _)) =
+        (sub("low1", &at_hall), sub("low2", &at_hall), sub("attic", &address));
+    hall.expect("low2 joined");
+    main.expect("attic joined");
+
+    let listed = visit(&address, &["ls", "/hall/*", "--json"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    let json: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let paths: Vec<&str> = json["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(paths, ["/hall/low1", "/hall/low2"]);
+
+    for words in [
+        &["ls", "/hall/*/x"][..],
+        &["ping", "/hall/*/x"],
+        &["send", "/hall/*/x", "hello"],
+        &["ask", "/hall/*/x", "PING"],
+        &["run", "/hall/*/x", "s.info()"],
+        &["move", "/hall/*/x", "--under", "/attic", "--yes"],
+        &["shutdown", "/hall/*/x", "--yes"],
+        &["restart", "/hall/*/x", "--yes"],
+        &["run", "/", "s.shutdownserver('/hall/*/x')"],
+    ] {
+        let nobody = visit(&address, words);
+        assert_eq!(nobody.code, Some(2), "{words:?}: {}", nobody.stdout);
+        assert!(nobody.stderr.contains("/hall is there, with 2 below it"), "{}", nobody.stderr);
+    }
+
+    let dry = visit(&address, &["move", "/hall/*", "--under", "/attic", "--dry-run"]);
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert!(
+        dry.stdout.contains("/attic/low1") && dry.stdout.contains("/attic/low2"),
+        "{}",
+        dry.stdout
+    );
+    let unasked = visit(&address, &["move", "/hall/*", "--under", "/attic"]);
+    assert_eq!(unasked.code, Some(2), "{}", unasked.stdout);
+    assert!(unasked.stderr.contains("/hall/low1 (id:"), "{}", unasked.stderr);
+    let moved = visit(&address, &["move", "/hall/*", "--under", "/attic", "--yes"]);
+    assert_eq!(moved.code, Some(0), "{}\n{}", moved.stdout, moved.stderr);
+    assert!(moved.stdout.contains("2 nodes: 2 answered"), "{}", moved.stdout);
+    let again = visit(&address, &["move", "/attic/*", "--under", "/attic", "--yes"]);
+    assert!(again.stderr.contains("are below /attic already"), "{}", again.stderr);
+
+    let whole = visit(&address, &["shutdown", "/**", "--yes"]);
+    assert!(whole.stderr.contains("means the main server too"), "{}", whole.stderr);
+    let unasked = visit(&address, &["shutdown", "/attic/*"]);
+    assert_eq!(unasked.code, Some(2));
+    for path in ["/attic/low1 (id:", "/attic/low2 (id:"] {
+        assert!(unasked.stderr.contains(path), "{}", unasked.stderr);
+    }
+    let stopped = visit(&address, &["shutdown", "/attic/*", "--yes"]);
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    assert_eq!((low1.wait().code, low2.wait().code), (Some(0), Some(0)));
+    let restarted = visit(&address, &["restart", "role=sub-server & /*", "--alone", "--yes"]);
+    assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
+    hall.expect("is restarting");
+}

@@ -88,6 +88,19 @@ impl NodeState {
         false
     }
 
+    /// Does this build obey an order without asking whether it is still wanted? Only a broken one.
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(clippy::unused_self, reason = "the simulator's builds look at it")
+    )]
+    pub(super) const fn obeys_at_once(&self) -> bool {
+        #[cfg(feature = "sim")]
+        if matches!(self.mutant, Some(crate::sim::Mutant::ObeysAtOnce)) {
+            return true;
+        }
+        false
+    }
+
     /// Break this build on purpose, to see that the tests notice.
     #[cfg(feature = "sim")]
     pub const fn set_mutant(&mut self, mutant: crate::sim::Mutant) {

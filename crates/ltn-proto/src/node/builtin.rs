@@ -63,6 +63,9 @@ fn server_commands() -> Vec<CommandSpec> {
         spec("s.connectto", user, "go to the server at this address, or of this name")
             .required("ip_or_name", ParameterKind::Text)
             .optional("port", ParameterKind::Int),
+        spec("s.why", user, "whether a node may run a command here, and by which rule")
+            .required("node", TEXT)
+            .required("command", TEXT),
         spec("s.report", statistic, "how the last roll call that this server led ended"),
         spec("s.shutdown", server, "stop this server; its sub-servers go on by themselves")
             .permission(Permission::admin())

@@ -49,6 +49,7 @@ impl NodeState {
     ) {
         let Committing { parent, kept, welcome, .. } = committing;
         let link = parent.link;
+        let addresses = kept.addresses.clone();
         self.uplink.kept = Some(kept);
         self.links.register_parent(link);
         self.watch_link(now, link);
@@ -60,6 +61,8 @@ impl NodeState {
             }
             _ => self.goals.belong(parent.address.clone(), now),
         }
+        // Behind the arrival: which place is home was told by the addresses known before.
+        self.goals.know_home(&addresses);
         let metadata = self.metadata_that_fits();
         let register = Register { edition, metadata, signed: Some(signed) };
         self.say(link, Kind::REGISTER, body::write(&register));

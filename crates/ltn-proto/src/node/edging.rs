@@ -15,7 +15,7 @@ use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::path::Target;
 use crate::requests::{Origin, Question};
-use crate::text::sanitise_line;
+use crate::text::{sanitise_line, span};
 use crate::value::Value;
 
 impl NodeState {
@@ -162,7 +162,12 @@ impl NodeState {
                 Refusal::new(RefusalKind::Busy, text)
             }
             NotAllowed::Quiet => {
-                Refusal::new(RefusalKind::Busy, "the main server restarted a moment ago; try again")
+                let text = format!(
+                    "the main server restarted a moment ago and lets no server move for {} from \
+                     then; try again",
+                    span(EDGE_LIFETIME * 2)
+                );
+                Refusal::new(RefusalKind::Busy, text)
             }
             NotAllowed::Full => Refusal::new(RefusalKind::Full, "too many moves are under way"),
         }

@@ -15,7 +15,6 @@ use crate::limits::KICK_LIFETIME;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
-use crate::path::Target;
 use crate::text::{quotable, span};
 
 impl NodeState {
@@ -58,12 +57,12 @@ impl NodeState {
         let done = self.find_people(run).and_then(|nodes| {
             let done = self.set_muted(now, run.actor, &nodes, muted);
             done.map(|()| {
-                let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
+                let names = self.call_all(&nodes);
                 let what = if muted { "muted" } else { "heard again" };
-                format!("{} {what} at {}", names.join(", "), self.name)
+                (format!("{names} {what} at {}", self.name), nodes)
             })
         });
-        self.answer_text(now, run, done);
+        self.answer_when_kept(now, run, done);
     }
 
     fn set_muted(
@@ -114,8 +113,8 @@ impl NodeState {
     /// `s.kickuser`: all that are named, or none of them.
     pub(super) fn kick_users(&mut self, now: Moment, run: &Run) {
         let done = self.find_people(run).and_then(|nodes| self.check_kick(run, nodes));
-        let done = done.map(|nodes| self.kick_all(now, run.actor, &nodes));
-        self.answer_text(now, run, done);
+        let done = done.map(|nodes| self.kick_all(now, run.actor, nodes));
+        self.answer_when_kept(now, run, done);
     }
 
     fn check_kick(&self, run: &Run, nodes: Vec<NodeId>) -> Result<Vec<NodeId>, Refusal> {
@@ -133,33 +132,38 @@ impl NodeState {
         Ok(nodes)
     }
 
-    fn kick_all(&mut self, now: Moment, by: NodeId, nodes: &[NodeId]) -> String {
-        let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
+    /// Throws them out; what was done, and of whom something else is to be remembered now.
+    fn kick_all(
+        &mut self,
+        now: Moment,
+        by: NodeId,
+        mut nodes: Vec<NodeId>,
+    ) -> (String, Vec<NodeId>) {
+        let names = self.call_all(&nodes);
         let (kicker, wait) = (self.call(by), span(KICK_LIFETIME));
-        for node in nodes {
+        let mut freed = Vec::new();
+        for node in &nodes {
             let Some(link) = self.links.child(*node) else { continue };
-            self.people.kick(now, *node);
+            freed.extend(self.people.kick(now, *node));
             let name = self.name_of(*node);
             self.event(Event::Kicked { node: *node, name, by });
             let text = format!("{kicker} kicked you; {} lets you in after {wait}", self.name);
             self.close_link(now, link, CloseReason::Kicked, &text);
         }
-        format!("{} kicked, and not let in for {wait}", names.join(", "))
+        nodes.extend(freed);
+        (format!("{names} kicked, and not let in for {wait}"), nodes)
     }
 
     /// `s.kickip`: whoever is joined from these addresses, but not who says so.
     pub(super) fn kick_addresses(&mut self, now: Moment, run: &Run) {
         let done = self.find_addresses(run).map(|(nodes, spared)| {
-            let kicked = self.kick_all(now, run.actor, &nodes);
-            match spared {
-                None => kicked,
-                Some(spared) => format!(
-                    "{kicked}; {spared} is there too and stays, for you speak \
-                    through it"
-                ),
+            let (mut text, nodes) = self.kick_all(now, run.actor, nodes);
+            if let Some(spared) = spared {
+                text += &format!("; {spared} is there too and stays, for you speak through it");
             }
+            (text, nodes)
         });
-        self.answer_text(now, run, done);
+        self.answer_when_kept(now, run, done);
     }
 
     /// Who is joined from there; and who also is, but is spared, because the caller speaks so.
@@ -215,18 +219,6 @@ impl NodeState {
         }
     }
 
-    /// All nodes that the arguments name, each once.
-    pub(super) fn find_people(&self, run: &Run) -> Result<Vec<NodeId>, Refusal> {
-        let mut nodes = Vec::new();
-        for index in 0..run.arguments.len() {
-            let node = self.find_person(&run.raw_text(index))?;
-            if !nodes.contains(&node) {
-                nodes.push(node);
-            }
-        }
-        Ok(nodes)
-    }
-
     /// The refusal to do something to a node that is no neighbour below this one.
     pub(super) fn not_joined_here(&self, node: NodeId) -> Refusal {
         let (who, me) = (self.where_is(node), &self.name);
@@ -239,21 +231,5 @@ impl NodeState {
             None => format!("{who} is not joined to {me}; say it to its server"),
         };
         Refusal::new(RefusalKind::NotPossible, text)
-    }
-
-    /// The node that is meant by a name, a path or an id. Of several with one name none is.
-    pub(super) fn find_person(&self, text: &str) -> Result<NodeId, Refusal> {
-        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        let target: Target = text.parse().map_err(|error| bad(format!("{error}")))?;
-        let found = match &target {
-            Target::Id(id) => Some(*id),
-            Target::Name(name) => self.find_name(name)?,
-            other => match other.absolute(&self.path()) {
-                Some(path) => Some(self.find_path(&path).map_err(bad)?),
-                None => None,
-            },
-        };
-        let unknown = || bad(format!("{} knows nobody called `{target}`", self.name));
-        found.ok_or_else(unknown)
     }
 }

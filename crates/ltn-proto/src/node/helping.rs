@@ -35,8 +35,11 @@ impl NodeState {
         let mut lines = Vec::new();
         for index in 0..run.arguments.len() {
             let wanted = run.raw_text(index);
-            match self.find_person(&wanted) {
-                Ok(node) => lines.push(self.about_node(now, node, run.actor)),
+            match self.find_all(&wanted, NodeId::NOBODY) {
+                Ok(nodes) => {
+                    let about = nodes.iter().map(|node| self.about_node(now, *node, run.actor));
+                    lines.extend(about);
+                }
                 Err(_) if wanted == "commands" => lines.push(self.all_commands()),
                 Err(Refusal { kind, text }) => return self.refuse(now, run, kind, &text),
             }

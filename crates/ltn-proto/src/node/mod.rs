@@ -1,18 +1,18 @@
 //! The mind of one node: the only folder that knows all rooms.
 //!
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
-//! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
-//! up, `edging.rs` who may hang below whom, `moving.rs` moves that somebody wants, `mapping.rs` the
-//! map and the place in the tree, `routing.rs` what is passed on, `asking.rs` what this node asks
-//! of others, `locating.rs` who is meant, `selecting.rs` who fits,
-//! `gathering.rs` what is said to many, `answering.rs` what others ask of it, `builtin.rs`,
-//! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
-//! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
-//! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
-//! move, `stating.rs` what each node signs of its place, `calling.rs` and `proving.rs` commands
-//! that are signed, `whereabouts.rs` the main server's word on where a node is, `outbox.rs` what
-//! waits for a signature, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what
-//! builds that are broken on purpose leave undone.
+//! `links.rs` connections, `admitting.rs` who is let in below, `joining.rs` the way up, `edging.rs`
+//! who may hang below whom, `moving.rs` wanted moves, `mapping.rs` the map and the place in the
+//! tree, `routing.rs` what is passed on, `asking.rs` what it asks of others, `locating.rs` who is
+//! meant, `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
+//! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
+//! every node, `serving.rs` its periodic routines, `governing.rs` the people on it, `rights.rs`
+//! what they may do, `renaming.rs` new names, `sleeping.rs` what sleep changes, `committing.rs` the
+//! write before a move, `keeping.rs` what of people and names is written down, `stating.rs` what
+//! each node signs of its place, `calling.rs`, `proving.rs` signed commands, `auditing.rs` what is
+//! written of them, `whereabouts.rs` where a node is, by the main server, `outbox.rs` what waits
+//! for a signature, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what broken
+//! builds leave undone.
 
 mod admitting;
 mod answering;
@@ -24,12 +24,14 @@ mod calling;
 mod chartering;
 mod committing;
 mod edging;
+mod explaining;
 mod following;
 mod gathering;
 mod governing;
 mod helping;
 mod joining;
 mod journal;
+mod keeping;
 mod links;
 mod locating;
 mod mapping;
@@ -40,6 +42,7 @@ mod ordering;
 mod outbox;
 mod parts;
 mod picture;
+mod pointing;
 mod proving;
 mod renaming;
 mod reporting;
@@ -168,6 +171,8 @@ pub struct NodeState {
     deeds: Deeds,
     /// Confirmed commands that are being written down.
     accepted: BTreeMap<WriteId, journal::Accepted>,
+    /// What is told to who wanted it when it is written down.
+    promised: BTreeMap<WriteId, keeping::Promised>,
     links: Links,
     link_deadlines: Deadlines<LinkId>,
     uplink: Uplink,
@@ -235,7 +240,8 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(600);
 impl NodeState {
     /// A node that has just started.
     #[must_use]
-    pub fn new(config: NodeConfig, now: Moment) -> Self {
+    pub fn new(mut config: NodeConfig, now: Moment) -> Self {
+        keeping::recall(&mut config);
         let name = match (&config.name, config.role) {
             (Some(name), role) if !role.is_root() => name.clone(),
             (_, role) => Name::default_for(role, &config.id),
@@ -261,10 +267,11 @@ impl NodeState {
             verified: Verified::new(limits.records),
             deeds: Deeds::new(&config.remembered.deeds),
             accepted: BTreeMap::new(),
+            promised: BTreeMap::new(),
             links: Links::default(),
             link_deadlines: Deadlines::default(),
             uplink: Uplink::remembering(config.remembered.parent.clone()),
-            goals: Goals::new(config.address.clone(), config.backup_parents.clone()),
+            goals: keeping::goals_of(&config),
             reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
@@ -279,7 +286,7 @@ impl NodeState {
             followings: Followings::default(),
             followed_from: None,
             inbound: Inbound::new(limits.open_requests_per_caller, limits.open_requests),
-            people: People::default(),
+            people: People::remembering(&config.remembered.people, now),
             key_desk: KeyDesk::default(),
             arrived: None,
             reassembly: Reassembly::default(),
@@ -322,13 +329,7 @@ impl NodeState {
                 }
             }
             Input::Op(op) => self.on_op(now, op),
-            Input::Persisted { write, done } if self.accepted.contains_key(&write) => {
-                self.on_deed_written(now, write, done);
-            }
-            Input::Persisted { write, done } if self.awaits_plan(write) => {
-                self.on_plan_written(now, done);
-            }
-            Input::Persisted { write, done } => self.on_persisted(now, write, done),
+            Input::Persisted { write, done } => self.on_written(now, write, done),
             Input::Signed { signing, signature } => self.on_signed(now, signing, signature),
             Input::Slept => self.on_slept(now),
             Input::Timeout => self.on_timeout(now),
@@ -361,6 +362,7 @@ impl NodeState {
             self.inbound.next_deadline(),
             self.uplink.retry.as_ref().map(|retry| retry.at),
             self.goals.homing(),
+            self.people.next_end(),
             self.reassembly.poll_timeout(),
             self.roll_call.as_ref().map(RollCall::due),
             self.services.next_due(),
@@ -402,6 +404,7 @@ impl NodeState {
         if self.roll_call.as_ref().is_some_and(|roll| roll.due() <= now) {
             self.on_roll_call_due(now);
         }
+        self.end_kicks(now);
         self.run_due_services(now);
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
@@ -441,7 +444,7 @@ impl NodeState {
             }
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
-            Op::BackUp { parents } => self.goals.give(parents),
+            Op::BackUp { parents } => self.back_up(parents),
         }
     }
 

@@ -210,6 +210,9 @@ impl NodeState {
         if let Err(why) = self.check_order(giver) {
             return self.refuse_order(now, giver, number, why);
         }
+        if self.obeys_at_once() {
+            return self.obey(now, (order, giver), now + ORDER_LIFETIME);
+        }
         let nonce = self.random.number();
         self.orders_heard.wait(Heard { order, giver, nonce, asked: now });
         let check = body::write(&OrderCheck { order: number, nonce, node: None });
@@ -293,7 +296,10 @@ impl NodeState {
         if let Err(why) = self.check_order(giver) {
             return self.refuse_order(now, giver, order, why);
         }
-        let order = heard.order;
+        self.obey(now, (heard.order, giver), deadline);
+    }
+
+    fn obey(&mut self, now: Moment, (order, giver): (Order, NodeId), deadline: Moment) {
         self.audit_order(now, order);
         let text = match (order.subtree, order.restart) {
             (true, false) => "this server and everything below it was told to shut down",

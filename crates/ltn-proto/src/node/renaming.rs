@@ -17,7 +17,6 @@ use crate::name::Name;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::role::Role;
 use crate::text::sanitise_line;
-use crate::value::Value;
 
 /// How long the parent has to say what it thinks of a name.
 const RENAME_TIME: Duration = Duration::from_secs(10);
@@ -48,9 +47,7 @@ impl NodeState {
             Err(refusal) => return self.rename_ended(now, by, Outcome::Refused(refusal)),
         };
         let Some(parent) = &self.uplink.parent else {
-            self.take_name(now, name);
-            let outcome = self.is_called_now();
-            return self.rename_ended(now, by, outcome);
+            return self.take_name(now, name, Some(by));
         };
         let link = parent.link;
         let number = self.random.number();
@@ -146,32 +143,35 @@ impl NodeState {
     /// The parent's word: what this node is called, or why not.
     fn on_named(&mut self, now: Moment, link: LinkId, rename: Rename) -> Result<(), Misbehaved> {
         let Rename { number, name, refused } = rename;
-        let outcome = match (refused, name) {
+        let asked = |waiting: &mut Renaming| waiting.number == number && waiting.link == link;
+        match (refused, name) {
             (Some(Refused { kind, text }), _) => {
-                Outcome::Refused(Refusal::new(kind, sanitise_line(&text)))
+                if let Some(waiting) = self.renaming.take_if(asked) {
+                    let refusal = Refusal::new(kind, sanitise_line(&text));
+                    self.rename_ended(now, waiting.by, Outcome::Refused(refusal));
+                }
             }
             (None, Some(text)) => {
                 let name = Name::known(&text)
                     .map_err(|_| Misbehaved("a name that cannot be".to_owned()))?;
-                self.take_name(now, name);
-                self.is_called_now()
+                let by = self.renaming.take_if(asked).map(|waiting| waiting.by);
+                self.take_name(now, name, by);
             }
             (None, None) => return Err(Misbehaved("a word on names that says none".to_owned())),
-        };
-        let asked = |waiting: &mut Renaming| waiting.number == number && waiting.link == link;
-        if let Some(waiting) = self.renaming.take_if(asked) {
-            self.rename_ended(now, waiting.by, outcome);
         }
         Ok(())
     }
 
-    /// From here on this node is called so, and asks for this name wherever it joins.
-    fn take_name(&mut self, now: Moment, name: Name) {
+    /// From here on this node is called so, and asks for this name wherever it joins, also in its
+    /// later lives.
+    fn take_name(&mut self, now: Moment, name: Name, by: Option<NamedBy>) {
         self.config.name = Some(name.clone());
-        if name == self.name {
+        let old = std::mem::replace(&mut self.name, name.clone());
+        self.keep_name(name.clone(), by);
+        if old == name {
             return;
         }
-        let old = Some(std::mem::replace(&mut self.name, name.clone()));
+        let old = Some(old);
         self.state_new_name();
         // Everybody below has this name in its path.
         let for_children = body::write(&self.place_of_children());
@@ -182,10 +182,6 @@ impl NodeState {
         let (path, rooted) = (self.path(), self.is_rooted());
         self.event(Event::Placed { path, rooted });
         self.notice_changed_metadata(now);
-    }
-
-    fn is_called_now(&self) -> Outcome {
-        Outcome::Reply(Value::from(format!("{} is the name now", self.name)))
     }
 
     /// To be called after whatever may have ended the wait for the parent's word: its time, or the
@@ -200,7 +196,7 @@ impl NodeState {
         }
     }
 
-    fn rename_ended(&mut self, now: Moment, by: NamedBy, outcome: Outcome) {
+    pub(super) fn rename_ended(&mut self, now: Moment, by: NamedBy, outcome: Outcome) {
         match by {
             NamedBy::Program(op) => self.event(Event::Ended { op, outcome }),
             NamedBy::Command(inbound) => self.answer_with(now, inbound, outcome),

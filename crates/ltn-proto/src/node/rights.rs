@@ -28,7 +28,7 @@ const BEYOND_ONE_SERVER: [&str; 6] = [
     "s.restartnetwork",
 ];
 /// The commands that carry a key, which nobody on the way may read.
-const WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
+const WITH_KEY: [&str; 3] = ["s.getadmin", "s.setadminkey", "s.backup"];
 
 impl NodeState {
     /// Does this node hold the permission here, from wherever it speaks?
@@ -78,19 +78,50 @@ impl NodeState {
         let done = match command {
             "s.getrights" => self.give_rights(now, run, run.actor, 0),
             "s.removerights" => self.take_rights(now, run, run.actor, 0),
-            _ => self.find_person(&run.raw_text(0)).and_then(|node| match command {
-                "s.giverights" => self.give_rights(now, run, node, 1),
-                _ => self.take_rights(now, run, node, 1),
-            }),
+            _ => self
+                .find_all(&run.raw_text(0), run.actor)
+                .and_then(|nodes| self.change_rights_of(now, command, run, nodes)),
         };
-        self.answer_text(now, run, done);
+        self.answer_when_kept(now, run, done);
     }
 
-    pub(super) fn answer_text(&mut self, now: Moment, run: &Run, done: Result<String, Refusal>) {
-        match done {
-            Ok(text) => self.reply_text(now, run, text),
-            Err(Refusal { kind, text }) => self.refuse(now, run, kind, &text),
+    /// Of several nodes those are passed over that were given none of what is taken.
+    fn change_rights_of(
+        &mut self,
+        now: Moment,
+        command: &str,
+        run: &Run,
+        mut nodes: Vec<NodeId>,
+    ) -> Result<(String, Vec<NodeId>), Refusal> {
+        let gives = command == "s.giverights";
+        if !gives && nodes.len() > 1 {
+            let words = words(run, 1)?;
+            let given = |node: &NodeId| self.people.rights(*node);
+            nodes.retain(|node| given(node).is_some_and(|g| words.iter().any(|w| g.allow(w))));
         }
+        let is_one = nodes.len() == 1;
+        let (mut lines, mut changed) = (Vec::new(), Vec::new());
+        for node in nodes {
+            let done = match gives {
+                true => self.give_rights(now, run, node, 1),
+                false => self.take_rights(now, run, node, 1),
+            };
+            match done {
+                Ok((line, _)) => {
+                    let place = format!("{}: ", self.where_is(node));
+                    lines.push(if is_one { line } else { place + &line });
+                    changed.push(node);
+                }
+                // What was done before holds, and is told.
+                Err(refusal) if !changed.is_empty() => lines.push(refusal.text),
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        if changed.is_empty() {
+            let text = format!("nobody of them was given any of that at {}", self.name);
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
+        Ok((lines.join("\n"), changed))
     }
 
     fn give_rights(
@@ -99,7 +130,7 @@ impl NodeState {
         run: &Run,
         node: NodeId,
         from: usize,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(String, Vec<NodeId>), Refusal> {
         let words = words(run, from)?;
         if node == self.config.id {
             return Err(Refusal::new(RefusalKind::NotPossible, "a server may do everything here"));
@@ -114,7 +145,7 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::Full, text));
         }
         self.rights_changed(now, node, run.actor);
-        Ok(self.holds_now(node))
+        Ok((self.holds_now(node), vec![node]))
     }
 
     fn take_rights(
@@ -123,7 +154,7 @@ impl NodeState {
         run: &Run,
         node: NodeId,
         from: usize,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(String, Vec<NodeId>), Refusal> {
         let words = words(run, from)?;
         let everybodys = words.iter().find(|word| self.config.newcomers.iter().any(|w| w == *word));
         if let Some(word) = everybodys {
@@ -135,7 +166,7 @@ impl NodeState {
             return Err(Refusal::new(RefusalKind::NotPossible, text));
         }
         self.rights_changed(now, node, run.actor);
-        Ok(self.holds_now(node))
+        Ok((self.holds_now(node), vec![node]))
     }
 
     fn holds_now(&self, node: NodeId) -> String {
@@ -160,17 +191,17 @@ impl NodeState {
     pub(super) fn remove_admin(&mut self, now: Moment, run: &Run) {
         let done = self.check_remove_admin(run);
         let done = done.map(|nodes| {
-            let names: Vec<String> = nodes.iter().map(|node| self.call(*node)).collect();
-            for node in nodes {
-                if let Some(link) = self.links.child(node) {
+            let names = self.call_all(&nodes);
+            for node in &nodes {
+                if let Some(link) = self.links.child(*node) {
                     self.people.distrust_link(link);
                 }
-                self.people.take(node, &[Permission::admin()]);
-                self.rights_changed(now, node, run.actor);
+                self.people.take(*node, &[Permission::admin()]);
+                self.rights_changed(now, *node, run.actor);
             }
-            format!("{}: no admin of {} any more", names.join(", "), self.name)
+            (format!("{names}: no admin of {} any more", self.name), nodes)
         });
-        self.answer_text(now, run, done);
+        self.answer_when_kept(now, run, done);
     }
 
     fn check_remove_admin(&self, run: &Run) -> Result<Vec<NodeId>, Refusal> {

@@ -1,5 +1,7 @@
 //! What the built-in commands do, and the second word that dangerous ones want first.
 
+use std::collections::BTreeSet;
+
 use super::NodeState;
 use super::broken::Duty;
 use super::journal::Accepted;
@@ -15,6 +17,7 @@ use crate::outcome::{Confirmation, Outcome, Refusal, RefusalKind};
 use crate::path::Target;
 use crate::requests::{Origin, Question};
 use crate::rollcall::Order;
+use crate::tree::Record;
 use crate::uplink::Wish;
 use crate::value::Value;
 
@@ -22,6 +25,8 @@ use crate::value::Value;
 const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
 /// So many bytes of a drawing go into one answer, with a line that says how much is missing.
 const DRAWING_BYTES_MAX: usize = crate::limits::MESSAGE_BYTES_MAX - 1_024;
+/// So many servers are named in the text of a confirmation; all of them stand in its targets.
+const NAMED_MAX: usize = 20;
 /// How long a ping for `s.ping` may take.
 const PING_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -137,6 +142,7 @@ impl NodeState {
                 self.answer_with(now, run.inbound, told);
             }
             "s.info" => self.info(now, &run),
+            "s.why" => self.explain(now, &run),
             "s.ping" => self.ping_caller(now, &run),
             "s.changename" => self.change_name(now, &run),
             "s.getadmin" => self.get_admin(now, &run),
@@ -223,7 +229,13 @@ impl NodeState {
             _ => {
                 let (restart, subtree) = (is_restart(command), is_of_subtrees(command));
                 let order = Order { subtree, ..order(run, restart, false) };
-                self.lead_order(now, run.inbound, order, targets);
+                let mut tops = targets.to_vec();
+                if subtree {
+                    tops = self.tops_of(targets);
+                    let is_server = |r: &Record| r.role.is_server();
+                    tops.retain(|id| self.tree.get(*id).is_some_and(is_server));
+                }
+                self.lead_order(now, run.inbound, order, &tops);
             }
         }
     }
@@ -279,58 +291,45 @@ impl NodeState {
         let what = if is_restart(command) { "restart" } else { "shut down" };
         let mut targets = Vec::new();
         for index in 0..run.arguments.len() {
-            let id = self.find_server(now, &run.text(index))?;
-            if !targets.contains(&id) {
-                targets.push(id);
+            for id in self.find_servers(now, &run.raw_text(index))? {
+                if !targets.contains(&id) {
+                    targets.push(id);
+                }
             }
         }
-        if is_of_subtrees(command) {
-            // Whoever is below another one that is named goes with that one.
-            let all = targets.clone();
-            let is_top = |id: &NodeId| !all.iter().any(|o| o != id && self.tree.is_below(*id, *o));
-            targets.retain(is_top);
+        let subtrees = is_of_subtrees(command);
+        if subtrees {
+            targets = self.tops_of(&targets);
         }
         let name = |id: &NodeId| {
             let below = self.tree.subtree(*id).len() - 1;
-            let others = match (below, is_of_subtrees(command)) {
+            let others = match (below, subtrees) {
                 (0, _) => String::new(),
                 (below, true) => format!(" with all {below} below it"),
                 (below, false) => format!(" ({below} below it go on without it)"),
             };
             format!("{}{others}", self.where_is(*id))
         };
-        let names: Vec<String> = targets.iter().map(name).collect();
+        let mut names: Vec<String> = targets.iter().take(NAMED_MAX).map(name).collect();
+        let more = targets.len() - names.len();
+        names.extend((more > 0).then(|| format!("{more} more")));
+        if subtrees {
+            // Everybody who goes with them is shown too.
+            let all = targets.iter().flat_map(|top| self.tree.subtree(*top));
+            let is_listed = |id: &NodeId| self.tree.get(*id).is_some_and(|r| r.role.is_listed());
+            targets = all.filter(is_listed).collect();
+        }
         Ok((format!("{} will {what}", names.join(", ")), targets))
     }
 
-    /// The live server below this one that is meant.
-    fn find_server(&self, now: Moment, text: &str) -> Result<NodeId, Refusal> {
-        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        let target: Target = text.parse().map_err(|error| bad(format!("{error}")))?;
-        let found = match &target {
-            Target::Id(id) => Some(*id),
-            Target::Name(name) => self.find_name(name)?,
-            other => match other.absolute(&self.path()) {
-                Some(path) => Some(self.find_path(&path).map_err(bad)?),
-                None => None,
-            },
+    /// Those of them that are not below another one of them, with which they go.
+    fn tops_of(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let all: BTreeSet<NodeId> = nodes.iter().copied().collect();
+        let above = |id: &NodeId| self.tree.get(*id).map(|record| record.parent);
+        let is_top = |id: &&NodeId| {
+            !std::iter::successors(above(id), above).any(|above| all.contains(&above))
         };
-        let Some(id) = found else { return Err(bad(format!("no node is called `{text}`"))) };
-        if id == self.config.id {
-            let text = format!("that is {} itself; use s.shutdown or s.restart", self.name);
-            return Err(bad(text));
-        }
-        let Some(record) = self.tree.get(id) else {
-            return Err(bad(format!("{text} is not below {}", self.name)));
-        };
-        if !record.role.is_server() {
-            return Err(bad(format!("{text} is a client; only servers can be told that")));
-        }
-        if record.stale_since.is_some() {
-            let text = self.out_of_reach_since(now, id);
-            return Err(Refusal::new(RefusalKind::NotPossible, text));
-        }
-        Ok(id)
+        nodes.iter().filter(is_top).copied().collect()
     }
 
     pub(super) fn still_below(&self, refusal: Refusal) -> Refusal {

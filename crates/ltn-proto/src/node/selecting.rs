@@ -74,11 +74,7 @@ impl NodeState {
             .then(|| self.tree.count(pattern, progress) + usize::from(own_fits))
             .map(|total| total as u64);
         if total == Some(0) {
-            let below = self.find_path(&prefix).map_or(0, |id| self.tree.subtree(id).len() - 1);
-            let text = format!(
-                "nobody fits `{pattern}`: {prefix} is there, with {below} below it, none of them \
-                 such"
-            );
+            let text = self.nobody_fits(pattern);
             return Some(Err(Outcome::Refused(Refusal::new(RefusalKind::BadTarget, text))));
         }
         let page = self.tree.page(pattern, progress, select.after.as_ref(), PAGE_BYTES);

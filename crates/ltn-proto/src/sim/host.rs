@@ -66,6 +66,8 @@ pub(super) struct Host {
     pub(super) steps: (u64, u32),
     /// How far its clock is ahead of the others'.
     pub(super) skew: Duration,
+    /// Does it say more than this version knows?
+    pub(super) newer: bool,
     /// A frame that a broken mind keeps back.
     pub(super) held: Option<(LinkId, Frame)>,
 }
@@ -112,6 +114,7 @@ impl Host {
             offers: BTreeMap::new(),
             steps: (0, 0),
             skew: Duration::ZERO,
+            newer: false,
             held: None,
         }
     }

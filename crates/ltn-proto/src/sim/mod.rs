@@ -22,9 +22,10 @@
 //! it ended. `verbs.rs` has the short forms for stories (`join`, `send`, `request`, `call`),
 //! `lies.rs` what liars say, `view.rs` what can be seen, `faults.rs` what goes wrong between hosts
 //! (broken and silently cut links, slow lines, partitions), `machines.rs` what happens to whole
-//! machines (suspended, cloned, not reading), `mouth.rs` what broken minds say, and `draw.rs`
-//! pictures for people. Checkers look on as [`Observer`]s and read the history. `book.rs` lends the
-//! root's book of edges to the exhaustive check of concurrent moves.
+//! machines (suspended, cloned, not reading), `mouth.rs` what broken minds say, `skew.rs` what
+//! those of another version do, and `draw.rs` pictures for people. Checkers look on as
+//! [`Observer`]s and read the history. `book.rs` lends the root's book of edges to the exhaustive
+//! check of concurrent moves.
 //!
 //! Nothing here reads a real clock, sleeps, prints or rolls real dice.
 
@@ -42,6 +43,7 @@ mod mutant;
 mod network;
 mod program;
 mod random;
+mod skew;
 mod verbs;
 mod view;
 mod wire;

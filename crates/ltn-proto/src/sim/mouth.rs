@@ -14,6 +14,7 @@ use crate::value::Value;
 use super::HostId;
 use super::mutant::Mutant;
 use super::network::Network;
+use super::skew::STRANGE_KIND;
 
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_secs(1_000_000);
@@ -21,6 +22,7 @@ const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 impl Network {
     /// What a mind transmits, or what a broken one makes of it.
     pub(super) fn utter(&mut self, host: HostId, link: LinkId, frame: Frame) {
+        let mut frame = self.in_its_version(host, frame);
         let kind = frame.header.kind;
         let passed_on = frame.header.source != self.id(host);
         match self.mutant {
@@ -43,6 +45,7 @@ impl Network {
             {
                 return;
             }
+            Some(Mutant::MendsStrange) if kind == STRANGE_KIND => frame.header.flags.0 &= 0x7f,
             Some(Mutant::HidesPlaces) if kind == Kind::PLACE => return,
             Some(Mutant::HidesLosses) if kind == Kind::TREE => {
                 return self.transmit(host, link, without_losses(frame), false);
@@ -54,6 +57,14 @@ impl Network {
 
     /// What a mind is handed, or what a broken one makes of it.
     pub(super) fn hear(&mut self, host: HostId, link: LinkId, mut frame: Frame) {
+        let ignored = match self.mutant {
+            Some(Mutant::IgnoresStrange) => frame.header.kind == STRANGE_KIND,
+            Some(Mutant::StrictFields) => Self::has_strange_field(&frame),
+            _ => false,
+        };
+        if ignored {
+            return;
+        }
         let header = &mut frame.header;
         if self.mutant == Some(Mutant::TakesForeign)
             && header.kind == Kind::CAST
@@ -76,6 +87,10 @@ impl Network {
         if let Event::Many(ManyEvent::Gathered { entry, .. }) = &event {
             let left_out = entry.id.as_bytes()[0].is_multiple_of(4);
             return (self.mutant != Some(Mutant::LeavesOut) || !left_out).then_some(event);
+        }
+        if let Event::Many(ManyEvent::Presence { news, .. }) = &event {
+            let hidden = news.id.as_bytes()[0].is_multiple_of(4);
+            return (self.mutant != Some(Mutant::HidesNews) || !hidden).then_some(event);
         }
         let Event::Ended { op, outcome } = event else { return Some(event) };
         let outcome = match (self.mutant, outcome) {

@@ -82,4 +82,14 @@ pub enum Mutant {
     LeavesOut,
     /// Its roll calls count everybody as stopped.
     CountsAllAsStopped,
+    /// It obeys an order at once, and does not ask whether it is still wanted.
+    ObeysAtOnce,
+    /// It does not tell its program all that happens at the places that it watches.
+    HidesNews,
+    /// It changes what it does not know when it passes it on.
+    MendsStrange,
+    /// It gives no answer to what it does not know.
+    IgnoresStrange,
+    /// It does not hear what has a field that it does not know.
+    StrictFields,
 }

@@ -16,7 +16,7 @@ const SEEDS: u64 = 200;
 const SOUND: u64 = 10;
 
 /// What is wrong with a mind, what it must be accused of, and in which runs.
-const CAUGHT: [(Mutant, ViolationKind, Size); 21] = [
+const CAUGHT: [(Mutant, ViolationKind, Size); 26] = [
     (Mutant::ForgetsUnknown, ViolationKind::NeverEnded, Size::Small),
     (Mutant::EndsTwice, ViolationKind::EndedTwice, Size::Small),
     (Mutant::WaitsTooLong, ViolationKind::EndedLate, Size::Small),
@@ -38,6 +38,11 @@ const CAUGHT: [(Mutant, ViolationKind, Size); 21] = [
     (Mutant::NoLease, ViolationKind::NoticedLate, Size::Small),
     (Mutant::LeavesOut, ViolationKind::FalseGathering, Size::Small),
     (Mutant::CountsAllAsStopped, ViolationKind::FalseRollCall, Size::Small),
+    (Mutant::ObeysAtOnce, ViolationKind::LateOrder, Size::Small),
+    (Mutant::HastyMove, ViolationKind::NotWritten, Size::Small),
+    (Mutant::HidesNews, ViolationKind::FalsePresence, Size::Small),
+    (Mutant::MendsStrange, ViolationKind::Altered, Size::Small),
+    (Mutant::IgnoresStrange, ViolationKind::Unanswered, Size::Small),
 ];
 
 /// The first seed at which the broken mind is accused of this. A run that a broken mind brings down
@@ -65,6 +70,15 @@ fn every_checker_has_caught_a_broken_mind() {
 fn a_mind_that_takes_one_stalled_queue_for_all_is_caught() {
     let kinds = [ViolationKind::NoWay, ViolationKind::LostAnswer];
     assert!(kinds.iter().any(|kind| caught(Mutant::StallsAll, *kind, Size::Large).is_some()));
+}
+
+#[test]
+fn a_mind_that_does_not_hear_what_has_a_field_that_it_does_not_know_is_caught() {
+    let strict = |seed: &u64| {
+        let run = || play(Size::Small, *seed, Some(Mutant::StrictFields));
+        catch_unwind(AssertUnwindSafe(run)).is_ok_and(|report| !report.violations.is_empty())
+    };
+    assert!((0..SEEDS).any(|seed| strict(&seed)));
 }
 
 #[test]

@@ -337,3 +337,45 @@ fn a_book_from_a_backup_takes_over_what_was_signed_after_it_and_resurrects_nobod
     assert!(!restored.adopt(&foreign));
     assert_eq!(home.authority.public.len(), 91);
 }
+
+#[test]
+fn a_restored_book_signs_nothing_before_it_has_learnt_and_then_begins_a_new_epoch() {
+    let mut home = Home::new();
+    let thief = Signer::new();
+    let invite = home.invite(|_| {}).unwrap();
+    home.join(&invite, &thief).unwrap();
+    let open = home.invite(|_| {}).unwrap();
+    let mut restored = Registry::read(&home.book.to_bytes()).unwrap();
+    restored.begin_learning();
+    home.book.revoke(thief.id()).unwrap();
+    let first = home.book.charter().clone();
+    home.book.grant(grant_of(&home), None).unwrap();
+    let second = home.book.charter().clone();
+
+    let before = restored.charter().edition;
+    home.book = restored;
+    assert!(home.invite(|_| {}).unwrap_err().text.contains("restored from a backup"));
+    assert!(home.join(&open, &Signer::new()).is_err());
+    assert!(home.book.revoke(thief.id()).is_err());
+    assert_eq!(home.book.charter().edition, before, "nothing was made of it");
+    // Whichever member comes first: each later charter is taken as it is.
+    assert!(home.book.adopt(&first) && home.book.charter() == &first);
+    assert!(home.book.adopt(&second) && home.book.charter() == &second);
+    assert!(!home.book.run_on(Duration::from_secs(59)));
+    assert!(home.book.run_on(Duration::from_secs(1)));
+    let learnt = home.book.charter().clone();
+    assert_eq!(learnt.edition.epoch, second.edition.epoch + 1);
+    assert!(learnt.is_revoked(thief.id()));
+    home.invite(|_| {}).unwrap();
+    // The old main server is superseded, and knows it when it hears of that.
+    let old = Registry::read(&home.book.to_bytes()).unwrap();
+    assert!(!old.is_superseded_by(&learnt));
+    let mut later = learnt;
+    later.edition.epoch += 1;
+    assert!(old.is_superseded_by(&later));
+}
+
+/// Something that changes the charter.
+fn grant_of(home: &Home) -> Grant {
+    Grant { who: home.root.id(), what: admin(), scope: home.root.id() }
+}

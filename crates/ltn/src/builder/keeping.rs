@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use ltn_proto::limits::BACKUP_PARENTS_MAX;
-use ltn_proto::{Address, Remembered, Role};
+use ltn_proto::{Address, Remembered, Role, Secret};
 
 use super::NodeBuilder;
+use crate::admin_key::{self, KeyHash};
 use crate::carrier::{Acceptor, LocalDoor};
 use crate::error::StartError;
 use crate::log::Log;
@@ -23,6 +24,23 @@ pub(super) async fn open(
     let Some(path) = directory else { return Ok(None) };
     let name = name.to_owned();
     blocking(move || State::open(&path, Owner { role, name: &name, kind })).await.map(Some)
+}
+
+/// The admin key that holds from this start on; where nothing is kept, the configured one.
+pub(super) async fn admin_key(
+    configured: Option<Secret>,
+    state: Option<State>,
+) -> Result<(Option<KeyHash>, Option<State>), StartError> {
+    let kept = state.as_ref().map(State::admin_keys).unwrap_or_default();
+    let at_start = admin_key::at_start(configured, kept).await;
+    let (key, changed) = at_start.map_err(StartError::BadAdminKey)?;
+    match (state, changed) {
+        (Some(mut state), Some(changed)) => {
+            let keeping = move || state.keep_admin_keys(changed).map(|()| state);
+            Ok((key, Some(blocking(keeping).await?)))
+        }
+        (state, _) => Ok((key, state)),
+    }
 }
 
 /// The local door, for programs of the same person. A file system that knows no sockets is no

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use ltn_proto::{Permissions, Role};
+use ltn_proto::{NodePath, Permissions, Role};
 
 use super::keeping::{blocking, no_identity};
 use super::{Mode, NodeBuilder};
 use crate::error::StartError;
 use crate::membership::desk::Book;
-use crate::membership::{Credentials, Network, of_state};
+use crate::membership::{Credentials, Home, Network, home_of, of_state};
 use crate::state::{Kept, NetworkKind, State, Visitors};
 use crate::tls::{Signer, Tls};
 
@@ -75,7 +75,7 @@ impl NodeBuilder {
     pub(super) async fn take_credentials(
         &mut self,
         state: Option<&State>,
-    ) -> Result<Option<Book>, StartError> {
+    ) -> Result<Option<(Book, Home)>, StartError> {
         if let (Mode::VisitorOf, Some(directory)) = (self.mode, self.beside.clone()) {
             let take = move || Visitors::of_directory(&directory)?.take_turn(&directory);
             let visit = blocking(take).await?;
@@ -94,7 +94,13 @@ impl NodeBuilder {
         }
         self.member = member;
         let found = of_state(state).map_err(no_identity)?;
-        Ok(found.map(|(_, book)| book))
+        Ok(found.map(|(_, book)| (book, home_of(state, Vec::new()))))
+    }
+
+    /// Where a member begins that was never anywhere.
+    pub(super) fn invited_to(&self, state: Option<&State>) -> Option<NodePath> {
+        let was_somewhere = state.is_some_and(|state| state.parent().is_some());
+        self.member.as_ref().filter(|_| !was_somewhere)?.place().cloned()
     }
 
     /// The kind of network that its state directory has to be of.
@@ -106,7 +112,11 @@ impl NodeBuilder {
     }
 
     /// The network that this main server makes, in memory or with this book from its directory.
-    pub(super) fn network_of(&self, book: Option<Book>, kept: Option<&Kept>) -> Option<Network> {
+    pub(super) fn network_of(
+        &self,
+        book: Option<(Book, Home)>,
+        kept: Option<&Kept>,
+    ) -> Option<Network> {
         match (book, kept, &self.member) {
             (Some(book), Some(kept), Some(root)) => {
                 Some(Network::of_running(root.clone(), book, &kept.keeper))

@@ -24,8 +24,8 @@ use crate::words::HandlerError;
 const INVITE_TIME: Duration = Duration::from_secs(3_600);
 /// What the commands are listed under.
 const CATEGORY: &str = "members";
-/// The commands whose answer holds an invite.
-const WITH_SECRET: [&str; 2] = ["s.invite", "s.replace"];
+/// The commands that say something which nobody on the way may read.
+const WITH_SECRET: [&str; 3] = ["s.invite", "s.replace", "s.backup"];
 
 /// Where a command is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub(super) struct Here<'a> {
     pub(super) hints: &'a [Address],
 }
 
-fn specs() -> [CommandSpec; 6] {
+fn specs() -> [CommandSpec; 7] {
     let spec = |name: &str, description: &str| {
         CommandSpec::new(name, description).category(CATEGORY).permission(Permission::admin())
     };
@@ -61,6 +61,8 @@ fn specs() -> [CommandSpec; 6] {
             .optional("scope", text)
             .optional("seconds", ParameterKind::Int)
             .dangerous(),
+        spec("s.backup", "all that the main server needs to begin again elsewhere, sealed")
+            .required("passphrase", ParameterKind::Secret),
         spec("s.ungrant", "take permissions from a member again, wherever they were given")
             .required("member", text)
             .one_or_more("permission", text)
@@ -77,8 +79,8 @@ pub(super) async fn offer(network: &Network, node: &Node) -> Result<(), TalkErro
             let (network, node, name) = (network.clone(), here.clone(), name.clone());
             Box::pin(async move {
                 if WITH_SECRET.contains(&name.as_str()) && !call.direct && call.from != node.id() {
-                    let text = "an invite is a secret, and every server on the way could read it: \
-                                make it at the main server, or joined to it";
+                    let text = "this is secret, and every server on the way could read it: do it \
+                                at the main server, or joined to it";
                     return Err(refuse(text).into());
                 }
                 let hints = node.addresses();
@@ -102,7 +104,7 @@ impl Network {
         let spec = specs().into_iter().find(|spec| spec.name == command);
         let spec = spec.ok_or_else(|| MembershipError::new(format!("no command `{command}`")))?;
         let arguments = spec.check(arguments.to_vec()).map_err(MembershipError::new)?;
-        let here = Here { node: None, hints: self.hints() };
+        let here = Here { node: None, hints: &self.home().hints };
         let done = self.carry_out(here, command, &arguments).await;
         done.map_err(|error| match error {
             HandlerError::Refused(refusal) => refusal.into(),
@@ -128,6 +130,10 @@ impl Network {
                 Ok(Value::from(format!("{called} is out: its key is refused from now on")))
             }
             "s.grant" => self.give(here, &said).await,
+            "s.backup" => {
+                let sealed = self.backup(said.needed(0)).await.map_err(refused)?;
+                Ok(Value::Bytes(sealed))
+            }
             _ => {
                 let who = self.find(here, said.needed(0)).await?;
                 let what = said.words(1)?;

@@ -108,6 +108,11 @@ impl Credentials {
         Ok((Self::new(Arc::new(identity), membership, charter)?, facts))
     }
 
+    /// Key, certificates and charter, to be stored.
+    pub(super) fn parts(&self) -> (&Identity, &Membership, &SignedCharter) {
+        (&self.identity, &self.membership, self.standing.signed())
+    }
+
     pub(crate) fn keys(&self) -> Result<(Signer, Tls), IdentityError> {
         Ok((self.identity.signer()?, Tls::members(&self.identity, &self.membership)?))
     }

@@ -102,21 +102,27 @@ impl Desk {
         self.publish(book);
     }
 
-    /// Takes over what was signed after this book was put away, if it was.
-    pub(crate) async fn adopt(&self, later: &SignedCharter) {
+    /// Takes over what was signed after this book was put away, if it was. `false` if a main server
+    /// with this very key was restored since, which is in charge now: this one must stop.
+    pub(crate) async fn adopt(&self, later: &SignedCharter) -> bool {
+        let mut superseded = false;
         let done = self
             .change(|book| {
                 let key = book.authority.public_key();
                 let charter = later
                     .read(key)
                     .map_err(|bad| Refusal::new(RefusalKind::NotPossible, bad.to_string()))?;
-                book.registry.adopt(&charter);
+                superseded = book.registry.is_superseded_by(&charter);
+                if !superseded {
+                    book.registry.adopt(&charter);
+                }
                 Ok(())
             })
             .await;
         if let Err(refusal) = done {
             tracing::error!(%refusal, "a later charter could not be taken over");
         }
+        !superseded
     }
 
     /// Answers somebody who wants to join.
@@ -132,6 +138,12 @@ impl Desk {
             }
             Err(error) => JoinAnswer::Refused(error.to_string()),
         }
+    }
+
+    /// The book as it is stored, and the authority's key (PKCS#8).
+    pub(crate) async fn office(&self) -> (Vec<u8>, Vec<u8>) {
+        let book = self.book.lock().await;
+        (book.registry.to_bytes().to_vec(), book.authority_key())
     }
 
     /// Looks something up.
@@ -222,6 +234,11 @@ impl Book {
     /// The same, to be changed.
     pub(crate) const fn registry_mut(&mut self) -> &mut Registry {
         &mut self.registry
+    }
+
+    /// The authority's key (PKCS#8), to be stored.
+    pub(crate) fn authority_key(&self) -> Vec<u8> {
+        self.authority.pkcs8()
     }
 
     /// The authority.

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ltn_proto::limits::VISITORS_MAX;
-use ltn_proto::{NetworkId, Role};
+use ltn_proto::{Address, NetworkId, Role};
 
 use super::credentials::Credentials;
 use super::desk::{Book, Desk, Save};
-use super::network::{MembershipError, Network};
+use super::network::{Home, MembershipError, Network};
 use crate::state::{Belonging, Keeper, NewMember, Office, State, StateError, Visitors};
 use crate::tls::{Identity, IdentityError, Membership};
 
@@ -92,7 +92,7 @@ impl Network {
         let state = opened.map_err(|error| failed(error.to_string()))??;
         let found = of_state(&state).map_err(|error| failed(error.to_string()))?;
         let Some((root, book)) = found else { return Ok(None) };
-        let hints = state.bound().map_or_else(Vec::new, crate::port::hints);
+        let home = home_of(&state, state.bound().map_or_else(Vec::new, crate::port::hints));
         let charter = root.standing().signed().clone();
         let state = Arc::new(Mutex::new(state));
         let save: Save = Arc::new(move |bytes| {
@@ -106,18 +106,28 @@ impl Network {
                 written.unwrap_or_else(|error| Err(error.to_string()))
             })
         });
-        Ok(Some(Self::at_desk(Desk::new(book, charter, save), root).reached_at(hints)))
+        Ok(Some(Self::at_desk(Desk::new(book, charter, save), root).living_in(home)))
     }
 
     /// The network of a main server that has started with its state directory.
-    pub(crate) fn of_running(root: Credentials, book: Book, keeper: &Keeper) -> Self {
+    pub(crate) fn of_running(
+        root: Credentials,
+        (book, home): (Book, Home),
+        keeper: &Keeper,
+    ) -> Self {
         let (charter, keeper) = (root.standing().signed().clone(), keeper.clone());
         let save: Save = Arc::new(move |bytes| {
             let keeper = keeper.clone();
             Box::pin(async move { keeper.keep_book(bytes).await })
         });
-        Self::at_desk(Desk::new(book, charter, save), root)
+        Self::at_desk(Desk::new(book, charter, save), root).living_in(home)
     }
+}
+
+pub(crate) fn home_of(state: &State, hints: Vec<Address>) -> Home {
+    let label =
+        state.belonging().map_or_else(String::new, |(belonging, _)| belonging.label.clone());
+    Home { directory: Some(state.path().to_owned()), label, hints }
 }
 
 /// The main server and its book in a state directory; nothing in the directory of another node.

@@ -5,8 +5,10 @@
 //! writes changes down before anybody hears of them; `network.rs` is the handle that the root's
 //! program has; `relay.rs` lets a machine that wants to join talk to the root through any server;
 //! `joining.rs` is that machine's own side, `credentials.rs` what it gets; `home.rs` is for
-//! networks that live in state directories, `commands.rs` what admins say to the root.
+//! networks that live in state directories, `commands.rs` what admins say to the
+//! root, `backup.rs` a whole network in one file.
 
+mod backup;
 mod commands;
 mod credentials;
 pub(crate) mod desk;
@@ -16,9 +18,11 @@ mod network;
 pub(crate) mod relay;
 mod words;
 
+pub use backup::{RestoreError, restore_network_at};
 pub use credentials::Credentials;
 pub(crate) use credentials::VisitFacts;
 pub use home::make_network_at;
-pub(crate) use home::{MAIN_NAME, of_state};
+pub(crate) use home::{MAIN_NAME, home_of, of_state};
 pub use joining::{JoinError, join_network, join_network_at};
+pub(crate) use network::Home;
 pub use network::{MembershipError, Network};

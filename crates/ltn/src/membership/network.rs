@@ -1,5 +1,6 @@
 //! The handle of the program that makes a network: it invites, revokes and grants.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,8 +72,18 @@ impl From<Refusal> for MembershipError {
 pub struct Network {
     desk: Desk,
     root: Credentials,
+    home: Arc<Home>,
+}
+
+/// The state directory that a network lives in.
+#[derive(Debug, Default)]
+pub(crate) struct Home {
+    /// Where it is; nothing for a network in memory.
+    pub(super) directory: Option<PathBuf>,
+    /// What its owner calls the network.
+    pub(super) label: String,
     /// Where the main server was reached when it ran; nothing where it runs or never did.
-    hints: Vec<Address>,
+    pub(super) hints: Vec<Address>,
 }
 
 /// An invite is good for so long, unless said.
@@ -100,17 +111,22 @@ impl Network {
         Ok(Self::at_desk(Desk::new(book, charter, nothing), root))
     }
 
-    pub(super) const fn at_desk(desk: Desk, root: Credentials) -> Self {
-        Self { desk, root, hints: Vec::new() }
+    pub(super) fn at_desk(desk: Desk, root: Credentials) -> Self {
+        Self { desk, root, home: Arc::default() }
     }
 
-    pub(super) fn reached_at(mut self, hints: Vec<Address>) -> Self {
-        self.hints = hints;
+    pub(super) fn living_in(mut self, home: Home) -> Self {
+        self.home = Arc::new(home);
         self
     }
 
-    pub(super) fn hints(&self) -> &[Address] {
-        &self.hints
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The book as it is stored, and the authority's key.
+    pub(super) async fn office(&self) -> (Vec<u8>, Vec<u8>) {
+        self.desk.office().await
     }
 
     /// Which network it is: the digest of its authority's key.
@@ -264,7 +280,13 @@ async fn keep_charter(desk: Desk, node: Node) {
                 }
             }
             event = events.recv() => match event {
-                Ok(Event::LaterCharter { charter }) => desk.adopt(&charter).await,
+                Ok(Event::LaterCharter { charter }) => {
+                    if !desk.adopt(&charter).await {
+                        tracing::error!("another main server with this key was restored; stopping");
+                        node.shutdown().await;
+                        return;
+                    }
+                }
                 Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => return,
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
             },

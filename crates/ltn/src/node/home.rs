@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ltn_proto::{Address, NetworkId};
+use ltn_proto::{Address, NetworkId, NodePath};
 
 use super::Node;
 use crate::carrier::OWNER;
@@ -27,6 +27,12 @@ impl Node {
     #[must_use]
     pub fn network_id(&self) -> Option<NetworkId> {
         self.shared.facts.network
+    }
+
+    /// The server that this member was invited to hang below, if it was never anywhere yet.
+    #[must_use]
+    pub fn invited_to(&self) -> Option<&NodePath> {
+        self.shared.facts.invited_to.as_ref()
     }
 
     /// The directory that this node keeps its state in, if it was given one.

@@ -3,10 +3,12 @@
 //!
 //! An entry that is missing, unknown or not as it should be is an error, never a default.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ltn_proto::{
-    Address, Durable, KeptDeed, KeptParent, KeptReport, Name, NodeId, Remembered, Role, Value,
+    Address, Durable, KeptDeed, KeptParent, KeptPerson, KeptReport, Name, NodeId, Permission,
+    Permissions, Remembered, Role, Value,
 };
 
 use super::network::{Belonging, NetworkKind, charter, charter_change};
@@ -38,7 +40,21 @@ pub(super) struct Facts {
     pub(super) bound: Option<Address>,
     /// The port its data socket had last.
     pub(super) data_port: Option<u16>,
+    /// The hash of its admin key, and of the one that it was configured with last.
+    pub(super) admin_keys: AdminKeys,
 }
+
+/// What is kept of admin keys: hashes with their salts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct AdminKeys {
+    /// Of the key that holds.
+    pub(crate) holds: Option<HashBytes>,
+    /// Of the key that the node was configured with at its last start.
+    pub(crate) told: Option<HashBytes>,
+}
+
+/// A salt and a hash, as they are written.
+pub(crate) type HashBytes = [u8; 48];
 
 impl Facts {
     /// The facts of a node that is being made.
@@ -54,6 +70,7 @@ impl Facts {
             port: None,
             bound: None,
             data_port: None,
+            admin_keys: AdminKeys::default(),
         }
     }
 
@@ -79,11 +96,21 @@ impl Facts {
                 parent: entries.optional("parent")?.map(parent).transpose()?,
                 deeds: read_all(store, Shelf::Journal, deed)?,
                 reports: read_all(store, Shelf::Reports, report)?,
+                people: read_people(store)?,
+                name: entries.optional("given_name")?.map(given_name).transpose()?,
+                backup_parents: match entries.optional("backup_parents")? {
+                    Some(value) => addresses(&value).ok_or_else(|| bad("backup_parents"))?,
+                    None => Vec::new(),
+                },
                 charter: entries.optional("charter")?.map(charter).transpose()?,
             },
             bound: entries.optional("bound")?.map(address).transpose()?,
             port: entries.optional("port")?.map(port).transpose()?,
             data_port: entries.optional("data_port")?.map(port).transpose()?,
+            admin_keys: AdminKeys {
+                holds: entries.optional("admin_key")?.map(hash).transpose()?,
+                told: entries.optional("told_admin_key")?.map(hash).transpose()?,
+            },
         };
         match entries.0.into_iter().next() {
             None => Ok(facts),
@@ -154,6 +181,13 @@ impl Facts {
         [change("port", self.port), change("data_port", self.data_port)]
     }
 
+    pub(super) fn admin_key_changes(keys: AdminKeys) -> [Change; 2] {
+        let change = |name: &str, key: Option<HashBytes>| {
+            put_optional(name, key.map(|key| Value::Bytes(key.to_vec())))
+        };
+        [change("admin_key", keys.holds), change("told_admin_key", keys.told)]
+    }
+
     pub(super) fn bound_change(&self) -> Change {
         put_optional("bound", self.bound.as_ref().map(|at| Value::from(at.as_str())))
     }
@@ -172,6 +206,22 @@ impl Facts {
         if let Some(parent) = &self.remembered.parent {
             let addresses: Vec<&str> = parent.addresses.iter().map(Address::as_str).collect();
             lines.push(format!("belongs to {} at {}", parent.name, addresses.join(", ")));
+        }
+        if let Some(name) = &self.remembered.name {
+            lines.push(format!("was given the name {name}"));
+        }
+        if !self.remembered.backup_parents.is_empty() {
+            let backups = self.remembered.backup_parents.iter().map(Address::as_str);
+            lines.push(format!("looks for help at {}", backups.collect::<Vec<_>>().join(", ")));
+        }
+        let people = || self.remembered.people.values();
+        let holders = people().filter(|person| person.rights.iter().next().is_some()).count();
+        let muted = people().filter(|person| person.muted).count();
+        if holders + muted > 0 {
+            lines.push(format!("{holders} nodes were given rights here, {muted} are muted"));
+        }
+        if self.admin_keys.holds.is_some() {
+            lines.push("has an admin key, of which only a hash is kept".to_owned());
         }
         if let Some(told) = &self.told_parent {
             lines.push(format!("was told to join {told}"));
@@ -203,6 +253,12 @@ pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
                 ("report", report.report.clone()),
             ]);
             Ok(vec![Change::put(Shelf::Reports, report.number.to_be_bytes(), value.to_cbor())])
+        }
+        Durable::People(people) => Ok(people.iter().map(person_change).collect()),
+        Durable::Name(name) => Ok(vec![put("given_name", &Value::from(name.as_str()))]),
+        Durable::BackupParents(parents) => {
+            let parents = parents.iter().map(|parent| Value::from(parent.as_str()));
+            Ok(vec![put("backup_parents", &Value::list(parents))])
         }
         Durable::Charter(charter) => Ok(vec![charter_change(Some(charter))]),
         other => Err(format!("this program does not know how to write {other:?}")),
@@ -240,6 +296,20 @@ fn parent_change(parent: Option<&KeptParent>) -> Change {
     )
 }
 
+fn person_change(person: &KeptPerson) -> Change {
+    let key = person.node.as_bytes().to_vec();
+    if person.is_nothing() {
+        return Change::remove(Shelf::People, key);
+    }
+    let rights = person.rights.iter().map(|right| Value::from(right.as_str()));
+    let value = Value::map([
+        ("rights", Value::list(rights)),
+        ("muted", Value::Bool(person.muted)),
+        ("kicked", Value::Bool(person.kicked)),
+    ]);
+    Change::put(Shelf::People, key, value.to_cbor())
+}
+
 pub(super) fn put(name: &str, value: &Value) -> Change {
     Change::put(Shelf::Facts, name, value.to_cbor())
 }
@@ -268,13 +338,43 @@ fn parent(value: Value) -> Result<KeptParent, String> {
     let read = || {
         let id = value.get("id")?.as_bytes()?.try_into().ok().map(NodeId::from_bytes)?;
         let name = Name::known(value.get("name")?.as_text()?).ok()?;
-        let listed = value.get("addresses")?.as_list()?;
-        let addresses: Option<Vec<Address>> =
-            listed.iter().map(|address| address.as_text().map(Address::new)).collect();
-        let kept = KeptParent::new(id, name, addresses?);
+        let listed = addresses(value.get("addresses")?)?;
+        let kept = KeptParent::new(id, name, listed.iter().cloned());
         (!kept.addresses.is_empty() && kept.addresses.len() == listed.len()).then_some(kept)
     };
     read().ok_or_else(|| bad("parent"))
+}
+
+fn addresses(value: &Value) -> Option<Vec<Address>> {
+    value.as_list()?.iter().map(|address| address.as_text().map(Address::new)).collect()
+}
+
+fn given_name(value: Value) -> Result<Name, String> {
+    let name = value.as_text().and_then(|name| Name::known(name).ok());
+    name.ok_or_else(|| bad("given_name"))
+}
+
+fn hash(value: Value) -> Result<HashBytes, String> {
+    let bytes = value.as_bytes().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| bad("admin_key"))
+}
+
+fn person(node: NodeId, value: &Value) -> Option<KeptPerson> {
+    let words = value.get("rights")?.as_list()?.iter();
+    let words: Option<Vec<Permission>> =
+        words.map(|word| word.as_text().and_then(Permission::word)).collect();
+    let rights = words?.into_iter().fold(Permissions::default(), Permissions::with);
+    let flag = |name: &str| value.get(name)?.as_bool();
+    Some(KeptPerson { node, rights, muted: flag("muted")?, kicked: flag("kicked")? })
+}
+
+fn read_people(store: &Store) -> Result<BTreeMap<NodeId, KeptPerson>, String> {
+    let read = |(key, bytes): (Vec<u8>, Vec<u8>)| {
+        let node = NodeId::from_bytes(key.try_into().ok()?);
+        Some((node, person(node, &Value::from_cbor(&bytes).ok()?)?))
+    };
+    let entries = store.all(Shelf::People).map_err(|error| error.to_string())?;
+    entries.into_iter().map(|entry| read(entry).ok_or_else(|| bad("people"))).collect()
 }
 
 fn deed(number: u64, value: &Value) -> Option<KeptDeed> {
@@ -305,11 +405,11 @@ fn read_all<T>(
 }
 
 /// The entries that nobody has read yet.
-pub(super) struct Entries(std::collections::BTreeMap<String, Value>);
+pub(super) struct Entries(BTreeMap<String, Value>);
 
 impl Entries {
     fn read(store: &Store) -> Result<Self, String> {
-        let mut entries = Self(std::collections::BTreeMap::new());
+        let mut entries = Self(BTreeMap::new());
         for (key, bytes) in store.all(Shelf::Facts).map_err(|error| error.to_string())? {
             let name = String::from_utf8(key).map_err(|_| bad("(a name that is no text)"))?;
             let value = Value::from_cbor(&bytes).map_err(|_| bad(&name))?;

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::facts::told_parent_change;
 use super::network::book_change;
-use super::{State, StateError};
+use super::{AdminKeys, HashBytes, State, StateError};
 use crate::audit::AuditBook;
 use crate::wake::{Wake, WakeSender};
 
@@ -55,6 +55,8 @@ enum Job {
     CountStart(oneshot::Sender<Result<u32, String>>),
     /// The higher server that the node is configured with.
     Tell { parent: Address, reply: oneshot::Sender<Result<(), String>> },
+    /// The hash of another admin key.
+    KeepKey { key: HashBytes, reply: oneshot::Sender<Result<(), String>> },
     /// The book of the network that this main server makes.
     Book { book: Bytes, reply: oneshot::Sender<Result<(), String>> },
     /// Let go of everything.
@@ -100,6 +102,11 @@ impl Keeper {
         self.ask(|reply| Job::Tell { parent, reply }).await?
     }
 
+    /// Keeps the hash of another admin key.
+    pub(crate) async fn keep_key(&self, key: HashBytes) -> Result<(), String> {
+        self.ask(|reply| Job::KeepKey { key, reply }).await?
+    }
+
     /// Keeps the book of the network; when it answers well, it survives a power cut.
     pub(crate) async fn keep_book(&self, book: Bytes) -> Result<(), String> {
         self.ask(|reply| Job::Book { book, reply }).await?
@@ -143,6 +150,12 @@ fn keep(mut state: State, mut work: mpsc::Receiver<Job>, wakes: &WakeSender) {
             }
             Job::Tell { parent, reply } => {
                 let done = state.commit(&[told_parent_change(Some(&parent))]);
+                // As above.
+                let _ = reply.send(done);
+            }
+            Job::KeepKey { key, reply } => {
+                let keys = AdminKeys { holds: Some(key), ..state.admin_keys() };
+                let done = state.keep_admin_keys(keys).map_err(|error| error.to_string());
                 // As above.
                 let _ = reply.send(done);
             }

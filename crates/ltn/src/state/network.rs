@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use ltn_proto::registry::Registry;
-use ltn_proto::{NodePath, Role, SignedCharter, Standing, Value};
+use ltn_proto::{NodeId, NodePath, Role, SignedCharter, Standing, Value};
 
 use super::facts::{Entries, bad, put, put_optional};
 use super::visitor::Visitors;
@@ -111,6 +111,33 @@ impl Belonging {
         changes
     }
 
+    /// For people: one line for each thing.
+    pub(super) fn describe(&self, standing: &Standing, id: NodeId) -> Vec<String> {
+        let charter = standing.charter();
+        let (epoch, version) = (charter.edition.epoch, charter.edition.version);
+        let (grants, out) = (charter.grants.len(), charter.revoked.len());
+        let mut lines = vec![format!(
+            "knows edition {epoch}.{version} of the charter: {grants} grants, {out} keys refused"
+        )];
+        if let Some(office) = &self.office {
+            let members = office.book.members().count();
+            lines.push(format!("makes the network `{}`, which has {members} members", self.label));
+            if office.book.is_learning() {
+                let text = "was restored from a backup, and first learns what was signed after it";
+                lines.push(text.to_owned());
+            }
+        }
+        if let Some(place) = &self.place {
+            lines.push(format!("was invited to hang below {place}"));
+        }
+        if charter.is_revoked(id) {
+            let text = "WAS REVOKED: it is refused everywhere. A new invite (`ltn invite`) and a \
+                        new directory make this machine a member again";
+            lines.push(text.to_owned());
+        }
+        lines
+    }
+
     /// Does all of it fit together, and with the key and the visitor's file? Gives what the node
     /// knows of its network.
     pub(super) fn check(
@@ -133,6 +160,11 @@ impl Belonging {
         let standing =
             Standing::new(key, charter.clone()).map_err(|why| format!("its charter: {why}"))?;
         match &self.office {
+            Some(office) if office.book.is_superseded_by(standing.charter()) => {
+                let text = "another main server with this key was restored from a backup, and is \
+                            in charge since: this one must not start";
+                return Err(text.to_owned());
+            }
             Some(office) => self.check_office(office, (identity, role), visitors)?,
             None if role.is_root() => return Err("its entry `book` is missing".to_owned()),
             None => {}

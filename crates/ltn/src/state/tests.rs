@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ltn_proto::{KeptDeed, Name, NodeId};
+use ltn_proto::{KeptDeed, KeptPerson, Name, NodeId, Permission, Permissions};
 
 use super::testing::{Place, copy};
 use super::*;
@@ -26,12 +26,28 @@ fn keep_parent(state: &mut State, port: u16) {
     state.write(&what).unwrap();
 }
 
-/// A directory with a node that belongs to the server at port 4002, acknowledged after 4001.
+fn person(name: &str, rights: &[&str], muted: bool) -> KeptPerson {
+    let node = NodeId::of_public_key(name.as_bytes());
+    let rights = rights.iter().filter_map(|word| Permission::word(word));
+    let rights = rights.fold(Permissions::default(), Permissions::with);
+    KeptPerson { node, rights, muted, kicked: muted }
+}
+
+const KEYS: AdminKeys = AdminKeys { holds: Some([7; 48]), told: Some([8; 48]) };
+
+/// A directory with a node that belongs to the server at port 4002, acknowledged after 4001, that
+/// gave rights and took them, was given a name, and so on.
 fn lived_in() -> Place {
     let place = Place::new();
     let mut state = open(&place).unwrap();
     keep_parent(&mut state, 4_001);
     keep_parent(&mut state, 4_002);
+    let [ann, bob] = [person("ann", &["gate", "heat"], false), person("bob", &["gate"], true)];
+    state.write(&Durable::People(vec![ann, bob])).unwrap();
+    state.write(&Durable::People(vec![person("bob", &[], true)])).unwrap();
+    state.write(&Durable::Name(Name::known("attic").unwrap())).unwrap();
+    state.write(&Durable::BackupParents(vec![Address::new("127.0.0.1:4600")])).unwrap();
+    state.keep_admin_keys(KEYS).unwrap();
     state.keep_ports(Some(4_100), None).unwrap();
     place
 }
@@ -161,6 +177,9 @@ fn a_later_form_of_the_store_and_unknown_entries_are_not_guessed_at() {
         ("starts", Value::from("many"), "starts"),
         ("parent", Value::map([("id", Value::Null)]), "parent"),
         ("role", Value::from("king"), "role"),
+        ("given_name", Value::from("a/b"), "given_name"),
+        ("backup_parents", Value::Int(1), "backup_parents"),
+        ("admin_key", Value::Bytes(vec![1; 47]), "admin_key"),
     ] {
         let place = lived_in();
         let mut state = State::inspect(place.path()).unwrap();
@@ -170,6 +189,37 @@ fn a_later_form_of_the_store_and_unknown_entries_are_not_guessed_at() {
         let error = open(&place).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+#[test]
+fn what_is_no_more_held_of_a_node_is_taken_away_and_what_cannot_be_read_is_refused() {
+    let place = lived_in();
+    let mut state = State::inspect(place.path()).unwrap();
+    state.write(&Durable::People(vec![person("ann", &[], false)])).unwrap();
+    assert_eq!(state.store.all(crate::store::Shelf::People).unwrap().len(), 1);
+    for (key, value) in [
+        (vec![1; 31], person_value(&["gate"], true)),
+        (vec![1; 32], person_value(&["no word"], true)),
+        (vec![1; 32], Value::Null),
+    ] {
+        let change = Change::put(crate::store::Shelf::People, key.clone(), value.to_cbor());
+        state.commit(&[change]).unwrap();
+        drop(state);
+        let error = open(&place).unwrap_err().to_string();
+        assert!(error.contains("people"), "{error}");
+        // The other entries are as they were: with this one taken away all is well again.
+        let directory = Directory::hold(place.path(), "a test").unwrap();
+        let mut store = Store::open(&directory.file(directory::STORE)).unwrap();
+        let generation = store.commit(&[Change::remove(crate::store::Shelf::People, key)]).unwrap();
+        directory.seal(generation).unwrap();
+        drop((store, directory));
+        state = State::inspect(place.path()).unwrap();
+    }
+}
+
+fn person_value(rights: &[&str], muted: bool) -> Value {
+    let rights = Value::list(rights.iter().map(|right| Value::from(*right)));
+    Value::map([("rights", rights), ("muted", muted.into()), ("kicked", false.into())])
 }
 
 #[test]
@@ -199,6 +249,13 @@ fn is_refused_or_whole(place: &Place, what: &str) -> bool {
             assert_eq!(state.parent(), Some(&parent(4_002)), "{what}");
             assert_eq!(state.ports(), (Some(4_100), None), "{what}");
             assert_eq!(state.starts(), 1, "{what}");
+            assert_eq!(state.admin_keys(), KEYS, "{what}");
+            let Remembered { people, name, backup_parents, .. } = state.remembered();
+            let kept: Vec<&KeptPerson> = people.values().collect();
+            let [ann, bob] = [person("ann", &["gate", "heat"], false), person("bob", &[], true)];
+            assert!(kept.len() == 2 && kept.contains(&&ann) && kept.contains(&&bob), "{what}");
+            assert_eq!(name.as_ref().map(Name::as_str), Some("attic"), "{what}");
+            assert_eq!(*backup_parents, [Address::new("127.0.0.1:4600")], "{what}");
             false
         }
     }

@@ -83,7 +83,7 @@ impl Visitors {
     }
 
     /// The text of the file.
-    pub(super) fn write(&self) -> String {
+    pub(crate) fn write(&self) -> String {
         let mut text = String::new();
         // Writing into a text cannot fail.
         let mut line = |what: &str, bytes: &[u8]| {
@@ -101,7 +101,7 @@ impl Visitors {
     }
 
     /// What is in this text.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         let broken = || "it is not as it was written".to_owned();
         let (body, digest) = text.rsplit_once(DIGEST).ok_or_else(broken)?;
         if blake3::hash(body.as_bytes()).to_hex().as_str() != digest.trim_end() {

@@ -73,6 +73,11 @@ impl Authority {
         self.signer.public_key()
     }
 
+    /// The key itself (PKCS#8), to be stored.
+    pub(crate) fn pkcs8(&self) -> Vec<u8> {
+        self.key.serialize_der()
+    }
+
     /// Its own certificate (DER): what members pin.
     pub(crate) fn certificate(&self) -> &[u8] {
         &self.certificate

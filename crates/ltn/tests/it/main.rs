@@ -10,6 +10,7 @@ mod members;
 mod own;
 mod people;
 mod reference;
+mod remembering;
 mod seed;
 mod sockets;
 mod starting;

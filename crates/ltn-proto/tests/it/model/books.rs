@@ -9,6 +9,7 @@ use std::time::Duration;
 use ltn_proto::sim::{HostId, Network, Observer, Passage, Record, What};
 use ltn_proto::{Content, Event, Frame, Kind, Moment, NodeId, OpId, Target, Value};
 
+use super::skew::{self, Strange};
 use super::truth::Truth;
 use super::violation::{Violation, ViolationKind};
 
@@ -63,6 +64,10 @@ pub(crate) struct Books {
     pub(crate) violations: Vec<Violation>,
     /// Some frames of applications, as material for liars.
     pub(crate) samples: Vec<Frame>,
+    /// What was said that nobody here knows, by number.
+    pub(crate) strange: BTreeMap<u64, Strange>,
+    /// Hosts whose program was told that they lost their server, or that just started.
+    adrift: BTreeSet<HostId>,
     /// Runs of processes that ended by their own will.
     pub(crate) stopped: BTreeSet<(HostId, u32)>,
     /// When each host's process stood still.
@@ -124,6 +129,12 @@ impl Books {
 
     pub(crate) fn accuse(&mut self, kind: ViolationKind, what: impl Into<String>) {
         self.violations.push(Violation { at: self.now, kind, what: what.into() });
+    }
+
+    /// Something is said that nobody here knows.
+    pub(crate) fn say_strange(&mut self, strange: Strange) {
+        self.said.insert(fingerprint(&strange.frame));
+        self.strange.insert(strange.frame.header.id, strange);
     }
 
     fn hear(&mut self, network: &Network, host: HostId, from: NodeId, number: u64) {
@@ -188,6 +199,7 @@ pub(crate) struct Keeper(pub(crate) Rc<RefCell<Books>>);
 impl Observer for Keeper {
     fn sent(&mut self, network: &Network, passage: &Passage<'_>) {
         let frame = passage.frame;
+        skew::passed(&mut self.0.borrow_mut(), passage);
         if !frame.header.kind.is_routed() || passage.injected {
             return;
         }
@@ -205,9 +217,14 @@ impl Observer for Keeper {
         }
     }
 
+    fn received(&mut self, network: &Network, passage: &Passage<'_>) {
+        skew::received(&mut self.0.borrow_mut(), network, passage);
+    }
+
     fn happened(&mut self, network: &Network, record: &Record) {
         let mut books = self.0.borrow_mut();
         books.now = record.at;
+        look_at_disk(&mut books, network, record);
         if let What::Told(Event::Connected { parent, .. }) = &record.what {
             look_for_cycle(&mut books, network, record.host, *parent);
         }
@@ -224,6 +241,26 @@ impl Observer for Keeper {
             }
             What::Asked(_) => {}
         }
+    }
+}
+
+/// Whoever says that it has another server has written that down. Who lost its own and found
+/// another one by itself may still belong where it belonged.
+fn look_at_disk(books: &mut Books, network: &Network, record: &Record) {
+    let host = record.host;
+    match &record.what {
+        What::Told(Event::Connected { parent, .. }) => {
+            let returning = books.adrift.remove(&host);
+            let kept = network.on_disk(host).parent.as_ref().map(|kept| kept.id);
+            if kept != Some(*parent) && !(returning && kept.is_some()) {
+                let text = format!("{host:?} says that it joined {parent:?} and wrote {kept:?}");
+                books.accuse(ViolationKind::NotWritten, text);
+            }
+        }
+        What::Told(Event::Disconnected { .. }) | What::Started(_) => {
+            books.adrift.insert(host);
+        }
+        _ => {}
     }
 }
 

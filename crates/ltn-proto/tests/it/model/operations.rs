@@ -6,6 +6,7 @@ use ltn_proto::sim::HostId;
 use ltn_proto::{ManyOp, Op, OpId, Role, Target, Value, Whom, Wording};
 
 use super::books::{Word, WordKind};
+use super::skew::Strange;
 use super::totals::Totals;
 use super::truth::Truth;
 use super::world::{World, content};
@@ -23,7 +24,7 @@ impl World {
             return;
         }
         let talk = 915;
-        match self.random.below(if calm { talk } else { 1_030 }) {
+        match self.random.below(if calm { talk } else { 1_050 }) {
             0..240 => self.say(host, WordKind::Send),
             240..380 => self.say(host, WordKind::Cast),
             380..620 => self.say(host, WordKind::Request),
@@ -31,7 +32,8 @@ impl World {
             760..820 => self.locate(host),
             820..840 => self.list(host),
             840..860 => self.gather(host),
-            860..890 => self.offer(host),
+            860..865 => self.say_strange(host),
+            865..890 => self.offer(host),
             890..915 => self.withdraw(host),
             915..955 => self.move_elsewhere(host),
             955..963 => self.cross_moves(),
@@ -42,7 +44,9 @@ impl World {
             988..992 => self.stop(host, true),
             992..996 => self.order(host, "s.shutdownserver"),
             996..1_000 => self.order(host, "s.restartserver"),
-            _ => self.rename(host),
+            1_000..1_030 => self.rename(host),
+            1_030..1_040 => self.move_under(host),
+            _ => self.back_up(host),
         }
     }
 
@@ -184,6 +188,51 @@ impl World {
         self.gatherings.insert(op, expected);
     }
 
+    /// Somebody says something that nobody here knows.
+    fn say_strange(&mut self, host: HostId) {
+        let truth = Truth::of(&self.network);
+        let Some(parent) = truth.parents.get(&host).copied() else { return };
+        let there = |other: &HostId| {
+            *other != host && *other != parent && truth.is_rooted(&self.network, *other)
+        };
+        let others: Vec<HostId> = self.network.hosts().filter(there).collect();
+        let Some(to) = self.random.pick(&others).copied() else { return };
+        if !truth.is_rooted(&self.network, host) {
+            return;
+        }
+        let (said, number) = (self.network.now(), self.random.number());
+        let frame = self.network.strange_frame(host, to, number);
+        let strange = Strange { frame: frame.clone(), by: host, to, said, answered: false };
+        self.books.borrow_mut().say_strange(strange);
+        Totals::count(&mut self.totals.operations, "strange", 1);
+        self.network.inject(host, parent, frame);
+    }
+
+    /// Somebody tells a node to go below a server, wherever both are.
+    fn move_under(&mut self, host: HostId) {
+        let movable = |other: &HostId| self.network.role(*other).has_uplink();
+        let all: Vec<HostId> = self.network.hosts().filter(movable).collect();
+        let Some(mover) = self.random.pick(&all).copied() else { return };
+        let Some(server) = self.random_server(mover) else { return };
+        let to = Target::Id(self.network.id(mover));
+        let mut arguments = vec![Value::from(self.network.id(server).to_string())];
+        if self.random.percent(50) {
+            arguments.push(Value::Int(20));
+        }
+        Totals::count(&mut self.totals.operations, "move-under", 1);
+        self.dangerous_call_with(host, to, "move", arguments);
+    }
+
+    /// A node gets servers for bad times.
+    fn back_up(&mut self, host: HostId) {
+        if !self.network.role(host).has_uplink() {
+            return;
+        }
+        let Some(server) = self.random_server(host) else { return };
+        Totals::count(&mut self.totals.operations, "back-up", 1);
+        self.network.back_up(host, &[server]);
+    }
+
     /// Somebody wants another name, perhaps one that is taken.
     fn rename(&mut self, host: HostId) {
         let name = format!("name{}", self.random.below(30));
@@ -296,8 +345,18 @@ impl World {
     }
 
     fn dangerous_call(&mut self, host: HostId, to: Target, command: &str, argument: String) {
+        self.dangerous_call_with(host, to, command, vec![Value::Text(argument)]);
+    }
+
+    fn dangerous_call_with(
+        &mut self,
+        host: HostId,
+        to: Target,
+        command: &str,
+        arguments: Vec<Value>,
+    ) {
         let op = self.network.op_id();
-        let asked = call(op, to, command, vec![Value::Text(argument)]);
+        let asked = call(op, to, command, arguments);
         self.dangerous.insert(op, (host, asked.clone()));
         self.network.tell(host, asked);
     }

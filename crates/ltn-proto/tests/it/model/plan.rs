@@ -35,11 +35,19 @@ pub(crate) struct Plan {
 }
 
 /// What goes wrong in all runs.
-pub(crate) const FAULTS: [&str; 7] =
-    ["broken-link", "silent-cut", "one-way-cut", "crash", "power-off", "pause", "slow-lines"];
+pub(crate) const FAULTS: [&str; 8] = [
+    "broken-link",
+    "silent-cut",
+    "one-way-cut",
+    "crash",
+    "power-off",
+    "pause",
+    "slow-lines",
+    "late-order",
+];
 /// What goes wrong in large runs as well.
-pub(crate) const MORE_FAULTS: [&str; 6] =
-    ["clog", "partition", "root-restart", "slow-reader", "clock-jump", "clone"];
+pub(crate) const MORE_FAULTS: [&str; 7] =
+    ["clog", "partition", "root-restart", "slow-reader", "clock-jump", "clone", "sleep"];
 
 impl Plan {
     pub(crate) fn draw(size: Size, random: &mut Random) -> Self {

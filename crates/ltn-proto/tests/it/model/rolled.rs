@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ltn_proto::limits::STOPPED_WATCH;
+use ltn_proto::limits::{ORDER_LIFETIME, STOPPED_WATCH};
 use ltn_proto::sim::{HostId, Network, OpRecord, What};
-use ltn_proto::{Event, ManyEvent, Moment, NodeId, Outcome, Value};
+use ltn_proto::{Event, ManyEvent, Moment, NodeId, Op, Outcome, Value};
 
 use super::books::Books;
 use super::totals::Totals;
@@ -41,6 +41,10 @@ pub(crate) fn judge(network: &Network, books: &mut Books, record: &OpRecord, tot
         let wrong = match word("outcome") {
             "stopped" => call.is_not_stopped(network, host),
             "restarting" => call.says_nothing(network, host, true),
+            "unreachable" | "refused" => {
+                judge_late(network, books, (host, call));
+                continue;
+            }
             _ => continue,
         };
         Totals::count(&mut totals.checks, "end in a roll call", 1);
@@ -70,6 +74,29 @@ fn judge_news(network: &Network, books: &mut Books, record: &OpRecord, lines: &[
     }
     for told in last.values() {
         books.accuse(ViolationKind::FalseRollCall, format!("told, and not reported: {told:?}"));
+    }
+}
+
+/// Whoever certainly did not get an order does not carry it out later either.
+fn judge_late(network: &Network, books: &mut Books, (host, call): (HostId, Call)) {
+    let (start, end) = (call.given - ORDER_LIFETIME, call.told + ORDER_LIFETIME);
+    let near = || network.history().records.iter().filter(move |r| start <= r.at && r.at <= end);
+    let is_order = |what: &What| match what {
+        What::Asked(Op::Call { command, token: Some(_), .. }) => {
+            command.starts_with("s.shutdown") || command.starts_with("s.restart")
+        }
+        _ => false,
+    };
+    // What it did may have been the wish of somebody else.
+    if near().filter(|record| is_order(&record.what)).count() > 1 {
+        return;
+    }
+    let obeyed = near().find(|record| {
+        record.host == host && matches!(record.what, What::Told(Event::Ordered { .. }))
+    });
+    if let Some(obeyed) = obeyed {
+        let text = format!("{host:?} obeyed at {:?} what it did not get: {call:?}", obeyed.at);
+        books.accuse(ViolationKind::LateOrder, text);
     }
 }
 

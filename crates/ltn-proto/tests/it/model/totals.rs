@@ -14,7 +14,7 @@ pub(crate) struct Totals {
 }
 
 /// The operations that the random runs are made of.
-pub(crate) const OPERATIONS: [&str; 21] = [
+pub(crate) const OPERATIONS: [&str; 25] = [
     "send",
     "cast",
     "request",
@@ -36,12 +36,16 @@ pub(crate) const OPERATIONS: [&str; 21] = [
     "restart",
     "order-stop",
     "order-restart",
+    "strange",
+    "move-under",
+    "back-up",
+    "watch",
 ];
 /// How things end.
 pub(crate) const OUTCOMES: [&str; 7] =
     ["delivered", "reply", "failed", "confirm", "refused", "no-route", "unknown"];
 /// What was found to hold, where it was not trivial.
-pub(crate) const CHECKS: [&str; 11] = [
+pub(crate) const CHECKS: [&str; 13] = [
     "forged source refused",
     "late answer dropped",
     "handler entered",
@@ -53,6 +57,8 @@ pub(crate) const CHECKS: [&str; 11] = [
     "silence noticed",
     "gathering without excuse",
     "end in a roll call",
+    "watcher compared",
+    "strange kind answered",
 ];
 
 impl Totals {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ltn_proto::sim::{HostId, Latency};
+use ltn_proto::sim::{HostId, Latency, Line};
+use ltn_proto::{Outcome, Role};
 
 use super::plan::Size;
 use super::totals::Totals;
@@ -88,6 +89,12 @@ fn machine_fault(
             network.pause(host, time);
             world.books.borrow_mut().pauses.push((host, now, now + time));
         }
+        "sleep" => {
+            let now = network.now();
+            network.put_to_sleep(host, time);
+            world.books.borrow_mut().pauses.push((host, now, now + time));
+        }
+        "late-order" => return late_order(world, (child, parent)),
         "clog" => network.clog(host, &mut world.random),
         "partition" => {
             let truth = Truth::of(network);
@@ -114,6 +121,28 @@ fn machine_fault(
         }
         other => unreachable!("nobody knows the fault {other}"),
     }
+    time
+}
+
+/// A server is ordered to stop and stands still before it hears so, for longer than the lease.
+fn late_order(world: &mut World, (child, parent): (HostId, HostId)) -> Duration {
+    let root = HostId(0);
+    let subs =
+        [child, parent].into_iter().find(|host| world.network.role(*host) == Role::SubServer);
+    let Some(sub) = subs.filter(|sub| world.can_ask(root) && world.can_ask(*sub)) else {
+        return Duration::ZERO;
+    };
+    let id = world.network.id(sub).to_string();
+    let line = Line::new("s.shutdownserver", &[&id]);
+    let asked = world.network.begin_call(root, "/", &line);
+    world.network.run_for(Duration::from_millis(50));
+    let Some(Outcome::Confirm(word)) = world.network.outcome(asked).cloned() else {
+        return Duration::ZERO;
+    };
+    world.network.begin_call(root, "/", &line.confirmed(word.token));
+    let (now, time) = (world.network.now(), Duration::from_secs(18));
+    world.network.pause(sub, time);
+    world.books.borrow_mut().pauses.push((sub, now, now + time));
     time
 }
 

@@ -49,11 +49,21 @@ pub(crate) enum ViolationKind {
     FalseGathering,
     /// A roll call told something that did not happen.
     FalseRollCall,
+    /// A server obeyed an order that nobody wanted any more.
+    LateOrder,
+    /// A node said that it moved before it had written that down.
+    NotWritten,
+    /// What a watcher was told does not end in what is.
+    FalsePresence,
+    /// What a server did not know it passed on otherwise than it came.
+    Altered,
+    /// Nobody said that he does not know what he was told.
+    Unanswered,
 }
 
 impl ViolationKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::NeverEnded,
         Self::EndedTwice,
         Self::EndedLate,
@@ -75,6 +85,11 @@ impl ViolationKind {
         Self::NoticedLate,
         Self::FalseGathering,
         Self::FalseRollCall,
+        Self::LateOrder,
+        Self::NotWritten,
+        Self::FalsePresence,
+        Self::Altered,
+        Self::Unanswered,
     ];
 }
 

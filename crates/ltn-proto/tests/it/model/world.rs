@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ltn_proto::sim::{Asked, HostId, Mutant, Network, Random, Reaction};
 use ltn_proto::{
-    Answer, Arity, CommandSpec, Content, Moment, Op, OpId, Parameter, ParameterKind, Permission,
-    Refusal, RefusalKind, Role, Value,
+    Answer, Arity, CommandSpec, Content, ManyOp, Moment, Op, OpId, Parameter, ParameterKind,
+    Permission, Refusal, RefusalKind, Role, Value,
 };
 
 use super::books::{Books, Keeper, Reply, number_in, number_of};
@@ -16,7 +16,7 @@ use super::plan::{Plan, Size};
 use super::totals::Totals;
 use super::violation::Violation;
 use super::watched::{self, Claims};
-use super::{gathered, settled, trouble, verdicts};
+use super::{gathered, presence, settled, skew, trouble, verdicts};
 
 /// Operations in one round, at most.
 const ROUND: usize = 20;
@@ -24,6 +24,9 @@ const ROUND: usize = 20;
 const CALM: Duration = Duration::from_secs(6);
 /// A healed network comes to rest within this time.
 const SETTLING: Duration = Duration::from_secs(120);
+
+/// At rest every watch is served after this time.
+const WATCHING: Duration = Duration::from_secs(15);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub(crate) struct World {
     /// Silent cuts that have to be noticed.
     pub(crate) watches: Vec<Watch>,
     claims: Claims,
+    /// Who watches the whole network.
+    watchers: Vec<(HostId, OpId)>,
 }
 
 /// A link over which nothing comes any more, and nobody is told.
@@ -71,6 +76,7 @@ pub(crate) fn play(size: Size, seed: u64, mutant: Option<Mutant>) -> Report {
     let World { network, books, mut totals, watches, gatherings, .. } = world;
     verdicts::judge(&network, &mut books.borrow_mut(), &mut totals);
     gathered::judge(&network, &mut books.borrow_mut(), &gatherings, &mut totals);
+    skew::judge(&network, &mut books.borrow_mut(), &mut totals);
     watched::judge(&network, &mut books.borrow_mut(), &watches, &mut totals);
     let violations = std::mem::take(&mut books.borrow_mut().violations);
     Report { digest: network.history().digest(), violations, totals, picture: network.draw() }
@@ -101,6 +107,7 @@ impl World {
             gatherings: BTreeMap::new(),
             watches: Vec::new(),
             claims: Claims::default(),
+            watchers: Vec::new(),
             random,
         }
     }
@@ -110,6 +117,9 @@ impl World {
         let Plan { nodes, servers, layers, .. } = self.plan;
         let mut layer = vec![0];
         self.network.add(Role::MainServer, "");
+        self.watch(HostId(0));
+        // One of them may be of a version that says more than the others know.
+        let newer = self.random.percent(25).then(|| HostId(self.random.below(nodes)));
         for number in 1..nodes {
             let host = if number <= servers {
                 self.network.add(Role::SubServer, &format!("sub{number}"))
@@ -121,6 +131,7 @@ impl World {
                 self.network.add(Role::Session, "")
             };
             self.offer_all(host);
+            newer.into_iter().filter(|it| *it == host).for_each(|it| self.network.make_newer(it));
             let mut server = self.random.below(number.min(servers + 1));
             while layer[server] + 1 > layers {
                 server = self.random.below(server);
@@ -136,6 +147,14 @@ impl World {
             self.liar = Some(HostId(1 + self.random.below(nodes - 1)));
         }
         self.network.run_for(Duration::from_secs(2));
+        self.watch(HostId(nodes - 1));
+    }
+
+    /// Somebody watches the whole network.
+    fn watch(&mut self, host: HostId) {
+        let places = "/**".parse().expect("a proper pattern");
+        let op = self.begin("watch", host, |op| Op::Many(ManyOp::Watch { op, places }));
+        self.watchers.push((host, op));
     }
 
     fn offer_all(&mut self, host: HostId) {
@@ -203,6 +222,11 @@ impl World {
             }
         }
         let took = self.network.now().since(healed).as_secs();
+        if wrong.is_empty() {
+            // Whom nobody served looks for somebody again, now and then.
+            self.network.run_for(WATCHING);
+            wrong = presence::look(&self.network, &self.watchers, &mut self.totals);
+        }
         Totals::most(&mut self.totals.checks, "longest settling, in seconds", took);
         self.books.borrow_mut().violations.extend(wrong);
         for host in self.network.hosts() {
