@@ -1,18 +1,18 @@
 //! The mind of one node: the only folder that knows all rooms.
 //!
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
-//! `links.rs` connections, `admitting.rs` who is let in below, `joining.rs` the way up, `edging.rs`
-//! who may hang below whom, `moving.rs` wanted moves, `mapping.rs` the map and the place in the
-//! tree, `routing.rs` what is passed on, `asking.rs` what it asks of others, `locating.rs` who is
-//! meant, `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
+//! `links.rs` connections, `admitting.rs` who is let in, `joining.rs` the way up, `edging.rs` who
+//! may hang below whom, `moving.rs` wanted moves, `mapping.rs` the map and the place in the tree,
+//! `routing.rs` what is passed on, `asking.rs` what it asks of others, `locating.rs` who is meant,
+//! `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
 //! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
-//! every node, `serving.rs` its periodic routines, `governing.rs` the people on it, `rights.rs`
-//! what they may do, `renaming.rs` new names, `sleeping.rs` what sleep changes, `committing.rs` the
-//! write before a move, `keeping.rs` what of people and names is written down, `stating.rs` what
-//! each node signs of its place, `calling.rs`, `proving.rs` signed commands, `auditing.rs` what is
-//! written of them, `whereabouts.rs` where a node is, by the main server, `outbox.rs` what waits
-//! for a signature, `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what broken
-//! builds leave undone.
+//! every node, `serving.rs` its periodic routines, `governing.rs` its people, `rights.rs` what they
+//! may, `renaming.rs` new names, `sleeping.rs` what sleep changes, `committing.rs` the write before
+//! a move, `keeping.rs` people and names on disk, `stating.rs` what each node signs of its place,
+//! `calling.rs`, `proving.rs` signed commands, `auditing.rs` what is written of them,
+//! `whereabouts.rs` where a node is, by the main server, `outbox.rs` what waits for a signature,
+//! `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what broken builds leave
+//! undone.
 
 mod admitting;
 mod answering;
