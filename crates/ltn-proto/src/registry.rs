@@ -377,7 +377,7 @@ impl Registry {
         if id == self.charter.root {
             return refuse("the main server cannot be revoked: it is who revokes".to_owned());
         }
-        if !self.members.contains_key(&id) {
+        if !self.members.contains_key(&id) && !self.may_miss_members() {
             return refuse(format!("{id} is no member"));
         }
         if self.charter.is_revoked(id) {
@@ -450,7 +450,7 @@ impl Registry {
     pub fn find(&self, text: &str) -> Result<NodeId, Refusal> {
         let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
         if let Ok(id) = text.parse::<NodeId>() {
-            let known = self.members.contains_key(&id);
+            let known = self.members.contains_key(&id) || self.may_miss_members();
             return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
         }
         let name = Name::known(text).map_err(|why| bad(why.to_string()))?;

@@ -136,7 +136,8 @@ pub enum PresenceKind {
     /// It is gone, and does not come back by itself.
     #[n(1)]
     Left,
-    /// It is at another place now, or one of those above it moved or has another name.
+    /// It is at another place now, or one of those above it moved or has another name. Who was lost
+    /// stays so, with its place in the list elsewhere.
     #[n(2)]
     Moved,
     /// It has another name now, below the same server.
@@ -145,7 +146,7 @@ pub enum PresenceKind {
     /// It is out of reach, and may come back.
     #[n(4)]
     Lost,
-    /// It was out of reach, and is here again.
+    /// It was out of reach, and is here again, perhaps at another place.
     #[n(5)]
     Back,
 }

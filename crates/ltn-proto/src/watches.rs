@@ -175,17 +175,20 @@ fn difference(id: NodeId, was: Option<Shown>, is: Option<Shown>) -> Option<News>
         (None, Some(is)) if is.lost => None,
         (None, Some(is)) => news(PresenceKind::Joined, is, None),
         (Some(was), None) => news(PresenceKind::Left, was, None),
+        // Whether it is there matters more than where: whoever is lost stays so wherever its place
+        // is now, until this says that it is back.
+        (Some(was), Some(is)) if was.lost != is.lost => {
+            let kind = if is.lost { PresenceKind::Lost } else { PresenceKind::Back };
+            let from = Some(was.path).filter(|from| *from != is.path);
+            news(kind, is, from)
+        }
         (Some(was), Some(is)) if was.path != is.path => {
             let other_name = was.path.names().last() != is.path.names().last();
             let renamed = was.parent == is.parent && other_name;
             let kind = if renamed { PresenceKind::Renamed } else { PresenceKind::Moved };
             news(kind, is, Some(was.path))
         }
-        (Some(was), Some(is)) => match (was.lost, is.lost) {
-            (false, true) => news(PresenceKind::Lost, is, None),
-            (true, false) => news(PresenceKind::Back, is, None),
-            _ => None,
-        },
+        (Some(_), Some(_)) => None,
     }
 }
 
@@ -240,6 +243,20 @@ mod tests {
         room.compare(id(8), shown("/a/k", true));
         room.compare(id(8), None);
         assert_eq!(kinds(&mut room), [Left], "who was never there has not come, and goes");
+    }
+
+    #[test]
+    fn whoever_is_lost_stays_so_wherever_its_place_is_until_it_is_back() {
+        use PresenceKind::{Back, Joined, Lost, Moved};
+        let mut room = room(1);
+        let mut told = |path: &str, lost| {
+            room.compare(id(7), shown(path, lost));
+            kinds(&mut room)
+        };
+        assert_eq!(told("/a/x", false), [Joined]);
+        assert_eq!(told("/a/b/x", true), [Lost], "and not only that it moved");
+        assert_eq!(told("/a/c/x", true), [Moved], "the server above it has another name");
+        assert_eq!(told("/a/x", false), [Back], "and not only that it moved");
     }
 
     #[test]

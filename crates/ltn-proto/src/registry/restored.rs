@@ -44,6 +44,12 @@ impl Registry {
         !self.is_learning() && other.edition.epoch > self.charter.edition.epoch
     }
 
+    /// May there be members that this book does not know? Whoever joined after the backup that it
+    /// is from is one; he is put out by his id.
+    pub(super) const fn may_miss_members(&self) -> bool {
+        self.charter.edition.epoch > 1
+    }
+
     /// What it says counts from now on before all that was said in earlier epochs.
     pub(super) fn end_learning(&mut self) {
         self.learns_until_ms = None;

@@ -367,6 +367,11 @@ fn a_restored_book_signs_nothing_before_it_has_learnt_and_then_begins_a_new_epoc
     assert_eq!(learnt.edition.epoch, second.edition.epoch + 1);
     assert!(learnt.is_revoked(thief.id()));
     home.invite(|_| {}).unwrap();
+    // Somebody joined after the backup: his id is enough to put him out.
+    let stranger = Signer::new().id();
+    assert_eq!(home.book.find(&stranger.to_string()), Ok(stranger));
+    home.book.revoke(stranger).unwrap();
+    assert!(home.book.charter().is_revoked(stranger));
     // The old main server is superseded, and knows it when it hears of that.
     let old = Registry::read(&home.book.to_bytes()).unwrap();
     assert!(!old.is_superseded_by(&learnt));

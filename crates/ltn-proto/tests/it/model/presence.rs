@@ -69,7 +69,16 @@ impl Heard {
                 self.places.clear();
             }
             ManyEvent::Presence { news: Presence { kind, id, path, .. }, .. } => {
-                let is_there = !matches!(kind, PresenceKind::Left | PresenceKind::Lost);
+                let known = self.places.get(id);
+                let is_there = match kind {
+                    PresenceKind::Joined | PresenceKind::Back => true,
+                    PresenceKind::Left | PresenceKind::Lost => false,
+                    // Moved or renamed: whoever is lost has its place in the list elsewhere.
+                    _ => match known {
+                        Some(place) => place.is_some(),
+                        None => return,
+                    },
+                };
                 self.places.insert(*id, is_there.then(|| path.clone()));
             }
             _ => {}

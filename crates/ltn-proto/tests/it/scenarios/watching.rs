@@ -150,3 +150,21 @@ fn a_watch_is_about_places_that_somebody_here_can_know() {
     let op = network.begin(clients[2], |op| Op::Many(ManyOp::Watch { op, places }));
     no_route(network.finish(op));
 }
+
+#[test]
+fn a_lost_server_whose_place_is_elsewhere_now_is_told_of_as_back_when_it_is() {
+    let Demonstration { mut network, sub1, sub3, clients, .. } = demonstration();
+    let op = network.watch(clients[0], "/**");
+    network.crash(sub3);
+    network.run_for(SECOND * 3);
+    let name = "hall".to_owned();
+    let renamed = network.begin(sub1, |op| Op::Rename { op, name });
+    assert!(matches!(network.finish(renamed), Outcome::Reply(_)));
+    network.run_for(SECOND);
+    network.restart(sub3, SECOND);
+    network.run_for(SECOND * 20);
+    let news = heard(&network, clients[0], op);
+    let of_it = news.iter().filter(|news| news.ends_with("/lower_sub3"));
+    let wanted = ["lost /sub1/lower_sub3", "moved /hall/lower_sub3", "back /hall/lower_sub3"];
+    assert_eq!(of_it.collect::<Vec<_>>(), wanted, "{news:?}");
+}

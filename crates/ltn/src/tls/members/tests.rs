@@ -254,3 +254,26 @@ fn nothing_is_heard_before_the_handshake_is_over_and_nothing_resumes() {
     let dials = client_config(&identity, &membership, ConnectionKind::Link).unwrap();
     assert!(!dials.enable_early_data);
 }
+
+#[test]
+fn a_clock_that_is_wrong_by_ages_changes_nothing() {
+    let home = Network::new();
+    let (_, server) = home.member(Role::SubServer);
+    let (_, client) = home.member(Role::Client);
+    let anchors = server.anchors().unwrap();
+    let servers = WebPkiServerVerifier::builder_with_provider(Arc::clone(&anchors), provider());
+    let servers = servers.build().unwrap();
+    let clients = WebPkiClientVerifier::builder_with_provider(anchors, provider());
+    let clients = clients.build().unwrap();
+    let (hall, lamp, name) = (server.chain(), client.chain(), server_name());
+    // A machine without a clock, and one that is three thousand years ahead.
+    for seconds in [0, 100_000_000_000] {
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let alone = servers.verify_server_cert(&hall[0], &hall[1..], &name, &[], now);
+        assert!(alone.is_err(), "webpki asks the clock if it is not kept from it");
+        let timeless = Timeless(Arc::clone(&servers));
+        timeless.verify_server_cert(&hall[0], &hall[1..], &name, &[], now).unwrap();
+        let timeless = Timeless(Arc::clone(&clients));
+        timeless.verify_client_cert(&lamp[0], &lamp[1..], now).unwrap();
+    }
+}
