@@ -7,12 +7,11 @@
 //! `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
 //! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
 //! every node, `serving.rs` its periodic routines, `governing.rs` its people, `rights.rs` what they
-//! may, `renaming.rs` new names, `sleeping.rs` what sleep changes, `committing.rs` the write before
-//! a move, `keeping.rs` people and names on disk, `stating.rs` what each node signs of its place,
-//! `calling.rs`, `proving.rs` signed commands, `auditing.rs` what is written of them,
-//! `whereabouts.rs` where a node is, by the main server, `outbox.rs` what waits for a signature,
-//! `picture.rs` and `helping.rs` what it tells of itself, `broken.rs` what broken builds leave
-//! undone.
+//! may, `renaming.rs` new names, `sleeping.rs` sleep, `committing.rs` the write before a move,
+//! `keeping.rs` people and names on disk, `stating.rs` signed places, `calling.rs`, `proving.rs`
+//! signed commands, `auditing.rs` what is written of them, `whereabouts.rs` where a node is, by the
+//! main server, `outbox.rs` what waits for a signature, `picture.rs`, `helping.rs` what it tells of
+//! itself, `broken.rs` broken builds.
 
 mod admitting;
 mod answering;
