@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::Address;
+use crate::audit::Audited;
 use crate::charter::SignedCharter;
 use crate::id::NodeId;
 use crate::name::Name;
@@ -43,6 +44,33 @@ pub enum Durable {
     /// The newest charter that was seen, in a network with members: what somebody was told once,
     /// above all whose key is refused, is never forgotten.
     Charter(SignedCharter),
+    /// A signed command was accepted and is about to run: as [`Durable::Deed`], with its line of
+    /// the audit log, both or none.
+    Accepted {
+        /// The command.
+        deed: KeptDeed,
+        /// Its line.
+        what: Audited,
+    },
+    /// One more line of the audit log. It takes no other one's place.
+    Audit {
+        /// Whose line this is a copy of; nothing if it is about the node itself.
+        node: Option<NodeId>,
+        /// The line.
+        what: Audited,
+    },
+}
+
+impl Durable {
+    /// The line of the audit log in it, and whose copy it is.
+    #[must_use]
+    pub const fn audited(&self) -> Option<(Option<NodeId>, &Audited)> {
+        match self {
+            Self::Accepted { what, .. } => Some((None, what)),
+            Self::Audit { node, what } => Some((*node, what)),
+            _ => None,
+        }
+    }
 }
 
 /// What a server holds of one node.
@@ -133,7 +161,9 @@ impl Remembered {
     pub fn take_in(&mut self, what: &Durable) {
         match what {
             Durable::Parent(parent) => self.parent.clone_from(parent),
-            Durable::Deed(deed) => {
+            // The log is kept by who writes it.
+            Durable::Audit { .. } => {}
+            Durable::Deed(deed) | Durable::Accepted { deed, .. } => {
                 self.deeds.retain(|known| known.number != deed.number);
                 self.deeds.push(deed.clone());
                 self.deeds.sort_by_key(|deed| deed.number);

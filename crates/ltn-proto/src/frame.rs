@@ -108,6 +108,8 @@ impl Kind {
     pub const WHEREABOUTS: Self = Self(0x63);
     /// To who gave an order: I go, signed.
     pub const FAREWELL: Self = Self(0x64);
+    /// To the main server: a line of the audit log of the sender.
+    pub const AUDIT: Self = Self(0x65);
 
     /// Is it passed on by its destination?
     #[must_use]

@@ -56,6 +56,8 @@
 
 mod address;
 pub mod admission;
+mod audit;
+mod audits;
 mod body;
 mod charter;
 pub mod codec;
@@ -113,6 +115,7 @@ mod verified;
 mod watches;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
+pub use audit::{AUDIT_TEXT_CHARS_MAX, AuditLine, AuditLog, Audited, BrokenChain};
 pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};

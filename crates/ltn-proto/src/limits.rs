@@ -47,6 +47,16 @@ pub const CHALLENGES_MAX: usize = 1_024;
 pub const PROOF_BYTES_MAX: usize = 512;
 /// What the main server signs of a node's place, in bytes: sixteen of the longest names.
 pub const WORDS_BYTES_MAX: usize = 8 * 1024;
+/// The refused commands that a node writes into its audit log in a minute; more are counted.
+pub const AUDIT_REFUSALS_MAX: u32 = 60;
+/// The lines of one other node that the main server takes into its log of copies in a minute.
+pub const AUDIT_COPIES_EACH: u32 = 60;
+/// The lines whose copies wait for a way to the main server.
+pub const AUDIT_COPIES_WAITING_MAX: usize = 256;
+/// The lines of an audit log that are kept.
+pub const AUDIT_LINES_MAX: usize = 10_000;
+/// The same, where nothing is kept on a disk.
+pub const AUDIT_LINES_IN_MEMORY: usize = 1_000;
 /// What keys and signatures add to one message, in bytes, at most.
 pub const SEAL_BYTES_MAX: usize = 1_024;
 /// The places of other nodes that a node remembers, beyond its own subtree.

@@ -9,6 +9,7 @@ use ltn_proto::{
     CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Refusal, RefusalKind, Value,
 };
 
+use crate::audit::{self, AuditBook};
 use crate::error::TalkError;
 use crate::handlers::{Action, Handlers, Offer, Running};
 use crate::node::Node;
@@ -17,6 +18,8 @@ use crate::words::{HandlerError, Invocation};
 
 /// What is answered of the log: an answer is one message.
 const ANSWERED_MAX: usize = 100;
+/// What is answered of the audit log at most: so many lines fit into one message.
+const AUDITED_MAX: usize = 500;
 
 /// Puts these commands on offer. A node that is no server has none of them.
 pub(crate) fn offer(handlers: &mut Handlers, node: &Node, settings: Value) {
@@ -39,6 +42,44 @@ pub(crate) fn offer(handlers: &mut Handlers, node: &Node, settings: Value) {
     put(handlers, threads, node, |node, _| Box::pin(list_tasks(node)));
     let attributes = spec("s.attributes", statistic, "the settings of this server");
     put(handlers, attributes, node, move |node, _| Box::pin(attributes_of(node, settings.clone())));
+}
+
+/// Puts the audit log on offer, which every member has.
+pub(crate) fn offer_audit(handlers: &mut Handlers, node: &Node, book: &AuditBook) {
+    let description = "which commands of admins arrived here, run or refused; `copies` at the \
+                       main server: those of the others";
+    let spec = spec("s.audit", "statistic", description)
+        .optional("count", ParameterKind::Int)
+        .optional("whose", ParameterKind::Text);
+    let book = book.clone();
+    put(handlers, spec, node, move |_, call| {
+        Box::pin(std::future::ready(audit_lines(&book, &call)))
+    });
+}
+
+fn audit_lines(book: &AuditBook, call: &Invocation) -> Result<Value, HandlerError> {
+    let bad = |text: &str| Refusal::new(RefusalKind::BadArguments, text);
+    let count = match call.arguments.first() {
+        None => ANSWERED_MAX,
+        Some(count) => {
+            let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
+            count.ok_or_else(|| bad("a count is a whole number"))?.min(AUDITED_MAX)
+        }
+    };
+    let copies = match call.arguments.get(1).and_then(Value::as_text) {
+        None | Some("own") => false,
+        Some("copies") => true,
+        Some(_) => return Err(bad("say `own` or `copies`").into()),
+    };
+    let (lines, is_whole) = book.last(count, copies);
+    let mut words: Vec<String> = lines.iter().map(audit::in_words).collect();
+    if words.is_empty() {
+        words.push("no command that needs more than `user` has arrived".to_owned());
+    }
+    if !is_whole {
+        words.push("the chain of this log is broken: a line was changed or taken out".to_owned());
+    }
+    Ok(answer(&words, "lines", Value::list(lines.iter().map(audit::value_of))))
 }
 
 /// A command for admins.

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin_commands;
 use crate::admin_key::{AdminKey, KeyHash};
+use crate::audit::AuditBook;
 use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
@@ -441,12 +442,16 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     };
     keeping::tell_what_is_unknown(&config.remembered, &log);
     let keeper = facts.kept.as_ref().map(|kept| kept.keeper.clone());
+    let audit = facts.kept.as_ref().map_or_else(AuditBook::in_memory, |kept| kept.audit.clone());
     let node = Node::new(facts, ends);
     let services = Services::new(asks_sender.clone());
     let admin_key = AdminKey::new(key, keeper.clone(), asks_sender.clone());
     let mut handlers = Handlers::new(asks_sender, log.clone());
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     socket_commands::offer(&mut handlers, &node);
+    if config.standing.is_some() {
+        admin_commands::offer_audit(&mut handlers, &node, &audit);
+    }
     let driver = Driver::new(Parts {
         config,
         context,
@@ -461,6 +466,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
         services,
         log,
         keeper,
+        audit,
         signer,
         admin_key,
         servers,

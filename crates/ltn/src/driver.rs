@@ -32,6 +32,7 @@ pub(crate) use ask::{Ask, End, Life, StreamWay, StreamWish, Waited};
 use joins::Joins;
 
 use crate::admin_key::AdminKey;
+use crate::audit::AuditBook;
 use crate::clock::Clock;
 use crate::dial::dial_link;
 use crate::handlers::Handlers;
@@ -72,6 +73,7 @@ pub(crate) struct Parts {
     pub(crate) services: Services,
     pub(crate) log: Log,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) audit: AuditBook,
     pub(crate) signer: Signer,
     pub(crate) admin_key: AdminKey,
     pub(crate) servers: KnownServers,
@@ -109,6 +111,7 @@ pub(crate) struct Driver {
     log: Log,
     /// The way to the state directory, if there is one.
     keeper: Option<Keeper>,
+    audit: AuditBook,
     signer: Signer,
     admin_key: AdminKey,
     servers: KnownServers,
@@ -154,6 +157,7 @@ impl Driver {
             services: parts.services,
             log: parts.log,
             keeper: parts.keeper,
+            audit: parts.audit,
             signer: parts.signer,
             admin_key: parts.admin_key,
             servers: parts.servers,

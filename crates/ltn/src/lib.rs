@@ -43,6 +43,7 @@
 
 mod admin_commands;
 mod admin_key;
+mod audit;
 mod builder;
 mod carrier;
 mod clock;

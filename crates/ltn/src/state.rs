@@ -39,7 +39,8 @@ pub(crate) use keeper::{Keeper, Kept};
 pub(crate) use network::{Belonging, NetworkKind, Office};
 pub(crate) use visitor::{Visit, Visitors};
 
-use crate::store::{Change, Store};
+use crate::audit::{AuditBook, Entry};
+use crate::store::{Change, Shelf, Store};
 use crate::tls::Identity;
 use directory::{Directory, Found};
 pub(crate) use facts::{AdminKeys, HashBytes};
@@ -152,6 +153,7 @@ pub(crate) struct State {
     facts: Facts,
     /// What it knows of its network, if that has members.
     standing: Option<Standing>,
+    audit: AuditBook,
 }
 
 impl State {
@@ -247,7 +249,8 @@ impl State {
         let generation = store.commit(&facts.all_changes()).map_err(|error| failed(&error))?;
         directory.seal(generation)?;
         directory.end_making()?;
-        Ok(Self { directory, identity, store, facts, standing })
+        let audit = AuditBook::read(Vec::new()).map_err(|error| failed(&error))?;
+        Ok(Self { directory, identity, store, facts, standing, audit })
     }
 
     fn read(directory: Directory) -> Result<Self, StateError> {
@@ -272,7 +275,9 @@ impl State {
             return Err(directory.damaged(directory::VISITOR, what));
         }
         let standing = check_belonging(&facts, &identity, visitor.as_ref()).map_err(broken)?;
-        Ok(Self { directory, identity: Arc::new(identity), store, facts, standing })
+        let lines = store.all(Shelf::Audit).map_err(|error| broken(error.to_string()))?;
+        let audit = AuditBook::read(lines).map_err(|error| broken(error.to_string()))?;
+        Ok(Self { directory, identity: Arc::new(identity), store, facts, standing, audit })
     }
 
     /// Makes these changes; when this returns they survive a power cut, and an older store would be
@@ -284,13 +289,31 @@ impl State {
 
     /// Writes what the mind wants written, and takes away what is too old.
     fn write(&mut self, what: &Durable) -> Result<(), String> {
+        let line = self.audit.take(what);
+        let written = self.write_with(what, line.as_ref());
+        if let (Err(_), Some(line)) = (&written, &line) {
+            self.audit.take_back(line);
+        }
+        written
+    }
+
+    fn write_with(&mut self, what: &Durable, line: Option<&Entry>) -> Result<(), String> {
         let mut changes = changes_of(what)?;
+        if let Some(Entry { key, bytes, dropped }) = line {
+            changes.push(Change::put(Shelf::Audit, *key, bytes.clone()));
+            changes.extend(dropped.map(|key| Change::remove(Shelf::Audit, key)));
+        }
         let mut after = self.facts.remembered.clone();
         after.take_in(what);
         changes.extend(changes_of_forgetting(&self.facts.remembered, &after));
         self.commit(&changes)?;
         self.facts.remembered = after;
         Ok(())
+    }
+
+    /// The audit log.
+    pub(crate) const fn audit(&self) -> &AuditBook {
+        &self.audit
     }
 
     /// The node's key.

@@ -31,6 +31,8 @@ pub(crate) enum Shelf {
     Journal,
     /// How roll calls ended, by their numbers.
     Reports,
+    /// The audit log, by log and number.
+    Audit,
     /// What a server holds of nodes, by their ids.
     People,
     /// The generation, which the store counts itself.
@@ -38,13 +40,15 @@ pub(crate) enum Shelf {
 }
 
 impl Shelf {
-    const ALL: [Self; 5] = [Self::Facts, Self::Journal, Self::Reports, Self::People, Self::Count];
+    const ALL: [Self; 6] =
+        [Self::Facts, Self::Journal, Self::Reports, Self::Audit, Self::People, Self::Count];
 
     const fn table(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
         TableDefinition::new(match self {
             Self::Facts => "facts",
             Self::Journal => "journal",
             Self::Reports => "reports",
+            Self::Audit => "audit",
             Self::People => "people",
             Self::Count => "count",
         })

@@ -25,9 +25,10 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 31] = [
+const WORDS: [&str; 32] = [
     "address",
     "admission",
+    "audit",
     "body",
     "charter",
     "codec",

@@ -44,6 +44,7 @@ impl NodeState {
             Kind::WHERE => self.on_where(now, &whole),
             Kind::WHEREABOUTS => self.on_whereabouts(now, &whole),
             Kind::FAREWELL => self.on_farewell(&whole),
+            Kind::AUDIT => self.on_audit(now, &whole),
             Kind::REPLY => self.on_reply(now, &whole),
             Kind::PART => self.on_part(now, &whole),
             Kind::REFUSED => self.on_refused(now, &whole),
@@ -149,7 +150,7 @@ impl NodeState {
             return self.reply(now, caller, Outcome::Refused(refusal));
         };
         if let Some(used) = self.used_before(caller, &call) {
-            return self.reply(now, caller, used);
+            return self.refuse_call(now, caller, &call, used);
         }
         let Checks { runner, arguments, dangerous, to_prove } =
             match self.check_call(frame.header.source, &call) {
@@ -157,7 +158,7 @@ impl NodeState {
                 Err(refusal) => {
                     // It may be in the scope of a grant, and not know it yet.
                     self.confirm_own_place(now);
-                    return self.reply(now, caller, Outcome::Refused(refusal));
+                    return self.refuse_call(now, caller, &call, Outcome::Refused(refusal));
                 }
             };
         let mut proven = None;
@@ -167,7 +168,7 @@ impl NodeState {
                 Checked::Ask => return self.challenge(now, caller, deed),
                 Checked::Prepare => {}
                 Checked::Proven(targets) => proven = Some(targets),
-                Checked::Not(outcome) => return self.reply(now, caller, outcome),
+                Checked::Not(outcome) => return self.refuse_call(now, caller, &call, outcome),
             }
         }
         let Some(inbound) = self.take_in(now, caller, frame) else { return };
@@ -176,7 +177,7 @@ impl NodeState {
         match runner {
             Runner::BuiltIn if proven.is_some() && !dangerous => {
                 let (command, arrived) = (call.command, self.arrived);
-                self.write_down(Accepted::Plain { command, run, arrived });
+                self.write_down(now, Accepted::Plain { command, run, arrived });
             }
             Runner::BuiltIn => self.run_built_in(now, &call.command, run),
             Runner::Program => {

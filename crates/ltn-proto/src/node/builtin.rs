@@ -218,6 +218,12 @@ impl NodeState {
         Ok(Checks { runner: *runner, dangerous: spec.dangerous, arguments, to_prove })
     }
 
+    /// Does this command, if there is one, need more than everybody may?
+    pub(super) fn is_privileged_call(&self, command: &str, arguments: &[Value]) -> bool {
+        let spec = self.offers.command(command).map(|(spec, _)| spec);
+        spec.is_some_and(|spec| is_privileged(spec, arguments))
+    }
+
     /// May this node's higher server run it, because it is about their link? Between members that
     /// is the name and the link itself; elsewhere a member goes only if it asked to be sent.
     fn is_for_parent(&self, actor: NodeId, spec: &CommandSpec) -> bool {

@@ -41,7 +41,7 @@ impl Accepted {
 
 impl NodeState {
     /// Writes a confirmed command down; it runs when that is done.
-    pub(super) fn write_down(&mut self, accepted: Accepted) {
+    pub(super) fn write_down(&mut self, now: Moment, accepted: Accepted) {
         let (run, command) = (accepted.run(), accepted.command());
         let (inbound, actor) = (run.inbound, run.actor);
         let Some(token) = run.token else { return };
@@ -50,7 +50,14 @@ impl NodeState {
         let number = self.next_write().0;
         let deed = KeptDeed { number, token, actor, command: command.to_owned(), done };
         self.deeds.begin(inbound, deed.clone());
-        let write = self.persist(Durable::Deed(deed));
+        let what = if run.proven.is_some() {
+            let what = self.audited(now, actor, command, &run.arguments);
+            self.copy_to_root(now, what.clone());
+            Durable::Accepted { deed, what }
+        } else {
+            Durable::Deed(deed)
+        };
+        let write = self.persist(what);
         self.accepted.insert(write, accepted);
     }
 

@@ -114,6 +114,7 @@ impl NodeState {
         }
         self.tell_edges(now);
         self.confirm_own_place(now);
+        self.send_audit_copies(now);
     }
 
     /// What a child says of its subtree.

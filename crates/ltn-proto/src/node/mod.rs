@@ -1,23 +1,22 @@
 //! The mind of one node: the only folder that knows all rooms.
 //!
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
-//! `links.rs` what happens to connections, `admitting.rs` who is let in below, `joining.rs` the way
-//! up, `edging.rs` who may hang below whom, `moving.rs` moves that somebody wants, `mapping.rs` the
-//! map and the place in the tree, `routing.rs` what is passed on, `asking.rs` what this node asks
-//! of others, `locating.rs` who is meant, `pointing.rs` by arguments, `selecting.rs` who fits,
-//! `gathering.rs` what is said to many, `answering.rs` what others ask of it, `builtin.rs`,
-//! `running.rs` and `ordering.rs` the commands that come with every node, `serving.rs` its periodic
-//! routines, `governing.rs` the people on it, `rights.rs` what they may do, `renaming.rs` new
-//! names, `sleeping.rs` what a sleep of its machine changes, `committing.rs` the write before a
-//! move, `keeping.rs` what of people and names is written down, `stating.rs` what each node signs
-//! of its place, `calling.rs` and `proving.rs` commands that are signed, `whereabouts.rs` the main
-//! server's word on where a node is, `outbox.rs` what waits for a signature, `picture.rs` and
-//! `helping.rs` what it tells of itself, `broken.rs` what builds that are broken on purpose leave
-//! undone.
+//! `links.rs` connections, `admitting.rs` who is let in, `joining.rs` the way up, `edging.rs` who
+//! may hang below whom, `moving.rs` wanted moves, `mapping.rs` the map and the place in the tree,
+//! `routing.rs` what is passed on, `asking.rs` what it asks of others, `locating.rs` who is meant,
+//! `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
+//! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
+//! every node, `serving.rs` its periodic routines, `governing.rs` its people, `rights.rs` what they
+//! may, `renaming.rs` new names, `sleeping.rs` sleep, `committing.rs` the write before a move,
+//! `keeping.rs` people and names on disk, `stating.rs` signed places, `calling.rs`, `proving.rs`
+//! signed commands, `auditing.rs` what is written of them, `whereabouts.rs` where a node is, by the
+//! main server, `outbox.rs` what waits for a signature, `picture.rs`, `helping.rs` what it tells of
+//! itself, `broken.rs` broken builds.
 
 mod admitting;
 mod answering;
 mod asking;
+mod auditing;
 mod broken;
 mod builtin;
 mod calling;
@@ -63,6 +62,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::audits::AuditDesk;
 use crate::body::{Change, EdgeDone, Place};
 use crate::confirmations::Confirmations;
 use crate::deeds::Deeds;
@@ -207,6 +207,7 @@ pub struct NodeState {
     confirmations: Confirmations,
     challenges: Confirmations,
     shown: Shown,
+    audit_desk: AuditDesk,
     services: Services,
     standing: Option<Standing>,
     /// The nodes above this one, as the main server signed that.
@@ -292,6 +293,7 @@ impl NodeState {
             confirmations: Confirmations::of_people(),
             challenges: Confirmations::of_minds(),
             shown: Shown::new(limits.records),
+            audit_desk: AuditDesk::new(now),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
             confirmed_above: Vec::new(),

@@ -51,7 +51,7 @@ impl NodeState {
             (false, Some(_)) => {
                 let Some(targets) = self.take_token(now, "move", run) else { return };
                 let (run, command) = (run.clone(), "move".to_owned());
-                return self.write_down(Accepted::BuiltIn { command, run, targets });
+                return self.write_down(now, Accepted::BuiltIn { command, run, targets });
             }
         };
         self.ask_to_take(now, run, (under, return_after), step);

@@ -300,6 +300,7 @@ impl NodeState {
     }
 
     fn obey(&mut self, now: Moment, (order, giver): (Order, NodeId), deadline: Moment) {
+        self.audit_order(now, order);
         let text = match (order.subtree, order.restart) {
             (true, false) => "this server and everything below it was told to shut down",
             (true, true) => "this server and everything below it was told to restart",

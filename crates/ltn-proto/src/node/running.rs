@@ -68,7 +68,7 @@ impl NodeState {
         if !self.offers.command(&command).is_some_and(|(spec, _)| spec.dangerous) {
             if run.proven.is_some() {
                 let until = now + time_left;
-                return self.write_down(Accepted::Offered { run, command, direct, until });
+                return self.write_down(now, Accepted::Offered { run, command, direct, until });
             }
             let Run { inbound, actor: from, arguments, .. } = run;
             let called = Event::Called { inbound, from, direct, command, arguments, time_left };
@@ -79,7 +79,7 @@ impl NodeState {
             self.offer_token(now, &command, &run, (text, vec![self.config.id]));
         } else if self.take_token(now, &command, &run).is_some() {
             let until = now + time_left;
-            self.write_down(Accepted::Offered { run, command, direct, until });
+            self.write_down(now, Accepted::Offered { run, command, direct, until });
         }
     }
 
@@ -111,6 +111,10 @@ impl NodeState {
         let taken = self.confirmations.take(token, &deed, now).or(again);
         let taken = taken.filter(|targets| self.signed_for(run.actor, run.proven, targets));
         if taken.is_none() {
+            if run.proven.is_some() {
+                let why = self.in_doubt();
+                self.audit_refusal(now, run.actor, (command, &run.arguments), &why);
+            }
             let answer = match run.proven {
                 None => self.answer_to_token(token, run.actor),
                 Some(_) => self.in_doubt(),
@@ -194,7 +198,7 @@ impl NodeState {
         }
         let Some(targets) = self.take_token(now, command, run) else { return };
         let (run, command) = (run.clone(), command.to_owned());
-        self.write_down(Accepted::BuiltIn { command, run, targets });
+        self.write_down(now, Accepted::BuiltIn { command, run, targets });
     }
 
     /// Does what was confirmed.

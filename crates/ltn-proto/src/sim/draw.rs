@@ -130,6 +130,7 @@ fn kind_name(kind: Kind) -> String {
         Kind::WHERE => "WHERE",
         Kind::WHEREABOUTS => "WHEREABOUTS",
         Kind::FAREWELL => "FAREWELL",
+        Kind::AUDIT => "AUDIT",
         Kind::REFUSED => "REFUSED",
         Kind::NO_ROUTE => "NO_ROUTE",
         Kind::EDGE_ASK => "EDGE_ASK",

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ltn_proto::signature::Purpose;
 use ltn_proto::{
-    Address, Answer, Charter, CommandSpec, DialError, Direction, Event, Frame, Grant, Input,
-    Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
+    Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
+    Input, Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
     ParameterKind, Permission, Permissions, Remembered, Role, SignedCharter, Standing, Target,
     Value,
 };
@@ -32,6 +32,8 @@ pub(crate) struct Club {
     at: BTreeMap<Address, usize>,
     pub(crate) wires: BTreeMap<(usize, LinkId), (usize, LinkId)>,
     pub(crate) events: Vec<(usize, Event)>,
+    /// What was written down, and how many events there were before.
+    pub(crate) written: Vec<(usize, Durable, usize)>,
     pub(crate) tap: Option<Tap>,
     pub(crate) now: Moment,
     links: u64,
@@ -60,6 +62,7 @@ impl Club {
             at: BTreeMap::new(),
             wires: BTreeMap::new(),
             events: Vec::new(),
+            written: Vec::new(),
             tap: None,
             now: Moment::ZERO,
             links: 0,
@@ -174,6 +177,7 @@ impl Club {
             }
             Output::Persist { write, what } => {
                 self.configs[number].remembered.take_in(&what);
+                self.written.push((number, what, self.events.len()));
                 self.feed(number, Input::Persisted { write, done: Ok(()) });
             }
         }
@@ -303,6 +307,19 @@ impl Club {
         let link = wires.find(|((one, _), (other, _))| (*one, *other) == (from, to));
         let link = link.expect("there is a wire").1.1;
         self.feed(to, Input::Frame { link, frame });
+    }
+
+    /// The wire between these two breaks.
+    pub(crate) fn cut(&mut self, one: usize, two: usize) {
+        let ends = self.wires.iter().find(|((a, _), (b, _))| (*a, *b) == (one, two));
+        let (mine, theirs) = ends.map(|(mine, theirs)| (*mine, *theirs)).expect("there is a wire");
+        for (number, link) in [mine, theirs] {
+            self.wires.remove(&(number, link));
+        }
+        for (number, link) in [mine, theirs] {
+            let why = ltn_proto::CloseReason::Lost;
+            self.feed(number, Input::LinkClosed { link, why });
+        }
     }
 
     /// Its process is started anew, and joins again.

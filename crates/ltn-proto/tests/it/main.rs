@@ -2,6 +2,7 @@
 //! stranger sends can do harm, and whole networks of it.
 
 mod attacks;
+mod auditing;
 mod charter;
 mod club;
 mod codec;

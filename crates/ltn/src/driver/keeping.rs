@@ -10,7 +10,10 @@ impl Driver {
     pub(super) fn persist(&mut self, write: WriteId, what: Durable) {
         self.config.remembered.take_in(&what);
         let done = match &self.keeper {
-            None => Ok(()),
+            None => {
+                self.audit.take(&what);
+                Ok(())
+            }
             Some(keeper) => match keeper.write(write, what) {
                 Ok(()) => return,
                 Err(why) => Err(why),

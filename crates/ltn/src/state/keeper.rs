@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::facts::told_parent_change;
 use super::network::book_change;
 use super::{AdminKeys, HashBytes, State, StateError};
+use crate::audit::AuditBook;
 use crate::wake::{Wake, WakeSender};
 
 /// Writes that may wait for the disk; beyond that it is taken for one that does not work.
@@ -34,6 +35,8 @@ pub(crate) struct Kept {
     pub(crate) remembered: Arc<Remembered>,
     /// The higher server that it was configured with last.
     pub(crate) told_parent: Option<Address>,
+    /// The audit log.
+    pub(crate) audit: AuditBook,
     /// The way to change it.
     pub(crate) keeper: Keeper,
 }
@@ -68,6 +71,7 @@ impl Keeper {
             directory: state.path().to_owned(),
             remembered: Arc::new(state.remembered().clone()),
             told_parent: state.told_parent().cloned(),
+            audit: state.audit().clone(),
             keeper: Self { jobs },
         };
         let file = kept.directory.clone();

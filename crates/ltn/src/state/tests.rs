@@ -307,3 +307,36 @@ fn no_changed_byte_of_the_store_leads_to_another_state() {
         assert!(is_refused_or_whole(&place, &what), "{what}");
     }
 }
+
+#[test]
+fn the_audit_log_is_written_with_what_it_tells_of_and_hangs_together() {
+    let place = Place::new();
+    let line = |command: &str| Durable::Audit {
+        node: None,
+        what: ltn_proto::Audited {
+            actor: NodeId::of_public_key(b"ann"),
+            command: command.to_owned(),
+            arguments: String::new(),
+            refused: None,
+            running_ms: 1,
+            left_out: 0,
+        },
+    };
+    let commands = ["s.mute", "s.unmute", "s.mute"];
+    let mut state = open(&place).unwrap();
+    for command in commands {
+        state.write(&line(command)).unwrap();
+    }
+    drop(state);
+    let mut state = open(&place).unwrap();
+    let (lines, is_whole) = state.audit().last(10, false);
+    let told: Vec<&str> = lines.iter().map(|line| line.what.command.as_str()).collect();
+    assert_eq!((told.as_slice(), is_whole), (&commands[..], true));
+    // A line that is gone, as only this very program could take it out.
+    let mut key = [0; 9];
+    key[8] = 2;
+    state.commit(&[Change::remove(crate::store::Shelf::Audit, key)]).unwrap();
+    drop(state);
+    let error = open(&place).unwrap_err();
+    assert!(error.to_string().contains("audit log is broken"), "{error}");
+}

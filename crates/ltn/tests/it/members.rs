@@ -153,6 +153,34 @@ async fn the_charter_says_who_may_more_than_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_admins_do_is_in_the_audit_log_and_a_copy_of_it_at_the_main_server() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let lamp = member(&network, Role::Client, "lamp", &at(&main)).await;
+    let lamp = client(&lamp, &at(&main)).await;
+    let ann = member(&network, Role::Client, "ann", &at(&main)).await;
+    network.grant(ann.id(), vec![Permission::admin()], None).await.unwrap();
+    let node = client(&ann, &at(&main)).await;
+    let key = || vec!["a secret key".into()];
+    until(|| async { node.call("/", "s.setadminkey", key()).await.is_ok() }).await;
+    let refused = lamp.call("/", "s.attributes", Vec::new()).await.unwrap_err();
+    assert!(matches!(refused, TalkError::Refused(_)), "{refused}");
+    let told = async |arguments| match node.call("/", "s.audit", arguments).await {
+        Ok(CallReply::Done(value)) => value.get("text").unwrap().to_string(),
+        other => panic!("{other:?}"),
+    };
+    let log = told(Vec::new()).await;
+    assert!(log.contains("s.setadminkey(…) run"), "{log}");
+    assert!(log.contains("s.attributes() refused"), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+    // What arrives at another node is told of at the main server too.
+    assert!(matches!(node.call("/lamp", "s.audit", Vec::new()).await, Ok(CallReply::Done(_))));
+    until(|| async { told(vec![10.into(), "copies".into()]).await.contains("s.audit() run") })
+        .await;
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_good_for_what_was_invited() {
     let network = Network::make().unwrap();
     let main = main_of(&network).await;

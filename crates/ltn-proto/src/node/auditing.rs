@@ -1,0 +1,139 @@
+//! What of commands between members is written down for those who look later: run or refused, by
+//! whom, about what. Lines of those that run are written before they do; a copy of each goes to the
+//! main server, as far as there is a way.
+
+use super::NodeState;
+use crate::audit::{AUDIT_TEXT_CHARS_MAX, Audited};
+use crate::body;
+use crate::commands::{CommandSpec, ParameterKind};
+use crate::durable::Durable;
+use crate::frame::{Frame, Kind};
+use crate::id::NodeId;
+use crate::inbound::Caller;
+use crate::moment::Moment;
+use crate::outcome::Outcome;
+use crate::rollcall::Order;
+use crate::standing::Standing;
+use crate::text::{quotable, shorten};
+use crate::value::Value;
+
+impl NodeState {
+    /// What is written of this command.
+    pub(super) fn audited(
+        &self,
+        now: Moment,
+        actor: NodeId,
+        command: &str,
+        of: &[Value],
+    ) -> Audited {
+        let spec = self.offers.command(command).map(|(spec, _)| spec);
+        let running_ms = u64::try_from(now.since(self.started).as_millis()).unwrap_or(u64::MAX);
+        Audited {
+            actor,
+            command: command.to_owned(),
+            arguments: arguments_in_words(spec, of),
+            refused: None,
+            running_ms,
+            left_out: 0,
+        }
+    }
+
+    /// A call of another member is not run: it is told so, and that is written down.
+    pub(super) fn refuse_call(
+        &mut self,
+        now: Moment,
+        caller: Caller,
+        call: &body::Call,
+        outcome: Outcome,
+    ) {
+        let arguments = call.arguments.as_list().unwrap_or_default();
+        if self.is_privileged_call(&call.command, arguments) {
+            self.audit_refusal(now, caller.node, (&call.command, arguments), &outcome);
+        }
+        self.reply(now, caller, outcome);
+    }
+
+    /// A command that needs more than `user` was not run.
+    pub(super) fn audit_refusal(
+        &mut self,
+        now: Moment,
+        actor: NodeId,
+        (command, arguments): (&str, &[Value]),
+        outcome: &Outcome,
+    ) {
+        if !self.wants_seals() || actor == self.config.id {
+            return;
+        }
+        let why = match outcome {
+            Outcome::Refused(refusal) => &refusal.text,
+            Outcome::Unknown(text) => text,
+            _ => return,
+        };
+        let Some(left_out) = self.audit_desk.takes_refusal(now) else { return };
+        let refused = Some(shorten(why, AUDIT_TEXT_CHARS_MAX));
+        let audited = self.audited(now, actor, command, arguments);
+        let what = Audited { refused, left_out, ..audited };
+        self.persist(Durable::Audit { node: None, what: what.clone() });
+        self.copy_to_root(now, what);
+    }
+
+    /// An order to stop is obeyed.
+    pub(super) fn audit_order(&mut self, now: Moment, order: Order) {
+        if self.wants_seals() {
+            let command = if order.restart { "restart, as ordered" } else { "stop, as ordered" };
+            let what = self.audited(now, order.issuer, command, &[]);
+            self.persist(Durable::Audit { node: None, what: what.clone() });
+            self.copy_to_root(now, what);
+        }
+    }
+
+    /// A copy for the main server: sent at once, or when there is a way again.
+    pub(super) fn copy_to_root(&mut self, now: Moment, audited: Audited) {
+        if self.config.role.is_root() || self.standing.is_none() {
+            return;
+        }
+        self.audit_desk.wait(audited);
+        self.send_audit_copies(now);
+    }
+
+    pub(super) fn send_audit_copies(&mut self, now: Moment) {
+        let Some(root) = self.standing.as_ref().map(Standing::root) else { return };
+        while self.place.rooted
+            && self.uplink.parent.is_some()
+            && let Some(audited) = self.audit_desk.next()
+        {
+            self.tell(now, Kind::AUDIT, root, body::write(&audited));
+        }
+    }
+
+    /// The main server's part: the copy of another node's line.
+    pub(super) fn on_audit(&mut self, now: Moment, frame: &Frame) {
+        let node = frame.header.source;
+        let Ok(what) = body::read::<Audited>(&frame.payload) else { return };
+        let refused = what.refused.as_deref().unwrap_or_default();
+        let texts = [what.command.as_str(), what.arguments.as_str(), refused];
+        let small = texts.iter().all(|text| text.chars().count() <= AUDIT_TEXT_CHARS_MAX);
+        if self.config.role.is_root() && small && self.audit_desk.takes_copy(now, node) {
+            self.persist(Durable::Audit { node: Some(node), what });
+        } else {
+            self.counters.dropped += 1;
+        }
+    }
+}
+
+/// The arguments as people may read them later, whoever they are.
+fn arguments_in_words(spec: Option<&CommandSpec>, arguments: &[Value]) -> String {
+    let kind = |at: usize| {
+        let parameters = spec.map(|spec| &spec.parameters);
+        parameters.and_then(|all| all.get(at).or(all.last())).map(|parameter| parameter.kind)
+    };
+    let word = |(at, argument): (usize, &Value)| match (kind(at), argument) {
+        // Nobody knows what it would have been.
+        (None | Some(ParameterKind::Secret), _) => "…".to_owned(),
+        (_, Value::Text(text)) => quotable(text),
+        (_, Value::Bytes(bytes)) => format!("{} bytes", bytes.len()),
+        (_, other) => shorten(&other.to_string(), AUDIT_TEXT_CHARS_MAX),
+    };
+    let words: Vec<String> = arguments.iter().enumerate().map(word).collect();
+    shorten(&words.join(", "), AUDIT_TEXT_CHARS_MAX)
+}

@@ -1,0 +1,92 @@
+//! The audit log: whatever needs more than `user` is in it, run or refused, before its effect.
+
+use ltn_proto::{Audited, Durable, Event, NodeId, Outcome, Role};
+
+use crate::club::{Club, ROOT};
+
+/// The lines that this node wrote about itself, or as copies.
+fn lines(club: &Club, number: usize, copies: bool) -> Vec<(Option<NodeId>, Audited)> {
+    let written = club.written.iter().filter(|(who, _, _)| *who == number);
+    let audited = written.filter_map(|(_, what, _)| what.audited());
+    let wanted = audited.filter(|(node, _)| node.is_some() == copies);
+    wanted.map(|(node, what)| (node, what.clone())).collect()
+}
+
+#[test]
+fn what_is_run_and_what_is_refused_is_written_down_before_and_copied_to_the_main_server() {
+    let mut club = Club::new();
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let (ann, eve) =
+        (club.member(Role::Client, "ann", ROOT), club.member(Role::Client, "eve", ROOT));
+    club.make_admin(ann, ROOT);
+    club.offer(hall, "gate", false);
+    club.offer(hall, "vault", true);
+    club.call(ann, hall, ("gate", "open"));
+    club.call_and_confirm(ann, hall, ("vault", "shut"));
+    club.call(eve, hall, ("gate", "burn"));
+    club.call(eve, hall, ("s.help", ""));
+    let told: Vec<_> = lines(&club, hall, false).into_iter().map(|(_, what)| what).collect();
+    let words = |what: &Audited| {
+        (what.actor, what.command.clone(), what.arguments.clone(), what.refused.is_some())
+    };
+    let told: Vec<_> = told.iter().map(words).collect();
+    let (ann, eve, id) = (club.ids[ann], club.ids[eve], club.ids[hall]);
+    let line = |actor, command: &str, argument: &str, refused| {
+        (actor, command.to_owned(), argument.to_owned(), refused)
+    };
+    let wanted = [
+        line(ann, "gate", "open", false),
+        line(ann, "vault", "shut", false),
+        line(eve, "gate", "burn", true),
+    ];
+    assert_eq!(told, wanted);
+    let copies = lines(&club, ROOT, true);
+    assert!(copies.iter().all(|(node, _)| *node == Some(id)));
+    assert_eq!(copies.iter().map(|(_, what)| words(what)).collect::<Vec<_>>(), wanted);
+    // Each line of what ran was written before the program heard of it.
+    let ran = club
+        .events
+        .iter()
+        .enumerate()
+        .filter(|(_, (who, event))| *who == hall && matches!(event, Event::Called { .. }));
+    let ran: Vec<usize> = ran.map(|(at, _)| at).collect();
+    let before = club
+        .written
+        .iter()
+        .filter(|(who, what, _)| *who == hall && matches!(what, Durable::Accepted { .. }));
+    let before: Vec<usize> = before.map(|(_, _, events)| *events).collect();
+    assert_eq!(ran.len(), 2);
+    assert!(before.iter().zip(&ran).all(|(written, ran)| written <= ran));
+}
+
+#[test]
+fn keys_are_in_no_line_and_copies_wait_for_the_way_to_the_main_server() {
+    let mut club = Club::new();
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let ann = club.member(Role::Client, "ann", hall);
+    club.make_admin(ann, ROOT);
+    club.begin_call(ann, hall, ("s.setadminkey", "a secret key"), None);
+    let told = lines(&club, hall, false);
+    assert_eq!((told[0].1.command.as_str(), told[0].1.arguments.as_str()), ("s.setadminkey", "…"));
+    assert!(!format!("{:?}", club.written).contains("a secret key"));
+    // The hall is a fragment for a while, and tells of it when it is back.
+    let before = lines(&club, ROOT, true).len();
+    club.cut(hall, ROOT);
+    club.begin_call(ann, hall, ("s.getadminkey", ""), None);
+    assert_eq!(lines(&club, ROOT, true).len(), before);
+    assert!(club.join(hall, ROOT));
+    let copies = lines(&club, ROOT, true);
+    assert_eq!(copies.last().map(|(_, what)| what.command.as_str()), Some("s.getadminkey"));
+}
+
+#[test]
+fn nobody_fills_a_log_by_asking_for_what_he_may_not() {
+    let mut club = Club::new();
+    let eve = club.member(Role::Client, "eve", ROOT);
+    for _ in 0..200 {
+        let outcome = club.call(eve, ROOT, ("s.getadminkey", ""));
+        assert!(matches!(outcome, Outcome::Refused(_)));
+    }
+    let most = usize::try_from(ltn_proto::limits::AUDIT_REFUSALS_MAX).expect("a small number");
+    assert_eq!(lines(&club, ROOT, false).len(), most);
+}
