@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::admin_commands;
 use crate::admin_key::{AdminKey, KeyHash};
 use crate::audit::AuditBook;
-use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet};
+use crate::carrier::{Acceptor, Carriers, LocalDoor, MemoryNet, Reach};
 use crate::driver::{ASKS_MAX, Driver, Life, Parts};
 use crate::error::StartError;
 use crate::handlers::Handlers;
@@ -327,7 +327,9 @@ impl NodeBuilder {
     }
 
     fn carriers(&self) -> Carriers {
-        let mut carriers = Carriers::tcp(&self.limits);
+        let is_open = self.mode == Mode::Open;
+        let reach = if is_open { Reach::ThisMachine } else { Reach::Everywhere };
+        let mut carriers = Carriers::tcp(&self.limits, reach);
         if let Some(net) = &self.memory {
             carriers = carriers.with_memory(net.clone());
         }

@@ -9,7 +9,7 @@ use ltn_proto::{Address, DialError, DialId, Direction, Limits, NodeId};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::carrier::{Carriers, DialFailure};
+use crate::carrier::{Carriers, DialFailure, Reach};
 use crate::link::LinkContext;
 use crate::tls::{ConnectionKind, DataConnection, Identity, IdentityError, SecureStream};
 use crate::tls::{Tls, TlsError};
@@ -78,7 +78,7 @@ impl Knocker {
 
     /// The same over TCP alone.
     pub(crate) fn open_tcp() -> Result<Self, IdentityError> {
-        Self::open(Carriers::tcp(&Limits::default()))
+        Self::open(Carriers::tcp(&Limits::default(), Reach::ThisMachine))
     }
 
     /// Who is the server at this address? All of the TLS handshake happens, and nothing after it.

@@ -212,6 +212,7 @@ mod tests {
     use ltn_proto::Limits;
 
     use super::*;
+    use crate::carrier::Reach;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -282,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_leads_to_the_next_one_or_to_an_error_that_says_what_was_tried() {
-        let carriers = Carriers::tcp(&Limits::default());
+        let carriers = Carriers::tcp(&Limits::default(), Reach::ThisMachine);
         let taken = bind(&carriers, HERE, &PortExpr::Exactly(0), None).await.unwrap();
         let port = port_of(&*taken);
 
@@ -303,7 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_is_not_ours_is_no_reason_to_go_on() {
-        let carriers = Carriers::tcp(&Limits::default());
+        let carriers = Carriers::tcp(&Limits::default(), Reach::ThisMachine);
         let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
         let error =
             bind(&carriers, elsewhere, &PortExpr::FromUpwards(4000), None).await.unwrap_err();

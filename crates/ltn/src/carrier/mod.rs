@@ -84,6 +84,15 @@ impl DialFailure {
     }
 }
 
+/// How far a node may dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The open mode stays on its machine.
+    ThisMachine,
+    /// Members find one another wherever they are.
+    Everywhere,
+}
+
 /// The carriers of one node, and the one place where the carrier of an address is chosen.
 #[derive(Debug, Clone)]
 pub(crate) struct Carriers {
@@ -95,8 +104,8 @@ pub(crate) struct Carriers {
 
 impl Carriers {
     /// TCP alone.
-    pub(crate) fn tcp(limits: &Limits) -> Self {
-        Self { tcp: Arc::new(tcp::Tcp::new(limits.lease)), memory: None, local: None }
+    pub(crate) fn tcp(limits: &Limits, reach: Reach) -> Self {
+        Self { tcp: Arc::new(tcp::Tcp::new(limits.lease, reach)), memory: None, local: None }
     }
 
     /// TCP, and a net inside this process for addresses that begin with `mem:`.

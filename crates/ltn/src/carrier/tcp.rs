@@ -11,7 +11,7 @@ use ltn_proto::{Address, DialError};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
-use super::{Acceptor, BoxFuture, Carried, Carrier, DialFailure};
+use super::{Acceptor, BoxFuture, Carried, Carrier, DialFailure, Reach};
 
 /// How often the system asks a silent peer before it gives it up.
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -20,17 +20,18 @@ const KEEPALIVE_RETRIES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Tcp {
     lease: Duration,
+    reach: Reach,
 }
 
 impl Tcp {
     /// TCP whose connections the system gives up after `lease` without a sign of the other end.
-    pub(crate) const fn new(lease: Duration) -> Self {
-        Self { lease }
+    pub(crate) const fn new(lease: Duration, reach: Reach) -> Self {
+        Self { lease, reach }
     }
 
     async fn reach(&self, to: &Address) -> Result<Carried, DialFailure> {
         let mut last = DialFailure::new(DialError::NoServer, format!("nobody is called {to}"));
-        for target in resolve(to).await? {
+        for target in resolve(to, self.reach).await? {
             match connect(target, self.lease).await {
                 Ok(carried) => return Ok(carried),
                 Err(failure) => last = failure,
@@ -91,7 +92,7 @@ fn carried(stream: TcpStream, remote: SocketAddr, lease: Duration) -> io::Result
 }
 
 /// The addresses behind a text, all of them fit to be dialed.
-async fn resolve(to: &Address) -> Result<Vec<SocketAddr>, DialFailure> {
+async fn resolve(to: &Address, reach: Reach) -> Result<Vec<SocketAddr>, DialFailure> {
     let unsuited = |why: &str| {
         DialFailure::new(DialError::Unsuited, format!("the address `{to}` cannot be used: {why}"))
     };
@@ -109,19 +110,19 @@ async fn resolve(to: &Address) -> Result<Vec<SocketAddr>, DialFailure> {
         DialFailure::new(DialError::NoServer, format!("`{host}` cannot be found: {error}"))
     })?;
     let found: Vec<SocketAddr> = found.collect();
-    match found.iter().find_map(|addr| misfit(addr.ip())) {
+    match found.iter().find_map(|addr| misfit(addr.ip(), reach)) {
         Some(why) => Err(unsuited(why)),
         None => Ok(found),
     }
 }
 
-fn misfit(ip: IpAddr) -> Option<&'static str> {
+fn misfit(ip: IpAddr, reach: Reach) -> Option<&'static str> {
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     if ip.is_unspecified() {
         Some("it stands for every address of a machine")
     } else if ip.is_multicast() || broadcast {
         Some("it stands for many machines")
-    } else if !ip.is_loopback() {
+    } else if reach == Reach::ThisMachine && !ip.is_loopback() {
         // The open mode lets in whoever knocks; so nothing of it leaves this machine, not even a
         // dial that a command asked for.
         Some("the open mode does not leave this machine")
@@ -161,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_go_both_ways_and_the_socket_is_set_up() {
-        let tcp = Tcp::new(LEASE);
+        let tcp = Tcp::new(LEASE, Reach::ThisMachine);
         let mut acceptor = tcp.listen(&Address::new("127.0.0.1:0")).await.unwrap();
         let address = acceptor.address();
         let (dialed, accepted) = tokio::join!(tcp.dial(&address), acceptor.accept());
@@ -190,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_acceptor_frees_its_port() {
-        let tcp = Tcp::new(LEASE);
+        let tcp = Tcp::new(LEASE, Reach::ThisMachine);
         let acceptor = tcp.listen(&Address::new("127.0.0.1:0")).await.unwrap();
         let address = acceptor.address();
         let taken = tcp.listen(&address).await.unwrap_err();
@@ -201,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn unsuited_addresses_are_told_apart_from_absent_servers() {
-        let tcp = Tcp::new(LEASE);
+        let tcp = Tcp::new(LEASE, Reach::ThisMachine);
         for text in [
             "",
             "here",
@@ -223,5 +224,19 @@ mod tests {
         let failure = tcp.dial(&free).await.unwrap_err();
         assert_eq!(failure.why, DialError::NoServer);
         assert_eq!(failure.text, format!("nobody listens at {free}"));
+    }
+
+    /// Networks with members could be joined from everywhere and be reached from nowhere else: each
+    /// dial was held to what the open mode may.
+    #[test]
+    fn members_dial_other_machines_and_open_nodes_do_not() {
+        for text in ["192.0.2.7", "fe80::1", "10.0.0.1"] {
+            let ip = text.parse().unwrap();
+            assert_eq!(misfit(ip, Reach::Everywhere), None, "{text}");
+            assert!(misfit(ip, Reach::ThisMachine).is_some(), "{text}");
+        }
+        for text in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"] {
+            assert!(misfit(text.parse().unwrap(), Reach::Everywhere).is_some(), "{text}");
+        }
     }
 }

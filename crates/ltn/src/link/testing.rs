@@ -9,7 +9,7 @@ use ltn_proto::{
 use tokio::sync::mpsc;
 
 use super::{LinkContext, LinkHandle};
-use crate::carrier::{Carriers, MemoryNet};
+use crate::carrier::{Carriers, MemoryNet, Reach};
 use crate::dial::dial_link;
 use crate::listen::{Listener, Serves};
 use crate::tls::{ConnectionKind, Identity, SecureStream, Tls};
@@ -29,7 +29,7 @@ impl Side {
 
     pub(crate) fn with_wakes(net: &MemoryNet, limits: Limits, wakes_max: usize) -> Self {
         let identity = Identity::throw_away().unwrap();
-        let carriers = Carriers::tcp(&limits).with_memory(net.clone());
+        let carriers = Carriers::tcp(&limits, Reach::ThisMachine).with_memory(net.clone());
         let (sender, wakes) = mpsc::channel(wakes_max);
         let tls = Tls::open(&identity).unwrap();
         Self { id: identity.id(), context: LinkContext::new(tls, carriers, limits, sender), wakes }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::credentials::{Credentials, charter_of};
 use super::words::{read_word, write_word};
-use crate::carrier::Carriers;
+use crate::carrier::{Carriers, Reach};
 use crate::state::{Belonging, Candidate, NewMember, StateError, Visitors};
 use crate::tls::{Identity, IdentityError, JoinStream, Membership, TlsError, connect_to_join};
 
@@ -145,7 +145,7 @@ async fn join(
     invite: &Invite,
     addresses: &[Address],
 ) -> Result<Joined, JoinError> {
-    let carriers = Carriers::tcp(&Limits::default());
+    let carriers = Carriers::tcp(&Limits::default(), Reach::Everywhere);
     let mut trouble = Err(JoinError::NoAddress);
     for address in addresses.iter().chain(&invite.hints) {
         let attempt = join_by(&carriers, keys, invite, address);

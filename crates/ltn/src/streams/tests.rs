@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::DataStream;
 use super::hop::Errand;
 use super::hub::{Parks, StreamEnds, Streams};
-use crate::carrier::Carriers;
+use crate::carrier::{Carriers, Reach};
 use crate::dial::dial_data;
 use crate::driver::{Ask, StreamWay};
 use crate::error::StreamError;
@@ -37,7 +37,7 @@ struct Body {
 /// A node without a mind: it listens, and its next hops are what it is told.
 async fn body() -> Body {
     let identity = Identity::throw_away().unwrap();
-    let carriers = Carriers::tcp(&Limits::default());
+    let carriers = Carriers::tcp(&Limits::default(), Reach::ThisMachine);
     let (wake_sender, mut wakes) = mpsc::channel(WAKES_MAX);
     let tls = Tls::open(&identity).unwrap();
     let context = LinkContext::new(tls, carriers.clone(), Limits::default(), wake_sender);

@@ -47,6 +47,29 @@ async fn who_was_invited_joins_through_any_server_and_talks_to_everybody() {
     main.shutdown().await;
 }
 
+/// The dial of a member was held to what the open mode may, so networks did not leave a machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_meet_by_the_addresses_of_their_machines() {
+    let network = Network::make().unwrap();
+    let everywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
+    let main = MainServer::builder().listen(everywhere).port(0).root_of(&network);
+    let main = main.start().await.unwrap();
+    let is_outside = |at: &Address| at.socket_addr().is_some_and(|at| !at.ip().is_loopback());
+    let Some(outside) = main.addresses().into_iter().find(is_outside) else {
+        return eprintln!("SKIPPED: this machine has no address that others could reach");
+    };
+    let hall = member(&network, Role::SubServer, "hall", &outside).await;
+    let hall = SubServer::builder("").member(&hall).listen(everywhere).port(0).start().await;
+    let hall = hall.unwrap();
+    hall.connect(&outside).await.unwrap();
+    let below = hall.addresses().into_iter().find(is_outside).expect("as the main server");
+    let lamp = member(&network, Role::Client, "lamp", &below).await;
+    let lamp = client(&lamp, &below).await;
+    lamp.offer("level", 40).await.unwrap();
+    assert_eq!(main.request("/hall/lamp", "level", ()).await.unwrap().to_string(), "40");
+    main.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invite_is_good_once_and_only_whole() {
     let network = Network::make().unwrap();
