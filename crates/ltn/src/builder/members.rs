@@ -50,9 +50,9 @@ impl NodeBuilder {
 
     /// A visit for the owner of this state directory, with one of the keys for visits that are in
     /// it, whether or not its node runs; the visitor may what that member may. A few visits can be
-    /// made at a time; further ones wait for up to 30 s. For a [`Session`]
-    /// (crate::Session). [`Node::connect_beside`](crate::Node::connect_beside) joins the node that
-    /// runs with the directory.
+    /// made at a time; further ones wait for up to 30 s. For a
+    /// [`Session`](crate::Session). [`Node::connect_beside`](crate::Node::connect_beside) joins the
+    /// node that runs with the directory.
     #[must_use]
     pub fn visitor_of(mut self, directory: impl Into<PathBuf>) -> Self {
         self.mode = Mode::VisitorOf;
