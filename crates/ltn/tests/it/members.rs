@@ -49,6 +49,7 @@ async fn who_was_invited_joins_through_any_server_and_talks_to_everybody() {
 
 /// The dial of a member was held to what the open mode may, so networks did not leave a machine.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "what is not tried is said aloud")]
 async fn members_meet_by_the_addresses_of_their_machines() {
     let network = Network::make().unwrap();
     let everywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
