@@ -50,8 +50,13 @@ fn line_fault(
         "broken-link" => world.network.break_wires(child, parent),
         "silent-cut" => {
             let at = world.network.now();
+            // A parent that has not heard yet that the child took its place has nothing to miss.
+            let id = world.network.id(child);
+            let is_there = world.network.claimed_children(parent).contains(&id);
             world.network.cut_both_ways(child, parent, time);
-            world.watches.push(Watch { child, parent, at, until: at + time });
+            if is_there {
+                world.watches.push(Watch { child, parent, at, until: at + time });
+            }
             if world.random.percent(40) {
                 // Somebody moves what nobody knows to be cut off: the old parent cannot be told.
                 world.move_elsewhere(child);

@@ -25,8 +25,8 @@ const CALM: Duration = Duration::from_secs(6);
 /// A healed network comes to rest within this time.
 const SETTLING: Duration = Duration::from_secs(120);
 
-/// At rest every watch is served after this time.
-const WATCHING: Duration = Duration::from_secs(15);
+/// After this time every watch is served, and has told of those who came back last.
+const WATCHING: Duration = Duration::from_secs(60);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -223,9 +223,7 @@ impl World {
         }
         let took = self.network.now().since(healed).as_secs();
         if wrong.is_empty() {
-            // Whom nobody served looks for somebody again, now and then.
-            self.network.run_for(WATCHING);
-            wrong = presence::look(&self.network, &self.watchers, &mut self.totals);
+            wrong = self.look_at_watchers();
         }
         Totals::most(&mut self.totals.checks, "longest settling, in seconds", took);
         self.books.borrow_mut().violations.extend(wrong);
@@ -235,6 +233,19 @@ impl World {
                 let checks = &mut self.totals.checks;
                 Totals::count(checks, "forged source refused", counters.forged_sources);
                 Totals::count(checks, "late answer dropped", counters.late_replies);
+            }
+        }
+    }
+
+    /// Whom nobody served looks for somebody again, now and then; and some processes that died are
+    /// only now started again.
+    fn look_at_watchers(&mut self) -> Vec<Violation> {
+        let until = self.network.now() + WATCHING;
+        loop {
+            self.network.run_for(Duration::from_secs(5));
+            let wrong = presence::look(&self.network, &self.watchers, &mut self.totals);
+            if wrong.is_empty() || self.network.now() >= until {
+                return wrong;
             }
         }
     }
