@@ -66,8 +66,8 @@ async fn members_meet_by_the_addresses_of_their_machines() {
     let below = hall.addresses().into_iter().find(is_outside).expect("as the main server");
     let lamp = member(&network, Role::Client, "lamp", &below).await;
     let lamp = client(&lamp, &below).await;
-    lamp.offer("level", 40).await.unwrap();
-    assert_eq!(main.request("/hall/lamp", "level", ()).await.unwrap().to_string(), "40");
+    main.offer("level", 40).await.unwrap();
+    assert_eq!(lamp.request("/", "level", ()).await.unwrap().to_string(), "40");
     main.shutdown().await;
 }
 
