@@ -183,7 +183,9 @@ async fn said_of(identity: &Identity, chain: Vec<CertificateDer<'static>>, to: &
             let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0]).await;
         }
     };
-    let (said, ()) = tokio::join!(accepted(to, far), client);
+    // Who is let in is hung up on too, so that the client comes to its end.
+    let server = async { accepted(to, far).await.map(drop) };
+    let (said, ()) = tokio::join!(server, client);
     said.expect_err("it was let in")
 }
 
