@@ -39,26 +39,21 @@ pub(crate) struct Attack {
     pub(crate) test: String,
     /// The test that shows what a mind without the defence is caught by.
     pub(crate) mutant: Option<String>,
+    /// What takes the defence out; more than one where two stand behind one another.
+    #[serde(default)]
+    pub(crate) without: Vec<Change>,
+}
+
+/// What a build without a defence is made by.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
     /// Where the defence stands.
-    pub(crate) file: Option<String>,
+    pub(crate) file: String,
     /// The defence.
-    pub(crate) find: Option<String>,
+    pub(crate) find: String,
     /// What stands there without it.
-    pub(crate) replace: Option<String>,
-}
-
-/// What a build without the defence is made by.
-pub(crate) struct Change<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) find: &'a str,
-    replace: &'a str,
-}
-
-impl Attack {
-    pub(crate) fn change(&self) -> Option<Change<'_>> {
-        let (file, find) = (self.file.as_deref()?, self.find.as_deref()?);
-        Some(Change { file, find, replace: self.replace.as_deref()? })
-    }
+    replace: String,
 }
 
 /// Reads the list.
@@ -76,16 +71,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut tried = 0;
     for attack in read(&fs::read_to_string(root.join(LIST))?)? {
         let wanted = |part: &String| attack.what.contains(part) || attack.test.contains(part);
-        let Some(change) = attack.change().filter(|_| arguments.containing.iter().all(wanted))
-        else {
+        if attack.without.is_empty() || !arguments.containing.iter().all(wanted) {
             continue;
-        };
+        }
         tried += 1;
-        let file = copy.join(change.file);
-        let before = fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?;
-        fs::write(&file, before.replacen(change.find, change.replace, 1))?;
+        let mut before = Vec::new();
+        for Change { file, find, replace } in &attack.without {
+            let path = copy.join(file);
+            let text = fs::read_to_string(&path).with_context(|| file.clone())?;
+            fs::write(&path, text.replacen(find, replace, 1))?;
+            before.push((path, text));
+        }
         let result = fails(&copy, &attack.test);
-        fs::write(&file, before)?;
+        // The other way round, where two changes were made in one file.
+        for (path, text) in before.into_iter().rev() {
+            fs::write(path, text)?;
+        }
         let fails = result.with_context(|| format!("without the defence: {}", attack.what))?;
         println!("{}: {}", attack.what, if fails { "noticed" } else { "NOT NOTICED" });
         if !fails {

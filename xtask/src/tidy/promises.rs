@@ -86,17 +86,16 @@ pub(super) fn attacks_have_tests(tree: &Tree) -> Vec<String> {
                 problems.push(format!("{}: {what}: there is no test `{test}`", list.path));
             }
         }
-        match attack.change() {
-            Some(change) => {
-                let file = tree.file(change.file).map_or("", |file| file.text.as_str());
-                let found = file.matches(change.find).count();
-                if found != 1 {
-                    let text = format!("its defence stands {found} times in {}", change.file);
-                    problems.push(format!("{}: {what}: {text}", list.path));
-                }
+        for change in &attack.without {
+            let file = tree.file(&change.file).map_or("", |file| file.text.as_str());
+            let found = file.matches(&change.find).count();
+            if found != 1 {
+                let text = format!("its defence stands {found} times in {}", change.file);
+                problems.push(format!("{}: {what}: {text}", list.path));
             }
-            None if attack.mutant.is_some() => {}
-            None => problems.push(format!("{}: {what}: nothing shows that it helps", list.path)),
+        }
+        if attack.without.is_empty() && attack.mutant.is_none() {
+            problems.push(format!("{}: {what}: nothing shows that it helps", list.path));
         }
     }
     problems
@@ -145,7 +144,8 @@ mod tests {
     #[test]
     fn an_attack_without_its_test_or_its_defence_is_found() {
         let list = "[[attack]]\nwhat = 'a'\ntest = 'gone'\nmutant = 'there'\n\
-                    [[attack]]\nwhat = 'b'\ntest = 'there'\nfile = 'a.rs'\nfind = 'if'\n\
+                    [[attack]]\nwhat = 'b'\ntest = 'there'\n\
+                    [[attack.without]]\nfile = 'a.rs'\nfind = 'if'\n\
                     replace = ''\n\
                     [[attack]]\nwhat = 'c'\ntest = 'there'\n";
         let tree = Tree::of(&[("xtask/attacks.toml", list), ("a.rs", "fn there() {}")]);
