@@ -2,7 +2,8 @@
 //!
 //! This is the only room that knows rustls: this file has the connections, `identity.rs` the keys,
 //! `open.rs` the rules of the open mode, `members.rs` those of a network with members, whose keys
-//! `authority.rs` certifies; `signing.rs` makes the signatures that outlast a connection.
+//! `authority.rs` certifies, `signatures.rs` what both check of a handshake; `signing.rs` makes the
+//! signatures that outlast a connection.
 //!
 //! Both ends always show a certificate (but for one who joins) and prove that the key in it is
 //! theirs; a node *is* the digest of that key. The kind of connection is agreed by ALPN, so a
@@ -16,7 +17,6 @@ use std::task::{Context, Poll};
 
 use ltn_proto::{NetworkId, NodeId, Role};
 use rustls::client::ClientConfig;
-use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{Acceptor, ServerConfig};
@@ -31,6 +31,7 @@ mod authority;
 mod identity;
 mod members;
 mod open;
+mod signatures;
 mod signing;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod trying;
@@ -438,11 +439,6 @@ impl AsyncWrite for SecureStream {
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn refused(error: Error) -> IdentityError {
     IdentityError(error.to_string())
-}
-
-/// TLS 1.2 is not offered, so nobody should ever ask; whoever does gets no signature for valid.
-fn refuse_tls12() -> Result<HandshakeSignatureValid, Error> {
-    Err(Error::General("only TLS 1.3 is spoken here".to_owned()))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use rustls::{
 use webpki::EndEntityCert;
 
 use super::authority::{SERVER_NAME, kind_in_uri};
+use super::signatures::{Signatures, signatures_by};
 use super::{ConnectionKind, Identity, IdentityError, Mode, id_of, provider};
 
 /// The moment at which all certificates are looked at: they are good from 1975 to 4096, and the
@@ -119,7 +120,8 @@ pub(super) fn client_config(
 /// For who wants to join: it knows the digest of the authority's key and shows nothing.
 pub(super) fn joiner_config(network: NetworkId) -> Result<Arc<ClientConfig>, IdentityError> {
     let provider = provider();
-    let verifier = Arc::new(Pinned { network, provider: Arc::clone(&provider) });
+    let signatures = Signatures::of(&provider);
+    let verifier = Arc::new(Pinned { network, provider: Arc::clone(&provider), signatures });
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(super::refused)?
@@ -203,27 +205,7 @@ impl ServerCertVerifier for Timeless<WebPkiServerVerifier> {
         self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, always())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        super::refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
+    signatures_by!(0);
 }
 
 impl ClientCertVerifier for Timeless<dyn ClientCertVerifier> {
@@ -240,27 +222,7 @@ impl ClientCertVerifier for Timeless<dyn ClientCertVerifier> {
         self.0.verify_client_cert(end_entity, intermediates, always())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        super::refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
+    signatures_by!(0);
 }
 
 /// Takes a server of the network whose authority's key has this digest. The certificate with that
@@ -270,6 +232,7 @@ impl ClientCertVerifier for Timeless<dyn ClientCertVerifier> {
 struct Pinned {
     network: NetworkId,
     provider: Arc<CryptoProvider>,
+    signatures: Signatures,
 }
 
 /// The certificate of this network's authority among those that were shown.
@@ -302,28 +265,7 @@ impl ServerCertVerifier for Pinned {
         verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, always())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        super::refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures_by!(signatures);
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, Resumption};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use super::identity::{Identity, IdentityError};
-use super::{ConnectionKind, Mode, id_of, provider, refuse_tls12, refused};
+use super::signatures::{Signatures, signatures_by};
+use super::{ConnectionKind, Mode, id_of, provider, refused};
 
 pub(super) fn client_config(
     identity: &Identity,
@@ -53,22 +54,11 @@ pub(super) fn server_config(
 /// Takes every certificate for what it is, a wrapping of a key, and lets the handshake's signature
 /// prove that the other end holds that key.
 #[derive(Debug)]
-pub(super) struct AnyKey {
-    algorithms: WebPkiSupportedAlgorithms,
-}
+pub(super) struct AnyKey(Signatures);
 
 impl AnyKey {
     pub(super) fn new(provider: &CryptoProvider) -> Arc<Self> {
-        Arc::new(Self { algorithms: provider.signature_verification_algorithms })
-    }
-
-    fn check(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        Arc::new(Self(Signatures::of(provider)))
     }
 }
 
@@ -84,27 +74,7 @@ impl ServerCertVerifier for AnyKey {
         id_of(end_entity).map(|_| ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.check(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+    signatures_by!(0);
 }
 
 impl ClientCertVerifier for AnyKey {
@@ -121,25 +91,5 @@ impl ClientCertVerifier for AnyKey {
         id_of(end_entity).map(|_| ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.check(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+    signatures_by!(0);
 }
