@@ -39,7 +39,9 @@ pub(super) struct Places<W> {
     under_way: BTreeMap<u64, UnderWay>,
     /// The longest waiting first, and where they come from.
     waiting: VecDeque<(Option<IpAddr>, W)>,
-    known: VecDeque<IpAddr>,
+    /// Each with the handshake that let somebody in last. Asked for every one who waits, so it has
+    /// to be quick.
+    known: BTreeMap<IpAddr, u64>,
     next_number: u64,
     all_max: usize,
     per_origin_max: usize,
@@ -50,7 +52,7 @@ impl<W> Places<W> {
         Self {
             under_way: BTreeMap::new(),
             waiting: VecDeque::new(),
-            known: VecDeque::new(),
+            known: BTreeMap::new(),
             next_number: 0,
             all_max: limits.pending_links.max(1),
             per_origin_max: limits.pending_links_per_address.max(1),
@@ -76,21 +78,23 @@ impl<W> Places<W> {
         if self.under_way.len() >= self.all_max {
             return None;
         }
-        let may = |place: &usize| self.may_begin(self.waiting[*place].0);
+        let takes_strangers = self.strangers() < self.strangers_max();
         let known = |place: &usize| self.is_known(self.waiting[*place].0);
+        let may = |place: &usize| {
+            (takes_strangers || known(place)) && self.has_share(self.waiting[*place].0)
+        };
         let places = || (0..self.waiting.len()).filter(may);
         let next = places().find(known).or_else(|| places().next())?;
         self.waiting.remove(next)
     }
 
-    fn may_begin(&self, origin: Option<IpAddr>) -> bool {
+    fn has_share(&self, origin: Option<IpAddr>) -> bool {
         let of_this = || self.under_way.values().filter(|other| other.origin == origin).count();
-        let has_share = origin.is_none() || of_this() < self.per_origin_max;
-        has_share && (self.is_known(origin) || self.strangers() < self.strangers_max())
+        origin.is_none() || of_this() < self.per_origin_max
     }
 
     fn is_known(&self, origin: Option<IpAddr>) -> bool {
-        origin.is_some_and(|origin| self.known.contains(&origin))
+        origin.is_some_and(|origin| self.known.contains_key(&origin))
     }
 
     fn strangers(&self) -> usize {
@@ -124,10 +128,12 @@ impl<W> Places<W> {
     pub(super) fn end(&mut self, number: u64, let_in: bool) {
         let Some(ended) = self.under_way.remove(&number) else { return };
         if let Some(origin) = ended.origin.filter(|_| let_in) {
-            self.known.retain(|known| *known != origin);
-            self.known.push_back(origin);
-            if self.known.len() > KNOWN_MAX {
-                self.known.pop_front();
+            self.known.insert(origin, number);
+            if self.known.len() > KNOWN_MAX
+                && let Some((oldest, _)) = self.known.iter().min_by_key(|(_, last)| **last)
+            {
+                let oldest = *oldest;
+                self.known.remove(&oldest);
             }
         }
     }
