@@ -309,10 +309,7 @@ impl Node {
         arguments: Vec<Value>,
         confirmation: &Confirmation,
     ) -> Result<Value, TalkError> {
-        let (to, command) = (to.into_target()?, command.to_owned());
-        let (token, timeout) = (Some(confirmation.token), CONFIRM_TIMEOUT);
-        let op = |op| Op::Call { op, to, command, arguments, token, timeout };
-        done(self.outcome_of(op, None).await?)
+        self.confirm_in_parts(to, command, arguments, confirmation).await?.end().await
     }
 
     /// Finds a node: its id and its place.

@@ -402,27 +402,19 @@ impl State {
         self.facts.bound.as_ref()
     }
 
-    /// What the listener of this run is bound to.
-    pub(crate) fn keep_bound(&mut self, bound: Option<Address>) -> Result<(), StateError> {
-        if self.facts.bound == bound {
-            return Ok(());
-        }
-        self.facts.bound = bound;
-        let change = self.facts.bound_change();
-        self.commit(&[change]).map_err(|why| self.directory.damaged(directory::STORE, &why))
-    }
-
-    /// The ports of this run, for the next one.
-    pub(crate) fn keep_ports(
+    /// Where this run listens, for the next one: its ports, and what its listener is bound to.
+    pub(crate) fn keep_listening(
         &mut self,
-        port: Option<u16>,
-        data: Option<u16>,
+        (port, data): (Option<u16>, Option<u16>),
+        bound: Option<Address>,
     ) -> Result<(), StateError> {
-        if (self.facts.port, self.facts.data_port) == (port, data) {
+        let facts = &mut self.facts;
+        if (facts.port, facts.data_port) == (port, data) && facts.bound == bound {
             return Ok(());
         }
-        (self.facts.port, self.facts.data_port) = (port, data);
-        let changes = self.facts.port_changes();
+        (facts.port, facts.data_port, facts.bound) = (port, data, bound);
+        let [one, other] = facts.port_changes();
+        let changes = [one, other, facts.bound_change()];
         self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))
     }
 }

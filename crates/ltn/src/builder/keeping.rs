@@ -63,11 +63,10 @@ pub(super) async fn keep(
     let port = |address: &Option<Address>| {
         address.as_ref().and_then(Address::socket_addr).map(|address| address.port())
     };
-    let (port, data_port) = (port(&facts.address), port(&facts.data_address));
+    let ports = (port(&facts.address), port(&facts.data_address));
     let bound = facts.bound.clone();
     blocking(move || {
-        state.keep_ports(port, data_port)?;
-        state.keep_bound(bound)?;
+        state.keep_listening(ports, bound)?;
         Keeper::start(state, wakes).map(Some)
     })
     .await

@@ -12,7 +12,6 @@ use ltn_proto::{Address, Durable, Remembered, WriteId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::facts::told_parent_change;
-use super::network::book_change;
 use super::{AdminKeys, HashBytes, State, StateError};
 use crate::audit::AuditBook;
 use crate::wake::{Wake, WakeSender};
@@ -160,9 +159,8 @@ fn keep(mut state: State, mut work: mpsc::Receiver<Job>, wakes: &WakeSender) {
                 let _ = reply.send(done);
             }
             Job::Book { book, reply } => {
-                let done = state.commit(&[book_change(&book)]);
                 // As above.
-                let _ = reply.send(done);
+                let _ = reply.send(state.keep_book(&book));
             }
             Job::Close(reply) => {
                 drop(state);

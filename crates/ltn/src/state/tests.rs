@@ -48,7 +48,7 @@ fn lived_in() -> Place {
     state.write(&Durable::Name(Name::known("attic").unwrap())).unwrap();
     state.write(&Durable::BackupParents(vec![Address::new("127.0.0.1:4600")])).unwrap();
     state.keep_admin_keys(KEYS).unwrap();
-    state.keep_ports(Some(4_100), None).unwrap();
+    state.keep_listening((Some(4_100), None), None).unwrap();
     place
 }
 
@@ -62,7 +62,7 @@ fn a_node_is_the_same_one_at_its_next_start() {
     let mut second = open(&place).unwrap();
     assert_eq!((second.identity().id(), second.starts()), (id, 2));
     keep_parent(&mut second, 4_000);
-    second.keep_ports(Some(4_001), Some(3_999)).unwrap();
+    second.keep_listening((Some(4_001), Some(3_999)), None).unwrap();
     drop(second);
     let third = open(&place).unwrap();
     assert_eq!((third.identity().id(), third.starts()), (id, 3));
