@@ -30,12 +30,9 @@ pub(crate) async fn revoke(args: &RevokeArgs) -> Result<Ending, Trouble> {
 
 pub(crate) async fn grant(args: &GrantArgs) -> Result<Ending, Trouble> {
     let time = args.time.as_deref().map(settings::span).transpose()?;
-    let arguments = vec![
-        args.member.as_str().into(),
-        args.permission.as_str().into(),
-        args.at.as_deref().unwrap_or("/").into(),
-        time.map_or(Value::Null, seconds),
-    ];
+    let scope = args.at.as_deref().unwrap_or("/");
+    let words = [args.member.as_str(), args.permission.as_str(), scope];
+    let arguments = words.into_iter().map(Value::from).chain(time.map(seconds)).collect();
     let order = ("s.grant", arguments);
     // Who and what was typed; there is nothing more to show.
     let (output, value) = at_main_server(&args.visit, "ltn grant", order, Asking::Skipped).await?;

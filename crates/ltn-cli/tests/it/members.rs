@@ -47,6 +47,19 @@ fn client(state: &str) -> Running {
     client
 }
 
+/// A time that was not said went to the main server as nothing, and that is no number.
+#[test]
+fn a_main_server_that_runs_gives_a_right_without_an_end() {
+    let place = Place::new("endless");
+    let (_main, state) = network(&place);
+    member(&place, &state, "lamp", &[]);
+    let granted = run(&["grant", "lamp", "admin", "--state", &state]);
+    assert_eq!(granted.code, Some(0), "{}", granted.stderr);
+    let members = run(&["members", "--state", &state]).stdout;
+    let lamp = members.lines().find(|line| line.starts_with("lamp: client"));
+    assert!(lamp.is_some_and(|line| line.contains("holds `admin`")), "{members}");
+}
+
 #[test]
 fn a_network_is_made_joined_looked_at_and_left_without_an_address_or_a_name() {
     let place = Place::new("life");
