@@ -5,12 +5,7 @@ use crate::process::{Running, visit};
 #[test]
 fn a_part_of_the_network_is_restarted_and_shut_down_by_its_path() {
     let (mut main, address) = Running::main_server();
-    let sub = |name: &str, to: &str| {
-        let mut sub = Running::start(&["sub", name, "--to", to, "--open", "--port", "0"]);
-        let at = sub.address();
-        sub.expect("connected with");
-        (sub, at)
-    };
+    let sub = Running::sub_server;
     let (mut hall, at_hall) = sub("hall", &address);
     let (attic, _) = sub("attic", &at_hall);
     main.expect("hall joined");

@@ -14,6 +14,17 @@ const CUTS: u64 = 10;
 /// A move takes about this long; the cuts are spread over a little more.
 const SPREAD_MS: u64 = 150;
 
+/// Instants to cut at, the same each time, as far as the machine allows.
+struct Instants(u64);
+
+impl Instants {
+    /// How long to wait for the next one.
+    fn next_pause(&mut self) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        Duration::from_millis((self.0 >> 33) % SPREAD_MS)
+    }
+}
+
 /// Lets a process stand still, as a whole, or go on.
 fn signal(name: &str, process: u32) {
     let words = format!("kill -{name} {process}");
@@ -36,8 +47,7 @@ fn a_copy_of_any_instant_holds_the_parent_that_was_acknowledged() {
     let mut hall = Running::start(&hall);
     hall.expect("connected with right");
 
-    // The instants are the same each time, as far as the machine allows.
-    let mut random: u64 = 7;
+    let mut instants = Instants(7);
     for cut in 0..CUTS {
         let names = if cut % 2 == 0 { ["right", "left"] } else { ["left", "right"] };
         let (host, port) = shelves[usize::from(cut % 2 == 1)].1.rsplit_once(':').expect("a port");
@@ -58,8 +68,7 @@ fn a_copy_of_any_instant_holds_the_parent_that_was_acknowledged() {
             .stderr(Stdio::null())
             .spawn()
             .expect("the program was built for this test");
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        sleep(Duration::from_millis((random >> 33) % SPREAD_MS));
+        sleep(instants.next_pause());
         signal("STOP", hall.id());
         let acknowledged = moving.try_wait().expect("it is our child").is_some_and(|s| s.success());
         let copy = place.of(&format!("copy{cut}"));
@@ -93,7 +102,7 @@ fn a_copy_of_any_instant_holds_the_members_that_were_acknowledged() {
         command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().expect("the program was built for this test")
     };
-    let mut random: u64 = 11;
+    let mut instants = Instants(11);
     let mut acknowledged: Vec<String> = Vec::new();
     for cut in 0..CUTS {
         let name = format!("lamp{cut}");
@@ -101,8 +110,7 @@ fn a_copy_of_any_instant_holds_the_members_that_were_acknowledged() {
         assert_eq!(invite.code, Some(0), "{}", invite.stderr);
         let home = place.of(&name);
         let mut joining = word(&["join", invite.stdout.trim(), "--state", &home]);
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        sleep(Duration::from_millis((random >> 33) % SPREAD_MS));
+        sleep(instants.next_pause());
         signal("STOP", main.id());
         let joined = joining.try_wait().expect("it is our child").is_some_and(|s| s.success());
         let copy = place.of(&format!("copy{cut}"));

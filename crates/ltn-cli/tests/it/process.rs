@@ -59,6 +59,14 @@ impl Running {
         (main, address)
     }
 
+    /// A sub-server of this name that has joined the server at this address, and its own address.
+    pub(crate) fn sub_server(name: &str, to: &str) -> (Self, String) {
+        let mut sub = Self::start(&["sub", name, "--to", to, "--open", "--port", "0"]);
+        let address = sub.address();
+        sub.expect("connected with");
+        (sub, address)
+    }
+
     /// The address in its line "… is running at …".
     pub(crate) fn address(&mut self) -> String {
         let line = self.expect("is running at ");
@@ -196,4 +204,10 @@ pub(crate) fn wait(child: &mut Child) -> Option<i32> {
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The paths of these nodes, as lists tell them in JSON.
+pub(crate) fn paths(nodes: &serde_json::Value) -> Vec<&str> {
+    let nodes = nodes.as_array().expect("a list of nodes");
+    nodes.iter().map(|node| node["path"].as_str().expect("each has a path")).collect()
 }

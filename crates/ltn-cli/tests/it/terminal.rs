@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::process::{Running, run_into, visit};
+use crate::process::{Running, paths, run_into, visit};
 
 #[test]
 fn a_text_is_read_from_standard_input() {
@@ -71,13 +71,7 @@ fn a_list_has_a_line_for_each_node_and_one_that_counts() {
     assert!(list.stdout.trim_end().ends_with("2 servers and 1 client"), "{}", list.stdout);
     let part = visit(&address, &["ls", "/hall", "--json"]);
     let part: serde_json::Value = serde_json::from_str(&part.stdout).unwrap();
-    let paths: Vec<&str> = part["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|node| node["path"].as_str().unwrap())
-        .collect();
-    assert_eq!(paths, ["/hall", "/hall/lamp"]);
+    assert_eq!(paths(&part["nodes"]), ["/hall", "/hall/lamp"]);
     let nobody = visit(&address, &["ls", "/nobody"]);
     assert_eq!(nobody.code, Some(2));
     assert!(nobody.stderr.contains("/nobody"), "{}", nobody.stderr);

@@ -1,6 +1,6 @@
 //! Short visits: they answer, they tell with their exit code how it went, and no list shows them.
 
-use crate::process::{Running, visit};
+use crate::process::{Running, paths, visit};
 
 #[test]
 fn the_tree_holds_everybody_but_the_visitor() {
@@ -16,13 +16,7 @@ fn the_tree_holds_everybody_but_the_visitor() {
     let listed = visit(&address, &["tree", "--json"]);
     let tree: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!(tree["complete"], true);
-    let paths: Vec<&str> = tree["tree"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|node| node["path"].as_str().unwrap())
-        .collect();
-    assert_eq!(paths, ["/", "/lamp"]);
+    assert_eq!(paths(&tree["tree"]), ["/", "/lamp"]);
     assert_eq!(tree["tree"][1]["parent"], tree["tree"][0]["id"]);
 }
 
@@ -126,12 +120,7 @@ fn a_dangerous_command_to_many_names_them_first() {
 #[test]
 fn every_verb_takes_a_selector_and_says_who_it_is_that_nobody_fits() {
     let (mut main, address) = Running::main_server();
-    let sub = |name: &str, to: &str| {
-        let mut sub = Running::start(&["sub", name, "--to", to, "--open", "--port", "0"]);
-        let at = sub.address();
-        sub.expect("connected with");
-        (sub, at)
-    };
+    let sub = Running::sub_server;
     let (mut hall, at_hall) = sub("hall", &address);
     let ((low1, _), (low2, _), (_attic, _)) =
         (sub("low1", &at_hall), sub("low2", &at_hall), sub("attic", &address));
@@ -141,13 +130,7 @@ fn every_verb_takes_a_selector_and_says_who_it_is_that_nobody_fits() {
     let listed = visit(&address, &["ls", "/hall/*", "--json"]);
     assert_eq!(listed.code, Some(0), "{}", listed.stderr);
     let json: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
-    let paths: Vec<&str> = json["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|node| node["path"].as_str().unwrap())
-        .collect();
-    assert_eq!(paths, ["/hall/low1", "/hall/low2"]);
+    assert_eq!(paths(&json["nodes"]), ["/hall/low1", "/hall/low2"]);
 
     for words in [
         &["ls", "/hall/*/x"][..],

@@ -27,7 +27,7 @@ mod watching;
 use std::time::Duration;
 
 use ltn_proto::sim::{HostId, Network};
-use ltn_proto::{Event, Outcome, RefusalKind, Role, TreeNode, Value};
+use ltn_proto::{Event, NodeConfig, Outcome, Permissions, RefusalKind, Role, TreeNode, Value};
 
 use crate::model::trace_if_wanted;
 
@@ -38,6 +38,11 @@ fn network(seed: u64) -> Network {
     let mut network = Network::new(seed);
     trace_if_wanted(&mut network);
     network
+}
+
+/// Whoever joins this server may do nothing in particular there.
+fn users_only(config: &mut NodeConfig) {
+    config.newcomers = Permissions::user();
 }
 
 /// The instances of the seed's demonstration, joined as its cells 7 to 13 do it.

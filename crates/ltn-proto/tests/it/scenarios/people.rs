@@ -1,12 +1,8 @@
 //! New names for nodes that are in the network.
 
 use super::*;
+use ltn_proto::Op;
 use ltn_proto::sim::Line;
-use ltn_proto::{NodeConfig, Op, Permissions};
-
-fn users_only(config: &mut NodeConfig) {
-    config.newcomers = Permissions::user();
-}
 
 fn rename(network: &mut Network, host: HostId, name: &str) -> Outcome {
     let name = name.to_owned();

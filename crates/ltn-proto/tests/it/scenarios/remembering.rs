@@ -3,11 +3,7 @@
 
 use super::*;
 use ltn_proto::sim::Line;
-use ltn_proto::{CommandSpec, NodeConfig, Op, Permission, Permissions};
-
-fn users_only(config: &mut NodeConfig) {
-    config.newcomers = Permissions::user();
-}
+use ltn_proto::{CommandSpec, NodeConfig, Op, Permission};
 
 /// A main server where `low` may do nothing in particular; `low` and `bob` are joined to it.
 struct House {

@@ -2,13 +2,7 @@
 
 use super::*;
 use ltn_proto::sim::Line;
-use ltn_proto::{
-    CloseReason, CommandSpec, KeyNews, KeyWish, NodeConfig, Op, Permission, Permissions,
-};
-
-fn users_only(config: &mut NodeConfig) {
-    config.newcomers = Permissions::user();
-}
+use ltn_proto::{CloseReason, CommandSpec, KeyNews, KeyWish, Op, Permission};
 
 #[track_caller]
 fn says(network: &mut Network, host: HostId, to: &str, line: &Line<'_>) -> String {
