@@ -176,6 +176,11 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::RollCall { entries, .. } => roll_call(entries),
         Event::OrderIgnored { why } => (Warning, format!("an order was ignored: {why}")),
         Event::Ordered { text, .. } => (Status, text.clone()),
+        Event::Superseded => {
+            let text = "another main server with this key was restored from a backup, and is in \
+                        charge: this one stops, and does not start again";
+            (Error, text.to_owned())
+        }
         Event::Stopped { restart: true } => (Status, "restarting".to_owned()),
         Event::Stopped { restart: false } => (Status, "stopped".to_owned()),
         Event::ServiceFailed { name, error } => {

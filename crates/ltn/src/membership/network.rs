@@ -285,8 +285,8 @@ async fn keep_charter(desk: Desk, node: Node) {
             event = events.recv() => match event {
                 Ok(Event::UnheardCharter { charter }) => {
                     if !desk.adopt(&charter).await {
-                        tracing::error!("another main server with this key was restored; stopping");
-                        node.shutdown().await;
+                        // An error says that it has stopped already.
+                        let _ = node.order(Op::GiveWay).await;
                         return;
                     }
                 }

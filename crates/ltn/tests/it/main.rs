@@ -19,5 +19,6 @@ mod streaming;
 mod support;
 mod talking;
 mod transferring;
+mod unanswered;
 mod upkeep;
 mod watching;

@@ -15,10 +15,10 @@ use crate::support::{address_of, event, soon};
 const PASSPHRASE: &str = "a long passphrase";
 
 /// A directory for the states of a story, gone when it is over.
-struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 impl Place {
-    fn new(story: &str) -> Self {
+    pub(crate) fn new(story: &str) -> Self {
         let path =
             std::env::temp_dir().join(format!("ltn-restored-{story}-{}", std::process::id()));
         // It may be left from a process of this number that was killed.
@@ -26,7 +26,7 @@ impl Place {
         Self(path)
     }
 
-    fn of(&self, who: &str) -> PathBuf {
+    pub(crate) fn of(&self, who: &str) -> PathBuf {
         self.0.join(who)
     }
 }
