@@ -82,9 +82,9 @@ impl Registry {
         self.members.contains_key(&id) || self.charter.is_revoked(id)
     }
 
-    /// This one has shown that he was let in, and joined after the backup: he is called so and hangs
-    /// below that server. A name that another member has already stays that one's: he is known by
-    /// his id then. Says whether he is new in the book.
+    /// This one has shown that he was let in, and joined after the backup: he is called so and
+    /// hangs below that server. A name that another member has already stays that one's: he is
+    /// known by his id then. Says whether he is new in the book.
     ///
     /// # Errors
     /// The network has as many members as it may have; nothing changed.
