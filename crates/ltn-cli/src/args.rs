@@ -424,19 +424,6 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_confirms_is_not_done_to_a_network_that_nobody_named() {
-        let run = ["ltn", "run", "/", "s.shutdownnetwork"];
-        let moving = ["ltn", "move", "hall", "--under", "/"];
-        for words in [&["ltn", "shutdown"][..], &run, &moving] {
-            assert!(Args::try_parse_from(words).is_ok(), "{words:?}");
-            let unasked = [words, &["--yes"]].concat();
-            assert!(Args::try_parse_from(&unasked).is_err(), "{words:?}");
-            let named = [words, &["--yes", "--to", "4000"]].concat();
-            assert!(Args::try_parse_from(&named).is_ok(), "{words:?}");
-        }
-    }
-
-    #[test]
     fn a_ping_happens_at_least_once() {
         let zero = ["ltn", "ping", "/", "--to", "1", "--count", "0"];
         assert!(Args::try_parse_from(zero).is_err());

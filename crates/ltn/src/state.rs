@@ -15,9 +15,10 @@
 //! Whatever is missing, empty, cut short, changed, or made for another node stops the start with
 //! one line; nothing is ever replaced by a default. `directory.rs` holds files and lock,
 //! `identity.rs` and `visitor.rs` the keys' files, `facts.rs` and `network.rs` what the entries
-//! mean, `keeper.rs` the thread that writes while the node runs. Who asks for what to be written is
-//! not known here.
+//! mean, `keeper.rs` the thread that writes while the node runs, `beside.rs` what others see
+//! meanwhile. Who asks for what to be written is not known here.
 
+mod beside;
 mod directory;
 mod facts;
 mod identity;
@@ -34,6 +35,7 @@ use ltn_proto::{
     Address, Durable, KeptParent, KeptReport, Remembered, Role, SignedCharter, Standing, Value,
 };
 
+pub use beside::inspect_state_in_use;
 pub(crate) use joining::Candidate;
 pub(crate) use keeper::{Keeper, Kept};
 pub(crate) use network::{Belonging, NetworkKind, Office};
