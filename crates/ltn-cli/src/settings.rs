@@ -147,12 +147,18 @@ impl Visit {
     }
 }
 
+/// The state directory that a visit is made for, if it is made for one.
+pub(crate) fn directory_of(args: &VisitArgs) -> Option<PathBuf> {
+    let own = || default_state().filter(|own| !args.mode.open && holds_member(own));
+    args.state.clone().or_else(own)
+}
+
 /// What nobody is asked about is done only to a network that somebody named.
 pub(crate) fn check_named(args: &VisitArgs) -> Result<(), Trouble> {
     if args.to.is_some() || args.state.is_some() {
         return Ok(());
     }
-    let own = default_state().filter(|directory| !args.mode.open && holds_member(directory));
+    let own = directory_of(args);
     let state = own.map_or_else(|| "DIR".to_owned(), |directory| directory.display().to_string());
     let text = "nothing was done: with --yes nobody is asked, so say which network is meant";
     Err(Trouble::usage(text).hint(format!("add --state {state}, or --to ADDR")))

@@ -35,7 +35,7 @@ use ltn_proto::{
     Address, Durable, KeptParent, KeptReport, Remembered, Role, SignedCharter, Standing, Value,
 };
 
-pub use beside::inspect_state_in_use;
+pub use beside::{KeysView, inspect_keys};
 pub(crate) use joining::Candidate;
 pub(crate) use keeper::{Keeper, Kept};
 pub(crate) use network::{Belonging, NetworkKind, Office};
@@ -92,11 +92,12 @@ pub fn inspect_state(directory: &Path) -> Result<StateView, StateError> {
         lines: state.describe(),
         report: state.remembered().reports.last().map(KeptReport::told),
         addresses: parent.into_iter().flatten().chain(state.told_parent().cloned()).collect(),
+        audit: state.audit().clone(),
     })
 }
 
 /// What a state directory holds, for who looks at it while no node runs with it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StateView {
     /// In words, one line for each thing.
@@ -105,6 +106,16 @@ pub struct StateView {
     pub report: Option<Value>,
     /// Where the node's higher server may be reached, the best first.
     pub addresses: Vec<Address>,
+    audit: AuditBook,
+}
+
+impl StateView {
+    /// The last lines of the audit log, as `s.audit` would answer: the node's own, or with `copies`
+    /// those of others at the main server.
+    #[must_use]
+    pub fn audit(&self, count: usize, copies: bool) -> Value {
+        self.audit.told(count, copies)
+    }
 }
 
 /// Why a state directory cannot be used. Nothing in it was changed.

@@ -1,6 +1,6 @@
 //! `ltn doctor`: is a state directory whole, and what is in it?
 
-use ltn::{StateError, inspect_state, inspect_state_in_use};
+use ltn::{StateError, inspect_keys, inspect_state};
 
 use crate::args::DoctorArgs;
 use crate::output::Output;
@@ -14,12 +14,12 @@ pub(crate) fn perform(args: &DoctorArgs) -> Result<Ending, Trouble> {
         Ok(view) => (format!("{shown} is whole:"), view.lines),
         // Whoever holds it has looked at all of it, or would not run.
         Err(StateError::InUse { holder, .. }) => {
-            let lines = inspect_state_in_use(&directory);
+            let seen = inspect_keys(&directory).map_err(|error| Trouble::state(&error))?;
             let begin = format!(
                 "{shown} is in use by {holder}, whose start has checked it. What can be seen \
                  meanwhile is whole:"
             );
-            (begin, lines.map_err(|error| Trouble::state(&error))?)
+            (begin, seen.lines)
         }
         Err(error) => return Err(Trouble::state(&error)),
     };

@@ -100,6 +100,39 @@ fn a_member_reaches_the_server_whose_address_it_was_told() {
 }
 
 #[test]
+fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
+    let place = Place::new("audit");
+    let (main, state) = network(&place);
+    let audit = |more: &[&str]| run(&[&["audit", "--state", &state][..], more].concat());
+    let nothing = audit(&[]);
+    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
+    member(&place, &state, "lamp", &[]);
+    let out = run(&["revoke", "lamp", "--yes", "--state", &state]);
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    let invited = "s.invite(client, lamp";
+    let check = |seen: &Ended| {
+        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+        let lines: Vec<&str> = seen.stdout.lines().collect();
+        let at = lines.iter().position(|line| line.contains("s.revoke(lamp)"));
+        let at = at.unwrap_or_else(|| panic!("{}", seen.stdout));
+        assert!(lines[at].ends_with("run"), "{}", seen.stdout);
+        let end = lines[at + 1];
+        assert!(end.contains("s.revoke ") && end.contains("done (line "), "{}", seen.stdout);
+        assert!(seen.stdout.contains("follows from the one before"), "{}", seen.stdout);
+        // The line that it made is not in it.
+        assert!(seen.stdout.contains(invited) && !seen.stdout.contains("ltn1"), "{}", seen.stdout);
+    };
+    check(&audit(&[]));
+    check(&run(&["audit", "/", "--state", &state]));
+    let last = audit(&["--last", "1"]).stdout;
+    assert!(!last.contains(invited), "{last}");
+    drop(main);
+    check(&audit(&[]));
+    assert!(audit(&["--json"]).stdout.contains("\"broken_before\":null"));
+    assert_eq!(audit(&["--last", "0"]).code, Some(2));
+}
+
+#[test]
 fn what_nobody_is_asked_about_wants_a_network_that_was_named() {
     let place = Place::new("named");
     let (mut main, state) = network(&place);
