@@ -183,7 +183,7 @@ impl State {
         state.facts.check(state.directory.path(), owner)?;
         state.facts.starts = state.facts.starts.saturating_add(1);
         let changes = [state.facts.starts_change()];
-        state.commit(&changes).map_err(|why| state.directory.damaged(directory::STORE, &why))?;
+        state.commit_or_trouble(&changes)?;
         Ok(state)
     }
 
@@ -300,6 +300,11 @@ impl State {
         self.directory.seal(generation).map_err(|error| error.to_string())
     }
 
+    /// The same. What was read well and cannot be written is the system's trouble, no damage.
+    fn commit_or_trouble(&mut self, changes: &[Change]) -> Result<(), StateError> {
+        self.commit(changes).map_err(|why| trouble(&self.directory.file(directory::STORE), &why))
+    }
+
     /// Writes what the mind wants written, and takes away what is too old.
     fn write(&mut self, what: &Durable) -> Result<(), String> {
         let line = self.audit.take(what);
@@ -390,7 +395,7 @@ impl State {
     /// Other hashes from here on.
     pub(crate) fn keep_admin_keys(&mut self, keys: AdminKeys) -> Result<(), StateError> {
         let changes = Facts::admin_key_changes(keys);
-        self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))?;
+        self.commit_or_trouble(&changes)?;
         self.facts.admin_keys = keys;
         Ok(())
     }
@@ -428,7 +433,7 @@ impl State {
         (facts.port, facts.data_port, facts.bound) = (port, data, bound);
         let [one, other] = facts.port_changes();
         let changes = [one, other, facts.bound_change()];
-        self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))
+        self.commit_or_trouble(&changes)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::process::{Running, run, visit};
+use crate::process::{PROGRAM, Running, run, visit};
 
 /// A directory of its own that is gone when the test is over.
 pub(crate) struct Place(PathBuf);
@@ -230,4 +230,24 @@ fn the_last_roll_call_can_be_read_after_the_network_is_gone() {
     let report = run(&["report", "--state", &state]);
     assert_eq!(report.code, Some(0), "{}", report.stderr);
     assert!(report.stdout.contains("/hall"), "{}", report.stdout);
+}
+
+/// A limit on the size of files stands for a disk without room.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_no_damage_and_the_next_start_is_as_if_nothing_had_been() {
+    let place = Place::new("full");
+    let state = place.of("main");
+    assert_eq!(run(&["init", "home", "--state", &state]).code, Some(0));
+    let no_room = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
+    let refused = std::process::Command::new("sh")
+        .args(["-c", no_room, "sh", PROGRAM, "main", "--state", &state, "--port", "0"])
+        .output()
+        .expect("every system has a shell");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(78), "{said}");
+    assert!(said.contains("cannot be used") && !said.contains("trusted"), "{said}");
+    let looked_at = run(&["doctor", "--state", &state]);
+    assert_eq!(looked_at.code, Some(0), "{}", looked_at.stderr);
+    assert!(looked_at.stdout.contains("is whole"), "{}", looked_at.stdout);
 }
