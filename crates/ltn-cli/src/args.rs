@@ -176,7 +176,7 @@ Examples:
     #[command(after_help = "Examples:\n  ltn report --state ~/.local/state/ltn/main\n  \
                             ltn report --open --to 4000")]
     Report(ReportArgs),
-    /// Show which commands of admins arrived at a node of a network with members, and how they ended.
+    /// Show which commands of admins arrived at a member of a network, and how they ended.
     #[command(after_help = "Examples:\n  ltn audit\n  ltn audit /hall --last 20\n  \
                             ltn audit / --copies           what arrived everywhere")]
     Audit(AuditArgs),
