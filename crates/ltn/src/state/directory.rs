@@ -354,7 +354,7 @@ pub(super) fn read_visitor(directory: &Path) -> Result<String, StateError> {
 
 /// The text of the file with the node's key; nobody needs to hold the directory for that.
 pub(super) fn read_identity(directory: &Path) -> Result<String, StateError> {
-    check_is_private(&directory.join(IDENTITY))?;
+    check_is_private(directory, IDENTITY)?;
     read_text(directory, IDENTITY, TEXT_BYTES_MAX)
 }
 
