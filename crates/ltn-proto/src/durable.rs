@@ -43,7 +43,12 @@ pub enum Durable {
     BackupParents(Vec<Address>),
     /// The newest charter that was seen, in a network with members: what somebody was told once,
     /// above all whose key is refused, is never forgotten.
-    Charter(SignedCharter),
+    Charter {
+        /// The charter.
+        newest: SignedCharter,
+        /// Older ones that refuse somebody whom it does not.
+        owed: Vec<SignedCharter>,
+    },
     /// A signed command was accepted and is about to run: as [`Durable::Deed`], with its line of
     /// the audit log, both or none.
     Accepted {
@@ -162,6 +167,8 @@ pub struct Remembered {
     pub backup_parents: Vec<Address>,
     /// The newest charter that was seen; none in an open network.
     pub charter: Option<SignedCharter>,
+    /// Older charters that refuse somebody whom the newest does not.
+    pub owed_charters: Vec<SignedCharter>,
 }
 
 impl Remembered {
@@ -196,7 +203,10 @@ impl Remembered {
             }
             Durable::Name(name) => self.name = Some(name.clone()),
             Durable::BackupParents(parents) => self.backup_parents.clone_from(parents),
-            Durable::Charter(charter) => self.charter = Some(charter.clone()),
+            Durable::Charter { newest, owed } => {
+                self.charter = Some(newest.clone());
+                self.owed_charters.clone_from(owed);
+            }
         }
     }
 }

@@ -163,6 +163,9 @@ pub const ENDED_PLACES_MAX: usize = 4_096;
 pub const GRANTS_MAX: usize = 256;
 /// The keys that one network refuses. A revocation is for ever, and a charter fits in one frame.
 pub const REVOCATIONS_MAX: usize = 1_024;
+/// The older charters that a node keeps because they refuse somebody whom the newest does not. Of
+/// each main server that was restored from the same backup there is one at the most.
+pub const OWED_CHARTERS_MAX: usize = 4;
 /// The charter of a network, in bytes.
 pub const CHARTER_BYTES_MAX: usize = FRAME_PAYLOAD_BYTES_MAX - 1_024;
 /// The shortest and the longest pause before an uplink is tried again.

@@ -425,12 +425,11 @@ fn check_belonging(
     identity: &Identity,
     visitor: Option<&Visitors>,
 ) -> Result<Option<Standing>, String> {
-    let charter = facts.remembered.charter.as_ref();
     match (&facts.belonging, visitor) {
         (Some(belonging), Some(visitor)) => {
-            belonging.check(identity, facts.role, charter, visitor).map(Some)
+            belonging.check(identity, facts.role, &facts.remembered, visitor).map(Some)
         }
-        (None, None) if charter.is_none() => Ok(None),
+        (None, None) if facts.remembered.charter.is_none() => Ok(None),
         _ => Err("it is half a member's and half not".to_owned()),
     }
 }

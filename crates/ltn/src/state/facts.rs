@@ -11,7 +11,7 @@ use ltn_proto::{
     Permissions, Remembered, Role, Value,
 };
 
-use super::network::{Belonging, NetworkKind, charter, charter_change};
+use super::network::{Belonging, NetworkKind, charter, charter_change, owed, owed_change};
 use super::{Owner, StateError};
 use crate::store::{Change, Shelf, Store};
 
@@ -103,6 +103,7 @@ impl Facts {
                     None => Vec::new(),
                 },
                 charter: entries.optional("charter")?.map(charter).transpose()?,
+                owed_charters: entries.optional("owed_charters")?.map_or(Ok(Vec::new()), owed)?,
             },
             bound: entries.optional("bound")?.map(address).transpose()?,
             port: entries.optional("port")?.map(port).transpose()?,
@@ -260,7 +261,9 @@ pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
             let parents = parents.iter().map(|parent| Value::from(parent.as_str()));
             Ok(vec![put("backup_parents", &Value::list(parents))])
         }
-        Durable::Charter(charter) => Ok(vec![charter_change(Some(charter))]),
+        Durable::Charter { newest, owed } => {
+            Ok(vec![charter_change(Some(newest)), owed_change(owed)])
+        }
         other => Err(format!("this program does not know how to write {other:?}")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ltn_proto::{KeptDeed, KeptPerson, Name, NodeId, Permission, Permissions};
+use ltn_proto::{KeptDeed, KeptPerson, KeptReport, Name, NodeId, Permission, Permissions, Value};
 
 use super::testing::{Place, copy};
 use super::*;
