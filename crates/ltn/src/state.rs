@@ -154,6 +154,8 @@ pub(crate) struct State {
     /// What it knows of its network, if that has members.
     standing: Option<Standing>,
     audit: AuditBook,
+    /// The last seal could not be written.
+    unsealed: bool,
 }
 
 impl State {
@@ -250,7 +252,7 @@ impl State {
         directory.seal(generation)?;
         directory.end_making()?;
         let audit = AuditBook::read(Vec::new()).map_err(|error| failed(&error))?;
-        Ok(Self { directory, identity, store, facts, standing, audit })
+        Ok(Self { directory, identity, store, facts, standing, audit, unsealed: false })
     }
 
     fn read(directory: Directory) -> Result<Self, StateError> {
@@ -277,14 +279,34 @@ impl State {
         let standing = check_belonging(&facts, &identity, visitor.as_ref()).map_err(broken)?;
         let lines = store.all(Shelf::Audit).map_err(|error| broken(error.to_string()))?;
         let audit = AuditBook::read(lines).map_err(|error| broken(error.to_string()))?;
-        Ok(Self { directory, identity: Arc::new(identity), store, facts, standing, audit })
+        Ok(Self {
+            directory,
+            identity: Arc::new(identity),
+            store,
+            facts,
+            standing,
+            audit,
+            unsealed: false,
+        })
     }
 
     /// Makes these changes; when this returns they survive a power cut, and an older store would be
     /// found out.
     fn commit(&mut self, changes: &[Change]) -> Result<(), String> {
-        let generation = self.store.commit(changes).map_err(|error| error.to_string())?;
-        self.directory.seal(generation).map_err(|error| error.to_string())
+        // The seal must never be more than one behind, or the store is taken for another one.
+        if self.unsealed {
+            self.seal()?;
+        }
+        self.store.commit(changes).map_err(|error| error.to_string())?;
+        self.seal()
+    }
+
+    fn seal(&mut self) -> Result<(), String> {
+        self.unsealed = true;
+        let generation = self.store.generation();
+        self.directory.seal(generation).map_err(|error| error.to_string())?;
+        self.unsealed = false;
+        Ok(())
     }
 
     /// The same. What was read well and cannot be written is the system's trouble, no damage.
