@@ -21,8 +21,8 @@ struct Verdict {
 
 impl NodeState {
     pub(super) fn explain(&mut self, now: Moment, run: &Run) {
-        let (who, command) = (run.raw_text(0), run.raw_text(1));
-        let known = self.offers.command(&command).map(|(spec, _)| spec.clone());
+        let (who, typed) = (run.raw_text(0), run.raw_text(1));
+        let (command, known) = self.command_meant(&typed);
         let found = match who.parse::<NodeId>() {
             Ok(id) => Ok(id),
             Err(_) => self.find_person(&who),
@@ -38,6 +38,16 @@ impl NodeState {
         match answer {
             Ok(value) => self.answer_with(now, run.inbound, crate::outcome::Outcome::Reply(value)),
             Err(Refusal { kind, text }) => self.refuse(now, run, kind, &text),
+        }
+    }
+
+    /// The command of this name, which may have been said without its `s.`.
+    fn command_meant(&self, typed: &str) -> (String, Option<CommandSpec>) {
+        let spec = |name: &str| self.offers.command(name).map(|(spec, _)| spec.clone());
+        let whole = format!("s.{typed}");
+        match (spec(typed), spec(&whole)) {
+            (None, Some(known)) => (whole, Some(known)),
+            (known, _) => (typed.to_owned(), known),
         }
     }
 

@@ -12,6 +12,7 @@ mod own;
 mod people;
 mod reference;
 mod remembering;
+mod restored;
 mod seed;
 mod sockets;
 mod starting;
