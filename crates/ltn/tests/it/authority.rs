@@ -1,5 +1,6 @@
 //! What only the charter of a network opens, and to whom: the admin key, rights that somebody gave
 //! to himself, and the backup.
+#![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
 
 use ltn::{
     CallReply, Client, CommandSpec, MainServer, Network, Node, Permission, RefusalKind, Role,
