@@ -57,6 +57,14 @@ pub enum Durable {
         /// Its line.
         what: Audited,
     },
+    /// A signed command is over: as [`Durable::Deed`], with the line of the audit log that says how
+    /// it ended, both or none.
+    Ended {
+        /// The command.
+        deed: KeptDeed,
+        /// The line.
+        what: Audited,
+    },
     /// One more line of the audit log. It takes no other one's place.
     Audit {
         /// Whose line this is a copy of; nothing if it is about the node itself.
@@ -71,7 +79,7 @@ impl Durable {
     #[must_use]
     pub const fn audited(&self) -> Option<(Option<NodeId>, &Audited)> {
         match self {
-            Self::Accepted { what, .. } => Some((None, what)),
+            Self::Accepted { what, .. } | Self::Ended { what, .. } => Some((None, what)),
             Self::Audit { node, what } => Some((*node, what)),
             _ => None,
         }
@@ -170,7 +178,7 @@ impl Remembered {
             Durable::Parent(parent) => self.parent.clone_from(parent),
             // The log is kept by who writes it.
             Durable::Audit { .. } => {}
-            Durable::Deed(deed) | Durable::Accepted { deed, .. } => {
+            Durable::Deed(deed) | Durable::Accepted { deed, .. } | Durable::Ended { deed, .. } => {
                 self.deeds.retain(|known| known.number != deed.number);
                 self.deeds.push(deed.clone());
                 self.deeds.sort_by_key(|deed| deed.number);

@@ -49,8 +49,9 @@ pub const PROOF_BYTES_MAX: usize = 512;
 pub const WORDS_BYTES_MAX: usize = 8 * 1024;
 /// The refused commands that a node writes into its audit log in a minute; more are counted.
 pub const AUDIT_REFUSALS_MAX: u32 = 60;
-/// The lines of one other node that the main server takes into its log of copies in a minute.
-pub const AUDIT_COPIES_EACH: u32 = 60;
+/// The lines of one other node that the main server takes into its log of copies in a minute: two
+/// of each command that was run.
+pub const AUDIT_COPIES_EACH: u32 = 120;
 /// The lines whose copies wait for a way to the main server.
 pub const AUDIT_COPIES_WAITING_MAX: usize = 256;
 /// The lines of an audit log that are kept.

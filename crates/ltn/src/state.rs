@@ -15,8 +15,8 @@
 //! Whatever is missing, empty, cut short, changed, or made for another node stops the start with
 //! one line; nothing is ever replaced by a default. `directory.rs` holds files and lock,
 //! `identity.rs` and `visitor.rs` the keys' files, `facts.rs` and `network.rs` what the entries
-//! mean, `keeper.rs` the thread that writes while the node runs. Who asks for what to be written is
-//! not known here.
+//! mean, `keeper.rs` the thread that writes while the node runs, `views.rs` what others see
+//! meanwhile. Who asks for what to be written is not known here.
 
 mod directory;
 mod facts;
@@ -24,19 +24,19 @@ mod identity;
 mod joining;
 mod keeper;
 mod network;
+mod views;
 mod visitor;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ltn_proto::{
-    Address, Durable, KeptParent, KeptReport, Remembered, Role, SignedCharter, Standing, Value,
-};
+use ltn_proto::{Address, Durable, KeptParent, Remembered, Role, SignedCharter, Standing};
 
 pub(crate) use joining::Candidate;
 pub(crate) use keeper::{Keeper, Kept};
 pub(crate) use network::{Belonging, NetworkKind, Office};
+pub use views::{KeysView, StateView, inspect_keys, inspect_state};
 pub(crate) use visitor::{Visit, Visitors};
 
 use crate::audit::{AuditBook, Entry};
@@ -76,33 +76,6 @@ pub(crate) struct NewMember {
 #[must_use]
 pub fn holds_member(directory: &Path) -> bool {
     directory::holds_visitor(directory)
-}
-
-/// What is in a state directory, if all of it is as it was written. No
-/// node is started, and nothing but the lock is touched while it is looked at.
-///
-/// # Errors
-/// Says why no node can start with it; [`StateError::InUse`] if one runs with it.
-pub fn inspect_state(directory: &Path) -> Result<StateView, StateError> {
-    let state = State::inspect(directory)?;
-    let parent = state.parent().map(|parent| parent.addresses.clone());
-    Ok(StateView {
-        lines: state.describe(),
-        report: state.remembered().reports.last().map(KeptReport::told),
-        addresses: parent.into_iter().flatten().chain(state.told_parent().cloned()).collect(),
-    })
-}
-
-/// What a state directory holds, for who looks at it while no node runs with it.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct StateView {
-    /// In words, one line for each thing.
-    pub lines: Vec<String>,
-    /// The last roll call that the node led, as `s.report` would answer.
-    pub report: Option<Value>,
-    /// Where the node's higher server may be reached, the best first.
-    pub addresses: Vec<Address>,
 }
 
 /// Why a state directory cannot be used. Nothing in it was changed.

@@ -352,6 +352,12 @@ pub(super) fn read_visitor(directory: &Path) -> Result<String, StateError> {
     read_text(directory, VISITOR, VISITOR_BYTES_MAX)
 }
 
+/// The text of the file with the node's key; nobody needs to hold the directory for that.
+pub(super) fn read_identity(directory: &Path) -> Result<String, StateError> {
+    check_is_private(directory, IDENTITY)?;
+    read_text(directory, IDENTITY, TEXT_BYTES_MAX)
+}
+
 fn read_text(directory: &Path, name: &str, bytes_max: u64) -> Result<String, StateError> {
     let file = directory.join(name);
     let mut bytes = Vec::new();

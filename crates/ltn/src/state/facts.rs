@@ -239,7 +239,7 @@ pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
     match what {
         Durable::Parent(parent) => Ok(vec![parent_change(parent.as_ref())]),
         Durable::Audit { .. } => Ok(Vec::new()),
-        Durable::Deed(deed) | Durable::Accepted { deed, .. } => {
+        Durable::Deed(deed) | Durable::Accepted { deed, .. } | Durable::Ended { deed, .. } => {
             let value = Value::map([
                 ("token", Value::Bytes(deed.token.to_vec())),
                 ("actor", Value::Bytes(deed.actor.as_bytes().to_vec())),

@@ -2,7 +2,7 @@
 
 use super::super::testing::{Place, copy};
 use super::super::*;
-use super::fs;
+use super::{Value, fs};
 use crate::membership::make_network_at;
 
 const MAIN: Owner<'static> =
