@@ -35,12 +35,17 @@ impl Registry {
             return Ok(false);
         }
         let is_later = other.edition > self.charter.edition;
+        let is_twin = other.edition == self.charter.edition;
         let (mut next, older) = match is_later {
             true => (other.clone(), &self.charter),
             false => (self.charter.clone(), other),
         };
-        let refuses_more = next.refuse_too(&older.revoked);
-        if !is_later && !refuses_more {
+        if is_twin {
+            // Nobody can tell which right was given, and which taken away, after the two parted.
+            next.grants.retain(|grant| other.grants.contains(grant));
+        }
+        next.refuse_too(&older.revoked);
+        if next == self.charter {
             return Ok(false);
         }
         if next.to_bytes().is_none() {
@@ -48,6 +53,11 @@ impl Registry {
                 return Err(too_much());
             }
             next = other.clone();
+        }
+        if !self.is_learning() && (is_later || is_twin) {
+            // This book was set back without knowing it, by a copy of the whole directory. Whoever
+            // was invited before may have joined since.
+            self.invites.clear();
         }
         self.charter = next;
         self.ends.retain(|end| !self.charter.is_revoked(end.grant.who));

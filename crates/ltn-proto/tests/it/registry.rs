@@ -316,6 +316,34 @@ fn what_is_left_of_a_grant_still_ends() {
     assert!(!home.book.charter().granted(ben.id(), |_| true).allow(&words[1]));
 }
 
+/// A copy of the whole directory does not know that it is one.
+#[test]
+fn a_book_that_was_set_back_and_signed_the_same_edition_keeps_what_both_say() {
+    let mut home = Home::new();
+    let [ann, bob, eve] = [Signer::new(), Signer::new(), Signer::new()];
+    for key in [&ann, &bob, &eve] {
+        let invite = home.invite(|_| {}).unwrap();
+        home.join(&invite, key).unwrap();
+    }
+    let root = home.book.charter().root;
+    let word = Permission::word("gate").unwrap();
+    let gate = |who: &Signer| Grant { who: who.id(), what: vec![word.clone()], scope: root };
+    home.book.grant(gate(&ann), None).unwrap();
+    let open = home.invite(|_| {}).unwrap();
+    let mut copy = home.book.clone();
+    home.book.revoke(eve.id()).unwrap();
+    copy.grant(gate(&bob), None).unwrap();
+    let mut theirs = home.book.charter().clone();
+    theirs.edition = copy.charter().edition;
+    assert_eq!(copy.adopt(&theirs), Ok(true));
+    let charter = copy.charter();
+    assert!(charter.is_revoked(eve.id()) && charter.edition > theirs.edition);
+    assert!(charter.grants.iter().any(|grant| grant.who == ann.id()), "both say so");
+    assert!(charter.grants.iter().all(|grant| grant.who != bob.id()), "one says so");
+    assert!(copy.expects(open.id).is_err(), "it may have been used since");
+    assert_eq!(copy.adopt(&theirs), Ok(false), "once");
+}
+
 #[test]
 fn a_book_from_a_backup_takes_over_what_was_signed_after_it_and_resurrects_nobody() {
     let mut home = Home::new();

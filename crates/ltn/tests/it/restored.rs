@@ -116,7 +116,9 @@ async fn who_was_away_while_a_restored_main_server_learnt_brings_a_revocation_wi
     let thief_node = client(&place, "thief", &main).await;
     let mut events = thief_node.events();
 
-    let lamp = client(&place, "lamp", &main).await;
+    let lamp = Client::builder("").member_at(place.of("lamp")).start().await.unwrap();
+    let mut news = lamp.events();
+    soon(lamp.connect(&address_of(&main))).await.unwrap();
     let thrown_out = event(&mut events, |event| match event {
         Event::Disconnected { reason, returning, .. } => Some((reason, returning)),
         _ => None,
@@ -128,6 +130,10 @@ async fn who_was_away_while_a_restored_main_server_learnt_brings_a_revocation_wi
         }
     })
     .await;
+    // The lamp has heard of it again, in the charter of the new epoch and in the next one.
+    for _ in 0..2 {
+        event(&mut news, |event| matches!(event, Event::Chartered { .. }).then_some(())).await;
+    }
     lamp.shutdown().await;
     main.shutdown().await;
     // It is in the book, and stays there.
