@@ -38,6 +38,10 @@ pub struct Charter {
     /// Whose keys are refused.
     #[n(4)]
     pub revoked: Vec<NodeId>,
+    /// Those of the grants that end by the main server's time: one that is restored from a backup
+    /// does not know when, and must not make them last for ever.
+    #[n(5)]
+    pub ending: Option<Vec<Grant>>,
 }
 
 /// Which edition of a charter it is; the higher one counts.
@@ -109,7 +113,7 @@ impl Charter {
     #[must_use]
     pub fn first(network: NetworkId, root: NodeId) -> Self {
         let edition = Edition { epoch: 1, version: 1 };
-        Self { network, root, edition, grants: Vec::new(), revoked: Vec::new() }
+        Self { network, root, edition, grants: Vec::new(), revoked: Vec::new(), ending: None }
     }
 
     /// Its bytes, to be signed; `None` if it says more than a charter may.

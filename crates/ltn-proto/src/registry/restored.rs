@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Registry, too_much};
-use crate::charter::Charter;
+use crate::charter::{Charter, Grant};
 use crate::outcome::{Refusal, RefusalKind};
 
 /// So long a restored main server runs before it signs anything: members that lost it try it again
@@ -15,6 +15,14 @@ impl Registry {
     pub fn begin_learning(&mut self) {
         let more = u64::try_from(LEARNING.as_millis()).unwrap_or(u64::MAX);
         self.learns_until_ms = Some(self.running_ms.saturating_add(more));
+    }
+
+    /// The charter as the authority signs it: it also says which grants end.
+    #[must_use]
+    pub fn charter_to_sign(&self) -> Charter {
+        let ending: Vec<Grant> = self.ends.iter().map(|end| end.grant.clone()).collect();
+        let ending = Some(ending).filter(|ending| !ending.is_empty());
+        Charter { ending, ..self.charter.clone() }
     }
 
     /// Is it from a backup, and learns what was signed after it?
@@ -40,6 +48,11 @@ impl Registry {
             true => (other.clone(), &self.charter),
             false => (self.charter.clone(), other),
         };
+        if let Some(ending) = next.ending.take() {
+            // When they end stood in the book that was lost.
+            let ends = |grant: &Grant| self.ends.iter().any(|end| end.grant == *grant);
+            next.grants.retain(|grant| !ending.contains(grant) || ends(grant));
+        }
         if is_twin {
             // Nobody can tell which right was given, and which taken away, after the two parted.
             next.grants.retain(|grant| other.grants.contains(grant));
@@ -52,7 +65,7 @@ impl Registry {
             if !is_later {
                 return Err(too_much());
             }
-            next = other.clone();
+            next = Charter { ending: None, ..other.clone() };
         }
         if !self.is_learning() && (is_later || is_twin) {
             // This book was set back without knowing it, by a copy of the whole directory. Whoever

@@ -18,6 +18,7 @@ mod registry;
 mod restored;
 mod scenarios;
 mod selector;
+mod set_back;
 mod signer;
 mod stating;
 mod text;
