@@ -1,6 +1,7 @@
 //! Stories of real nodes: TLS over TCP on 127.0.0.1, every port given by the system.
 
 mod alone;
+mod authority;
 mod discovery;
 mod finding;
 mod gathering;
@@ -19,5 +20,6 @@ mod streaming;
 mod support;
 mod talking;
 mod transferring;
+mod unanswered;
 mod upkeep;
 mod watching;
