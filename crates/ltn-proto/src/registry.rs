@@ -351,6 +351,12 @@ impl Registry {
         [id].into_iter().chain(visitors.copied()).collect()
     }
 
+    /// Is this the main server's own key, or one that its owner visits with?
+    #[must_use]
+    pub fn is_owner(&self, id: NodeId) -> bool {
+        self.keys_of(self.charter.root).contains(&id)
+    }
+
     fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
         let new = |known: &NodeId| *known == id || visitors.contains(known);
         self.members.iter().any(|(known, member)| new(known) || member.visitors.iter().any(new))
@@ -480,10 +486,14 @@ impl Registry {
 
     fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {
         if next.charter.to_bytes().is_none() {
-            let text = "the charter of this network can hold no more grants or revocations";
-            return Err(Refusal::new(RefusalKind::Full, text));
+            return Err(too_much());
         }
         *self = next;
         Ok(())
     }
+}
+
+fn too_much() -> Refusal {
+    let text = "the charter of this network can hold no more grants or revocations";
+    Refusal::new(RefusalKind::Full, text)
 }

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use ltn_proto::{
-    CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Refusal, RefusalKind, Value,
+    CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Reach, Refusal, RefusalKind, Value,
 };
 
-use crate::audit::{self, AuditBook};
+use crate::audit::AuditBook;
 use crate::error::TalkError;
 use crate::handlers::{Action, Handlers, Offer, Running};
 use crate::node::Node;
@@ -48,7 +48,9 @@ pub(crate) fn offer(handlers: &mut Handlers, node: &Node, settings: Value) {
 pub(crate) fn offer_audit(handlers: &mut Handlers, node: &Node, book: &AuditBook) {
     let description = "which commands of admins arrived here, run or refused; `copies` at the \
                        main server: those of the others";
+    // The main server has what others did too.
     let spec = spec("s.audit", "statistic", description)
+        .reach(Reach::Further)
         .optional("count", ParameterKind::Int)
         .optional("whose", ParameterKind::Text);
     let book = book.clone();
@@ -71,20 +73,13 @@ fn audit_lines(book: &AuditBook, call: &Invocation) -> Result<Value, HandlerErro
         Some("copies") => true,
         Some(_) => return Err(bad("say `own` or `copies`").into()),
     };
-    let (lines, is_whole) = book.last(count, copies);
-    let mut words: Vec<String> = lines.iter().map(audit::in_words).collect();
-    if words.is_empty() {
-        words.push("no command that needs more than `user` has arrived".to_owned());
-    }
-    if !is_whole {
-        words.push("the chain of this log is broken: a line was changed or taken out".to_owned());
-    }
-    Ok(answer(&words, "lines", Value::list(lines.iter().map(audit::value_of))))
+    Ok(book.told(count, copies))
 }
 
-/// A command for admins.
+/// A command for admins that reaches no further than the server that runs it.
 pub(crate) fn spec(name: &str, category: &str, description: &str) -> CommandSpec {
-    CommandSpec::new(name, description).category(category).permission(Permission::admin())
+    let spec = CommandSpec::new(name, description).category(category).reach(Reach::Server);
+    spec.permission(Permission::admin())
 }
 
 /// Puts a command on offer that gets the node along with its call.

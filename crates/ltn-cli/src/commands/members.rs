@@ -3,11 +3,10 @@
 //! The main server does it, asked by an admin; while it does not run, the owner of its state
 //! directory does the same there.
 
-use ltn::{Network, StateError, Target, Value, holds_member};
+use ltn::{AnswerKey, EnvelopeError, Network, StateError, Target, Value, holds_member};
 
 use crate::args::{GrantArgs, MembersArgs, RevokeArgs, UngrantArgs, VisitArgs};
 use crate::commands::invite::seconds;
-use crate::commands::run::asking;
 use crate::commands::visit::{Asking, Order, consent, visiting};
 use crate::output::{Output, readable};
 use crate::settings;
@@ -24,7 +23,8 @@ pub(crate) async fn perform(args: &MembersArgs) -> Result<Ending, Trouble> {
 pub(crate) async fn revoke(args: &RevokeArgs) -> Result<Ending, Trouble> {
     let verb = format!("ltn revoke {}", args.member);
     let order = ("s.revoke", vec![args.member.as_str().into()]);
-    let (output, value) = at_main_server(&args.visit, &verb, order, asking(args.yes)).await?;
+    let asking = if args.yes { Asking::Skipped } else { Asking::First };
+    let (output, value) = at_main_server(&args.visit, &verb, order, asking).await?;
     tell(output, &value)
 }
 
@@ -51,6 +51,21 @@ pub(crate) async fn ungrant(args: &UngrantArgs) -> Result<Ending, Trouble> {
 fn tell(output: Output, value: &Value) -> Result<Ending, Trouble> {
     output.map(value, &readable(value));
     Ok(Ending::All)
+}
+
+/// The same for what nobody on the way may read: the answer is closed for a key that is made for
+/// it and goes along as the last argument, which the signature of the command covers.
+pub(crate) async fn in_secret(
+    args: &VisitArgs,
+    verb: &str,
+    (command, mut arguments): (&str, Vec<Value>),
+) -> Result<(Output, Value), Trouble> {
+    let broken = |error: EnvelopeError| Trouble::failed(error.to_string());
+    let key = AnswerKey::make().map_err(|error| broken(error).nothing_done())?;
+    arguments.push(key.public());
+    let (output, closed) =
+        at_main_server(args, verb, (command, arguments), Asking::Skipped).await?;
+    Ok((output, key.open(command, &closed).map_err(broken)?))
 }
 
 /// Has a command done at the main server, running or not.

@@ -4,7 +4,7 @@ use crate::process::{Ended, PATIENCE, Running, run};
 use crate::state::Place;
 
 /// A new network, and its main server at some port.
-fn network(place: &Place) -> (Running, String) {
+pub(crate) fn network(place: &Place) -> (Running, String) {
     let state = place.of("main");
     let made = run(&["init", "home", "--state", &state]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
@@ -12,7 +12,7 @@ fn network(place: &Place) -> (Running, String) {
     (main_server(&state), state)
 }
 
-fn main_server(state: &str) -> Running {
+pub(crate) fn main_server(state: &str) -> Running {
     let ports = ["--listen", "127.0.0.1", "--port", "0", "--data-port", "0"];
     let mut main = Running::start(&[&["main", "--state", state][..], &ports].concat());
     main.expect("is running at 127.0.0.1:");
@@ -32,7 +32,7 @@ fn join(line: &str, state: &str) -> Ended {
     run(&["join", line, "--state", state])
 }
 
-fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
+pub(crate) fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
     let line = invite(main, &[&["--name", name][..], more].concat());
     let state = place.of(name);
     let joined = join(&line, &state);
@@ -41,7 +41,7 @@ fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
     state
 }
 
-fn client(state: &str) -> Running {
+pub(crate) fn client(state: &str) -> Running {
     let mut client = Running::start(&["client", "--state", state]);
     client.expect("Connected to");
     client
@@ -58,6 +58,139 @@ fn a_main_server_that_runs_gives_a_right_without_an_end() {
     let members = run(&["members", "--state", &state]).stdout;
     let lamp = members.lines().find(|line| line.starts_with("lamp: client"));
     assert!(lamp.is_some_and(|line| line.contains("holds `admin`")), "{members}");
+}
+
+#[test]
+fn beside_a_running_node_the_doctor_says_what_it_can_see() {
+    let place = Place::new("beside");
+    let (_main, state) = network(&place);
+    let seen = run(&["doctor", "--state", &state]);
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    assert!(seen.stdout.contains("is in use by process"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("member of network net:"), "{}", seen.stdout);
+    std::fs::write(std::path::Path::new(&state).join("visitor"), "").expect("it is ours");
+    let seen = run(&["doctor", "--state", &state]);
+    assert_eq!(seen.code, Some(78), "{}", seen.stdout);
+    assert!(seen.stderr.contains("visitor") && seen.stderr.contains("empty"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_member_reaches_the_server_whose_address_it_was_told() {
+    let place = Place::new("told");
+    let (main, state) = network(&place);
+    let address = address_in(&state);
+    let lamp = member(&place, &state, "lamp", &[]);
+    drop(main);
+    // At another port than the one that the member knows.
+    let ports = ["--listen", "127.0.0.1", "--port", ">20000", "--data-port", "0"];
+    let mut main = Running::start(&[&["main", "--state", &state][..], &ports].concat());
+    let moved = main.address();
+    assert_ne!(address, moved);
+    let lost = run(&["tree", "--state", &lamp]);
+    assert_eq!(lost.code, Some(2), "{}", lost.stdout);
+    let tree = ["tree", "--state", &lamp, "--to", &moved];
+    let found = run(&tree);
+    assert_eq!(found.code, Some(0), "{}", found.stderr);
+    assert!(found.stdout.contains("Mainserver"), "{}", found.stdout);
+    // It is the identity of that directory.
+    let out = run(&["revoke", "lamp", "--yes", "--state", &state, "--to", &moved]);
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    let refused = run(&tree);
+    assert!(refused.stderr.contains("revoked"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
+    let place = Place::new("audit");
+    let (main, state) = network(&place);
+    let audit = |more: &[&str]| run(&[&["audit", "--state", &state][..], more].concat());
+    let nothing = audit(&[]);
+    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
+    member(&place, &state, "lamp", &[]);
+    let out = run(&["revoke", "lamp", "--yes", "--state", &state]);
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    let invited = "s.invite(client, lamp";
+    let check = |seen: &Ended| {
+        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+        let lines: Vec<&str> = seen.stdout.lines().collect();
+        let at = lines.iter().position(|line| line.contains("s.revoke(lamp)"));
+        let at = at.unwrap_or_else(|| panic!("{}", seen.stdout));
+        assert!(lines[at].ends_with("run"), "{}", seen.stdout);
+        let end = lines[at + 1];
+        assert!(end.contains("s.revoke ") && end.contains("done (line "), "{}", seen.stdout);
+        assert!(seen.stdout.contains("follows from the one before"), "{}", seen.stdout);
+        // The line that it made is not in it.
+        assert!(seen.stdout.contains(invited) && !seen.stdout.contains("ltn1"), "{}", seen.stdout);
+    };
+    check(&audit(&[]));
+    check(&run(&["audit", "/", "--state", &state]));
+    let last = audit(&["--last", "1"]).stdout;
+    assert!(!last.contains(invited), "{last}");
+    drop(main);
+    check(&audit(&[]));
+    assert!(audit(&["--json"]).stdout.contains("\"broken_before\":null"));
+    assert_eq!(audit(&["--last", "0"]).code, Some(2));
+}
+
+/// A sub-server of this name that runs below another one.
+fn sub_server(place: &Place, main: &str, name: &str, more: &[&str]) -> (Running, String) {
+    let state = member(place, main, name, &[&["--role", "sub-server"][..], more].concat());
+    let ports = ["--listen", "127.0.0.1", "--port", "0", "--data-port", "0"];
+    let mut server = Running::start(&[&["sub", "--state", &state][..], &ports].concat());
+    server.expect("connected with");
+    (server, state)
+}
+
+#[cfg(unix)]
+#[test]
+fn an_admin_below_two_servers_does_all_that_is_done_at_the_main_server() {
+    let place = Place::new("below");
+    let (_main, state) = network(&place);
+    let (_hall, _) = sub_server(&place, &state, "hall", &[]);
+    let (_attic, attic) = sub_server(&place, &state, "attic", &["--under", "/hall", "--admin"]);
+    // It may have come to the main server first, and goes to its place from there.
+    until(0, &["ping", "/hall/attic", "--count", "1", "--state", &attic]);
+    let lamp = place.of("lamp");
+    assert_eq!(join(&invite(&attic, &["--name", "lamp"]), &lamp).code, Some(0));
+    let done = |words: &[&str], said: &str| {
+        let ended = run(&[words, &["--state", &attic]].concat());
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.stderr);
+        assert!(ended.stdout.contains(said), "{words:?}: {}", ended.stdout);
+        ended.stdout
+    };
+    done(&["grant", "lamp", "admin", "--at", "/hall"], "holds");
+    done(&["members"], "lamp: client, holds `admin` below");
+    done(&["ungrant", "lamp", "admin"], "holds `admin` no more");
+    let line = done(&["replace", "lamp"], "ltn1");
+    assert_eq!(join(line.trim(), &place.of("new")).code, Some(0));
+    done(&["revoke", "lamp", "--yes"], "is out");
+    let file = place.of("home.ltn");
+    let secret = secret_file(&place, "secret", "a long passphrase");
+    done(&["backup", &file, "--passphrase-file", &secret], "The network is in");
+    let restored = place.of("restored");
+    let made = run(&["restore", &file, "--passphrase-file", &secret, "--state", &restored]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    // What is typed as a command has no key to answer for.
+    let open = run(&["run", "/", "s.invite(client)", "--state", &attic]);
+    assert_eq!(open.code, Some(2), "{}", open.stdout);
+    assert!(open.stderr.contains("every server on the way could read it"), "{}", open.stderr);
+    // Who has no right is refused there, as anywhere.
+    let (_cellar, cellar) = sub_server(&place, &state, "cellar", &["--under", "/hall"]);
+    let refused = run(&["invite", "--state", &cellar]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+}
+
+#[test]
+fn what_nobody_is_asked_about_wants_a_network_that_was_named() {
+    let place = Place::new("named");
+    let (mut main, state) = network(&place);
+    let order = |more: &[&str]| run(&[&["shutdown", "--yes"][..], more].concat());
+    let refused = order(&[]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("nothing was done") && refused.stderr.contains("--state"));
+    let done = order(&["--state", &state]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    main.expect("stop");
 }
 
 #[test]
@@ -158,7 +291,7 @@ fn invites_are_made_and_members_thrown_out_while_the_main_server_does_not_run() 
 }
 
 #[cfg(unix)]
-fn secret_file(place: &Place, name: &str, text: &str) -> String {
+pub(crate) fn secret_file(place: &Place, name: &str, text: &str) -> String {
     use std::os::unix::fs::PermissionsExt;
     let file = place.of(name);
     std::fs::write(&file, format!("{text}\n")).expect("it is ours");
@@ -229,7 +362,7 @@ fn what_goes_wrong_with_an_invite_is_said_and_nothing_is_done() {
 }
 
 /// Where the main server of this directory is reached.
-fn address_in(state: &str) -> String {
+pub(crate) fn address_in(state: &str) -> String {
     let tree = run(&["tree", "--json", "--state", state]);
     let (_, rest) = tree.stdout.split_once("\"address\":\"").expect("a server has one");
     rest.split('"').next().expect("there is always a first part").to_owned()
@@ -283,6 +416,8 @@ fn rights_are_given_explained_and_taken_and_new_hardware_takes_over() {
     let cannot = until(0, &why("cannot", "/hall"));
     assert!(cannot.stdout.contains("ltn grant lamp admin --at /hall"), "{}", cannot.stdout);
     assert_eq!(run(&why("may", "/hall")).code, Some(1));
+    let short = run(&["why", "/hall/lamp", "cannot", "restart", "/hall", "--state", &state]);
+    assert_eq!(short.stdout, cannot.stdout, "{}", short.stderr);
     let granted =
         run(&["grant", "lamp", "admin", "--at", "hall", "--for", "1h", "--state", &state]);
     assert_eq!(granted.code, Some(0), "{}", granted.stderr);

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use super::Registry;
+use super::{Member, Registry, too_much};
 use crate::charter::Charter;
+use crate::id::NodeId;
+use crate::limits::MEMBERS_MAX;
+use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
+use crate::path::NodePath;
+use crate::role::Role;
 
 /// So long a restored main server runs before it signs anything: members that lost it try it again
 /// within half a minute.
@@ -23,18 +28,38 @@ impl Registry {
         self.learns_until_ms.is_some()
     }
 
-    /// A member showed a later charter of this very authority: this book is from a backup, and
-    /// takes over what was signed after it. Says whether it did.
-    pub fn adopt(&mut self, later: &Charter) -> bool {
-        let is_later = later.edition > self.charter.edition;
-        if !is_later || later.network != self.network() || later.root != self.charter.root {
-            return false;
+    /// A member showed a charter of this very authority that this book has not heard of, because it
+    /// is from a backup. A later one is taken over; of every other one, whom it refuses: who is out
+    /// stays out, whoever comes first and whenever. Says whether anything is new by that.
+    ///
+    /// # Errors
+    /// The charter can hold no more revocations; nothing changed. A later one is taken over as it
+    /// is then.
+    pub fn adopt(&mut self, other: &Charter) -> Result<bool, Refusal> {
+        if other.network != self.network() || other.root != self.charter.root {
+            return Ok(false);
         }
-        self.charter = later.clone();
+        let is_later = other.edition > self.charter.edition;
+        let (mut next, older) = match is_later {
+            true => (other.clone(), &self.charter),
+            false => (self.charter.clone(), other),
+        };
+        let refuses_more = next.refuse_too(&older.revoked);
+        if !is_later && !refuses_more {
+            return Ok(false);
+        }
+        if next.to_bytes().is_none() {
+            if !is_later {
+                return Err(too_much());
+            }
+            next = other.clone();
+        }
+        self.charter = next;
+        self.ends.retain(|end| !self.charter.is_revoked(end.grant.who));
         if !self.is_learning() {
             self.charter.edition.version += 1;
         }
-        true
+        Ok(true)
     }
 
     /// Was a charter signed by a main server that was restored after this one was? Then this one
@@ -45,9 +70,42 @@ impl Registry {
     }
 
     /// May there be members that this book does not know? Whoever joined after the backup that it
-    /// is from is one; he is put out by his id.
-    pub(super) const fn may_miss_members(&self) -> bool {
-        self.charter.edition.epoch > 1
+    /// is from is one, until he is recognised; he is put out by his id.
+    #[must_use]
+    pub const fn may_miss_members(&self) -> bool {
+        self.is_learning() || self.charter.edition.epoch > 1
+    }
+
+    /// Does the book know this one, as a member or as one who is out?
+    #[must_use]
+    pub fn knows(&self, id: NodeId) -> bool {
+        self.members.contains_key(&id) || self.charter.is_revoked(id)
+    }
+
+    /// This one has shown that he was let in, and joined after the backup: he is called so and
+    /// hangs below that server. A name that another member has already stays that one's: he is
+    /// known by his id then. Says whether he is new in the book.
+    ///
+    /// # Errors
+    /// The network has as many members as it may have; nothing changed.
+    pub fn recognise(
+        &mut self,
+        id: NodeId,
+        role: Role,
+        (name, place): (Option<Name>, Option<NodePath>),
+    ) -> Result<bool, Refusal> {
+        let is_invited = matches!(role, Role::SubServer | Role::Client);
+        if !self.may_miss_members() || self.knows(id) || !is_invited {
+            return Ok(false);
+        }
+        if self.members.len() >= MEMBERS_MAX {
+            let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
+            return Err(Refusal::new(RefusalKind::Full, text));
+        }
+        let name = name.filter(|name| self.named(name).is_none());
+        let (since_ms, visitors) = (self.running_ms, Vec::new());
+        self.members.insert(id, Member { role, name, place, since_ms, visitors });
+        Ok(true)
     }
 
     /// What it says counts from now on before all that was said in earlier epochs.

@@ -14,6 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::commands;
 use super::credentials::Credentials;
 use super::desk::{Book, Desk, Save};
+use super::recognising::recognise;
 use super::relay::JOIN;
 use crate::error::TalkError;
 use crate::node::Node;
@@ -220,6 +221,11 @@ impl Network {
         self.desk.look(|book| book.charter().clone()).await
     }
 
+    /// Is this the main server, or its owner on a visit?
+    pub(super) async fn is_owner(&self, id: NodeId) -> bool {
+        self.desk.look(|book| book.is_owner(id)).await
+    }
+
     /// What to call a member.
     pub(super) async fn call(&self, id: NodeId) -> String {
         self.desk.look(|book| book.call(id)).await
@@ -258,6 +264,8 @@ impl Network {
         };
         node.handle(JOIN, answer).await?;
         commands::offer(&self, &node).await?;
+        let (_, membership, _) = self.root.parts();
+        tokio::spawn(recognise(self.desk.clone(), node.without_queues(), membership.clone()));
         tokio::spawn(keep_charter(self.desk, node.without_queues()));
         Ok(())
     }
@@ -280,15 +288,18 @@ async fn keep_charter(desk: Desk, node: Node) {
                 }
             }
             event = events.recv() => match event {
-                Ok(Event::LaterCharter { charter }) => {
+                Ok(Event::UnheardCharter { charter }) => {
                     if !desk.adopt(&charter).await {
-                        tracing::error!("another main server with this key was restored; stopping");
-                        node.shutdown().await;
+                        // An error says that it has stopped already.
+                        let _ = node.order(Op::GiveWay).await;
                         return;
                     }
                 }
                 Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => return,
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Ok(_) => {}
+                // One of those that were missed may have been such a charter: whoever hears of this
+                // one again says what it lacks.
+                Err(RecvError::Lagged(_)) => charters.mark_changed(),
             },
             _ = tick.tick() => desk.run_on().await,
         }
