@@ -9,6 +9,7 @@
 mod restored;
 mod words;
 
+use words::too_much;
 pub use words::{InviteWish, JoinProof, Member, join_message};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,10 +127,12 @@ impl Registry {
         &self.authority_key
     }
 
-    /// Is there anything in it that ends by time alone?
+    /// How long the root has to run until something ends by that alone, if anything does.
     #[must_use]
-    pub fn awaits_time(&self) -> bool {
-        !self.invites.is_empty() || !self.ends.is_empty() || self.learns_until_ms.is_some()
+    pub fn next_end(&self) -> Option<Duration> {
+        let invites = self.invites.values().map(|invited| invited.ends_ms);
+        let all = invites.chain(self.ends.iter().map(|end| end.at_ms)).chain(self.learns_until_ms);
+        all.min().map(|at| Duration::from_millis(at.saturating_sub(self.running_ms)))
     }
 
     /// Which network.
@@ -491,9 +494,4 @@ impl Registry {
         *self = next;
         Ok(())
     }
-}
-
-fn too_much() -> Refusal {
-    let text = "the charter of this network can hold no more grants or revocations";
-    Refusal::new(RefusalKind::Full, text)
 }
