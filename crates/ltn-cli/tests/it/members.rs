@@ -41,7 +41,7 @@ pub(crate) fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> St
     state
 }
 
-fn client(state: &str) -> Running {
+pub(crate) fn client(state: &str) -> Running {
     let mut client = Running::start(&["client", "--state", state]);
     client.expect("Connected to");
     client
@@ -291,7 +291,7 @@ fn invites_are_made_and_members_thrown_out_while_the_main_server_does_not_run() 
 }
 
 #[cfg(unix)]
-fn secret_file(place: &Place, name: &str, text: &str) -> String {
+pub(crate) fn secret_file(place: &Place, name: &str, text: &str) -> String {
     use std::os::unix::fs::PermissionsExt;
     let file = place.of(name);
     std::fs::write(&file, format!("{text}\n")).expect("it is ours");
