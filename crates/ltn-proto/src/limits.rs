@@ -101,6 +101,15 @@ pub const REASSEMBLY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
 /// A confirmation waits this long for its second word.
 pub const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
+/// The longest pause before a node in somebody's scope asks the main server again whether it is;
+/// the shortest is half of it.
+pub const SCOPE_PAUSE: Duration = Duration::from_secs(80);
+/// So many such questions without an answer, of a node that is not cut off, and it is in nobody's
+/// scope: about ten minutes.
+pub const SCOPE_PATIENCE: u32 = 10;
+/// Words on where a server belongs that wait to be written down at the same time; a further one
+/// puts the oldest out.
+pub const SETTLING_MAX: usize = 64;
 /// A kick refuses the kicked id this long.
 pub const KICK_LIFETIME: Duration = Duration::from_secs(60);
 /// The nodes that a server remembers each as having rights, as muted, or as having tried a key.

@@ -6,10 +6,11 @@
 //! the book counts itself, because nobody's clock is trusted. Keys and secrets are made elsewhere.
 //! `words.rs` has what it is told and tells.
 
+mod homes;
 mod restored;
 mod words;
 
-pub use words::{InviteWish, JoinProof, Member, join_message};
+pub use words::{Home, InviteWish, JoinProof, Member, join_message};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -51,6 +52,9 @@ pub struct Registry {
     /// running time.
     #[n(6)]
     learns_until_ms: Option<u64>,
+    /// Below which server each one belongs.
+    #[cbor(n(7), default)]
+    homes: BTreeMap<NodeId, NodeId>,
 }
 
 /// An invite, and what became of it.
@@ -96,6 +100,7 @@ impl Registry {
             running_ms: 0,
             ends: Vec::new(),
             learns_until_ms: None,
+            homes: BTreeMap::new(),
         }
     }
 
@@ -328,6 +333,7 @@ impl Registry {
     }
 
     fn hand_over(&mut self, old: NodeId, new: NodeId) {
+        self.move_homes(old, new);
         for (old, new) in self.keys_of(old).into_iter().zip(self.keys_of(new)) {
             for grant in self.charter.grants.iter_mut().filter(|grant| grant.who == old) {
                 grant.who = new;
@@ -389,6 +395,7 @@ impl Registry {
             next.ends.retain(|end| end.grant.who != key);
             next.charter.revoked.push(key);
         }
+        next.homes.remove(&id);
         next.charter.edition.version += 1;
         self.become_if_it_fits(next)
     }

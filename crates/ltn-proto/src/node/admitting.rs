@@ -243,6 +243,7 @@ impl NodeState {
             return;
         }
         self.tree.clear_below(peer);
+        self.notice_home(peer);
         self.reservations.arrived(peer, hello.features & KEEPS_KEY != 0);
         self.forget_predecessor(peer, hello.address.as_ref());
         self.links.register_child(link);

@@ -176,6 +176,7 @@ impl NodeState {
         if put.stale_ms.is_none() {
             self.roll_call_sees(now, put.id);
         }
+        self.notice_home(put.id);
         if let Some(link) = moved_away {
             // It registered elsewhere below us, and its old connection has not noticed yet.
             self.close_link(now, link, CloseReason::Replaced, "registered elsewhere");

@@ -32,6 +32,8 @@ pub enum Mutant {
     NoPlaceCheck,
     /// It believes its higher server about whose scope it is in.
     NoScopeCheck,
+    /// Its root takes a server for one that belongs wherever it went by itself.
+    NoHomeCheck,
     /// It believes answers to its commands that who was called did not sign.
     NoSealCheck,
     /// It lets a server hang below itself or its own descendants.

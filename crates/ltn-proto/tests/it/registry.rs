@@ -384,3 +384,39 @@ fn a_restored_book_signs_nothing_before_it_has_learnt_and_then_begins_a_new_epoc
 fn grant_of(home: &Home) -> Grant {
     Grant { who: home.root.id(), what: admin(), scope: home.root.id() }
 }
+
+#[test]
+fn the_book_keeps_where_servers_belong_and_new_hardware_belongs_there_too() {
+    use ltn_proto::registry::Home as Place;
+    let mut home = Home::new();
+    let (hall, attic, lamp) = (Signer::new(), Signer::new(), Signer::new());
+    for (key, role, under) in [
+        (&hall, Role::SubServer, None),
+        (&attic, Role::SubServer, Some("/hall")),
+        (&lamp, Role::Client, Some("/hall")),
+    ] {
+        let place = under.map(|under| under.parse().unwrap());
+        let invite = home.invite(|wish| (wish.role, wish.place) = (role, place)).unwrap();
+        home.join(&invite, key).unwrap();
+    }
+    let (hall, attic, root) = (hall.id(), attic.id(), home.root.id());
+    let homes = home.book.homes();
+    let invited = Place::Invited("/hall".parse().unwrap());
+    assert_eq!(homes.into_iter().collect::<Vec<_>>(), {
+        let mut all = vec![(hall, Place::Anywhere), (attic, invited)];
+        all.sort_by_key(|(id, _)| *id);
+        all
+    });
+    home.book.settle(hall, root);
+    home.book.settle(attic, hall);
+    home.book = Registry::read(&home.book.to_bytes()).unwrap();
+    let replace = home.invite(|wish| {
+        (wish.role, wish.replaces) = (Role::SubServer, Some(hall));
+    });
+    let (replace, new) = (replace.unwrap(), Signer::new());
+    home.join(&replace, &new).unwrap();
+    let homes = home.book.homes();
+    assert_eq!(homes.get(&new.id()), Some(&Place::Below(root)));
+    assert_eq!(homes.get(&attic), Some(&Place::Below(new.id())));
+    assert_eq!(homes.get(&hall), None, "it is out");
+}
