@@ -16,6 +16,7 @@ mod name;
 mod obeying;
 mod places;
 mod registry;
+mod restored;
 mod scenarios;
 mod selector;
 mod signer;

@@ -296,7 +296,7 @@ async fn keep_charter(desk: Desk, node: Node) {
                         tracing::error!(%refusal, "it is not kept where a server belongs");
                     }
                 }
-                Ok(Event::LaterCharter { charter }) => {
+                Ok(Event::UnheardCharter { charter }) => {
                     if !desk.adopt(&charter).await {
                         tracing::error!("another main server with this key was restored; stopping");
                         node.shutdown().await;
@@ -304,7 +304,10 @@ async fn keep_charter(desk: Desk, node: Node) {
                     }
                 }
                 Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => return,
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Ok(_) => {}
+                // One of those that were missed may have been such a charter: whoever hears of this
+                // one again says what it lacks.
+                Err(RecvError::Lagged(_)) => charters.mark_changed(),
             },
             _ = tick.tick() => desk.run_on().await,
         }
