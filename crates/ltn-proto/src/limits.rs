@@ -175,6 +175,8 @@ pub const REVOCATIONS_MAX: usize = 1_024;
 /// The older charters that a node keeps because they refuse somebody whom the newest does not. Of
 /// each main server that was restored from the same backup there is one at the most.
 pub const OWED_CHARTERS_MAX: usize = 4;
+/// Members with names of their own: a charter has sixteen bytes of each.
+pub const OWN_NAMES_MAX: usize = 2_048;
 /// The charter of a network, in bytes.
 pub const CHARTER_BYTES_MAX: usize = FRAME_PAYLOAD_BYTES_MAX - 1_024;
 /// The shortest and the longest pause before an uplink is tried again.

@@ -7,6 +7,7 @@
 //! `words.rs` has what it is told and tells.
 
 mod homes;
+mod names;
 mod restored;
 mod words;
 
@@ -219,6 +220,7 @@ impl Registry {
     }
 
     fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
+        self.check_names(wish)?;
         let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
         if !matches!(wish.role, Role::SubServer | Role::Client | Role::Session) {
             return refuse(format!("a {} is not invited: a network has one root", wish.role));
@@ -485,16 +487,12 @@ impl Registry {
         self.invites.retain(|_, invited| invited.ends_ms > now);
     }
 
-    fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {
+    fn become_if_it_fits(&mut self, mut next: Self) -> Result<(), Refusal> {
+        next.give_names();
         if next.charter.to_bytes().is_none() {
-            return Err(too_much());
+            return Err(names::too_much());
         }
         *self = next;
         Ok(())
     }
-}
-
-fn too_much() -> Refusal {
-    let text = "the charter of this network can hold no more grants or revocations";
-    Refusal::new(RefusalKind::Full, text)
 }

@@ -152,6 +152,7 @@ impl NodeState {
                     self.show_back(&before, from);
                 }
                 self.part_with_all_revoked(now);
+                self.take_names_back(now);
                 self.confirm_own_place(now);
             }
         }

@@ -154,7 +154,8 @@ impl NodeState {
         let record = Record {
             id: put.id,
             parent: put.parent,
-            name: put.name,
+            // A server below may not know yet, or not say, that this name is another's.
+            name: put.name.filter(|name| !self.is_anothers_name(name, put.id)),
             role: put.role,
             edition: put.edition,
             address: put.address,

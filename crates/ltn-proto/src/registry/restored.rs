@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Registry, too_much};
+use super::Registry;
+use super::names::too_much;
 use crate::charter::Charter;
 use crate::outcome::{Refusal, RefusalKind};
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ltn_proto::OwnName;
 use ltn_proto::registry::Home;
 use ltn_proto::signature::Purpose;
 use ltn_proto::{
@@ -98,8 +99,7 @@ impl Club {
     /// One more member, joined to this server.
     pub(crate) fn member(&mut self, role: Role, name: &str, to: usize) -> usize {
         let number = self.node(role, Some(role));
-        self.configs[number].name = Some(ltn_proto::Name::wanted(name).expect("a good name"));
-        self.minds[number] = NodeState::new(self.configs[number].clone(), self.now);
+        self.wants_name(number, name, false);
         assert!(self.join(number, to), "{name} joins");
         number
     }
@@ -213,6 +213,36 @@ impl Club {
         if let Some(vouched) = vouched {
             self.feed(number, vouched);
         }
+    }
+
+    /// It was invited with this name, and wants it.
+    pub(crate) fn name(&mut self, number: usize, name: &str) {
+        self.wants_name(number, name, false);
+        let name = self.configs[number].name.clone().expect("it has one");
+        let own = OwnName::new(&name, self.ids[number]);
+        self.declare(|charter| charter.names.push(own));
+    }
+
+    /// It wants this name, and comes back as itself, or with another key.
+    pub(crate) fn wants_name(&mut self, number: usize, name: &str, keeps_key: bool) {
+        let name = ltn_proto::Name::wanted(name).expect("a good name");
+        let config = &mut self.configs[number];
+        (config.name, config.keeps_key) = (Some(name), keeps_key);
+        self.minds[number] = NodeState::new(config.clone(), self.now);
+    }
+
+    pub(crate) fn begin_rename(&mut self, number: usize, name: &str) -> OpId {
+        self.ops += 1;
+        let op = OpId(self.ops);
+        self.feed(number, Input::Op(Op::Rename { op, name: name.to_owned() }));
+        op
+    }
+
+    pub(crate) fn begin_locate(&mut self, number: usize, target: Target) -> OpId {
+        self.ops += 1;
+        let op = OpId(self.ops);
+        self.feed(number, Input::Op(Op::Locate { op, target, timeout: TIMEOUT }));
+        op
     }
 
     /// The root's book says that this server belongs there.

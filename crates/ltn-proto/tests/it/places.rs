@@ -217,3 +217,66 @@ fn a_scope_that_was_left_is_left_by_those_below() {
         assert!(!scene.commands(friend, bulb), "{lets_them_ask}");
     }
 }
+
+/// It asks for this name; has it got it?
+fn rename(club: &mut Club, node: usize, name: &str) -> bool {
+    let op = club.begin_rename(node, name);
+    matches!(club.ended(op), Some(Outcome::Reply(_)))
+}
+
+fn is_at(club: &mut Club, place: &str, node: usize) -> bool {
+    let target = place.parse().expect("a place");
+    let op = club.begin_locate(ROOT, target);
+    let id = Value::from(club.ids[node].to_string());
+    matches!(club.ended(op), Some(Outcome::Reply(found)) if found.get("id") == Some(&id))
+}
+
+#[test]
+fn an_invited_name_is_its_members_alone() {
+    let attack = |mutant: Option<Mutant>| {
+        let mut club = Club::new();
+        let hall = club.member(Role::SubServer, "hall", ROOT);
+        if let Some(mutant) = mutant {
+            club.minds[ROOT].set_mutant(mutant);
+            club.minds[hall].set_mutant(mutant);
+        }
+        // Invited, and not there yet.
+        let lamp = club.node(Role::Client, Some(Role::Client));
+        club.name(lamp, "Lamp");
+        let by_wish = club.member(Role::Client, "lamp", ROOT);
+        let by_name = club.member(Role::Client, "eve", hall);
+        let early = club.member(Role::Client, "torch", hall);
+        assert!(rename(&mut club, by_name, "candle"), "what nobody was invited by is free");
+        let lies = [
+            is_at(&mut club, "/lamp", by_wish),
+            rename(&mut club, by_name, "LAMP"),
+            is_at(&mut club, "/hall/lamp", by_name),
+            // It was called so before somebody was invited by that name.
+            {
+                let torch = club.node(Role::Client, Some(Role::Client));
+                club.name(torch, "torch");
+                is_at(&mut club, "/hall/torch", early)
+            },
+        ];
+        let joins = club.join(lamp, hall) && is_at(&mut club, "/hall/lamp", lamp);
+        (lies, joins)
+    };
+    assert_eq!(attack(None), ([false; 4], true));
+    assert_eq!(attack(Some(Mutant::NoOwnNames)), ([true; 4], false));
+    // A server that lets it be so is not believed by those above.
+    let mut club = Club::new();
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    club.minds[hall].set_mutant(Mutant::NoOwnNames);
+    let lamp = club.node(Role::Client, Some(Role::Client));
+    club.name(lamp, "lamp");
+    let eve = club.member(Role::Client, "lamp", hall);
+    assert!(!is_at(&mut club, "/hall/lamp", eve));
+    // Who is away has no claim to a name that became another's.
+    let mut club = Club::new();
+    let [eve, lamp] = [0; 2].map(|_| club.node(Role::Client, Some(Role::Client)));
+    club.wants_name(eve, "lamp", true);
+    assert!(club.join(eve, ROOT) && is_at(&mut club, "/lamp", eve));
+    club.begin_anew(eve);
+    club.name(lamp, "lamp");
+    assert!(club.join(lamp, ROOT) && is_at(&mut club, "/lamp", lamp));
+}

@@ -484,3 +484,30 @@ fn the_book_keeps_where_servers_belong_and_new_hardware_belongs_there_too() {
     assert_eq!(homes.get(&attic), Some(&Place::Below(new.id())));
     assert_eq!(homes.get(&hall), None, "it is out");
 }
+
+#[test]
+fn the_charter_says_whose_each_invited_name_is() {
+    use ltn_proto::OwnName;
+    let mut home = Home::new();
+    let (lamp, eve) = (Signer::new(), Signer::new());
+    let invite = home.invite(|wish| wish.name = named("lamp")).unwrap();
+    let before = home.book.charter().edition;
+    home.join(&invite, &lamp).unwrap();
+    let invite = home.invite(|_| {}).unwrap();
+    home.join(&invite, &eve).unwrap();
+    let name = named("Lamp").unwrap();
+    let of = |key: &Signer| OwnName::new(&name, key.id());
+    assert_eq!(home.book.charter().names, [of(&lamp)]);
+    assert!(home.book.charter().edition > before, "everybody is told");
+    let replace = home.invite(|wish| {
+        (wish.name, wish.replaces) = (named("lamp"), Some(lamp.id()));
+    });
+    let (replace, new) = (replace.unwrap(), Signer::new());
+    home.join(&replace, &new).unwrap();
+    assert_eq!(home.book.charter().names, [of(&new)]);
+    home.book.revoke(new.id()).unwrap();
+    assert_eq!(home.book.charter().names, [], "who is out has no name");
+    let changed = home.book.charter().to_bytes().unwrap();
+    let read: ltn_proto::Charter = minicbor::decode(&changed).unwrap();
+    assert_eq!(&read, home.book.charter());
+}
