@@ -24,7 +24,6 @@ use crate::charter::{Charter, Grant};
 use crate::id::{NetworkId, NodeId};
 use crate::invite::{Invite, InviteId, InviteSecret};
 use crate::limits::{INVITE_LIFETIME_MAX, INVITES_MAX, MEMBERS_MAX};
-use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::role::Role;
@@ -359,6 +358,12 @@ impl Registry {
         [id].into_iter().chain(visitors.copied()).collect()
     }
 
+    /// Is this the main server's own key, or one that its owner visits with?
+    #[must_use]
+    pub fn is_owner(&self, id: NodeId) -> bool {
+        self.keys_of(self.charter.root).contains(&id)
+    }
+
     fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
         let new = |known: &NodeId| *known == id || visitors.contains(known);
         self.members.iter().any(|(known, member)| new(known) || member.visitors.iter().any(new))
@@ -450,36 +455,6 @@ impl Registry {
             self.charter.edition.version += 1;
         }
         changed.len()
-    }
-
-    /// The member that is meant: by its id, or by the name that it was invited with.
-    ///
-    /// # Errors
-    /// Says that nobody is, or that several are.
-    pub fn find(&self, text: &str) -> Result<NodeId, Refusal> {
-        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        if let Ok(id) = text.parse::<NodeId>() {
-            let known = self.members.contains_key(&id) || self.may_miss_members();
-            return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
-        }
-        let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
-        self.named(&name).ok_or_else(|| bad(format!("no member was invited as `{name}`")))
-    }
-
-    /// Who has this name and is not out.
-    fn named(&self, name: &Name) -> Option<NodeId> {
-        let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
-        let mut named = in_force.filter(|(_, member)| {
-            member.name.as_ref().is_some_and(|known| known.clashes_with(name))
-        });
-        named.next().map(|(id, _)| *id)
-    }
-
-    /// What to call a member in a text for people.
-    #[must_use]
-    pub fn call(&self, id: NodeId) -> String {
-        let name = self.members.get(&id).and_then(|member| member.name.as_ref());
-        name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
     }
 
     fn forget_old_invites(&mut self) {

@@ -2,8 +2,8 @@
 //! or not.
 //!
 //! They stand in the charter, so that every server knows them without asking anybody. A charter
-//! goes to everybody in one frame, so it has sixteen bytes of each: enough to tell whether a name is
-//! one of them, and whose key has it, and not to read the names.
+//! goes to everybody in one frame, so it has sixteen bytes of each: enough to tell whether a name
+//! is one of them, and whose key has it, and not to read the names.
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -13,8 +13,8 @@ use super::Charter;
 use crate::id::NodeId;
 use crate::name::Name;
 
-/// So many bytes are of the name, and the others of its holder's id. Names that look the same in so
-/// few are only refused to more nodes than need be; of keys nobody can make one that looks the same.
+/// So many bytes are of the name, and the others of its holder's id. Names that look the same in
+/// so few are only refused to more nodes than need be; nobody can make a key that looks the same.
 const NAME_BYTES: usize = 4;
 
 /// A name and its holder, as a charter has them: the first four bytes of the SHA-256 of `ltn/1

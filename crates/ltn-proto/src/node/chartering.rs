@@ -151,8 +151,8 @@ impl NodeState {
                 if owes {
                     self.show_back(&before, from);
                 }
-                self.part_with_all_revoked(now);
                 self.take_names_back(now);
+                self.part_with_all_revoked(now);
                 self.confirm_own_place(now);
             }
         }

@@ -6,6 +6,7 @@
 use super::NodeState;
 use super::running::Run;
 use crate::body;
+use crate::commands::{CommandSpec, Reach};
 use crate::event::{Event, KeyNews, KeyWish};
 use crate::frame::Kind;
 use crate::id::{InboundId, LinkId, NodeId};
@@ -18,31 +19,34 @@ use crate::requests::Question;
 use crate::secret::Secret;
 use crate::text::{quotable, span};
 
-/// The commands that reach beyond the server that runs them: no key opens these.
-const BEYOND_ONE_SERVER: [&str; 6] = [
-    "s.shutdownserver",
-    "s.restartserver",
-    "s.shutdownsubtree",
-    "s.restartsubtree",
-    "s.shutdownnetwork",
-    "s.restartnetwork",
-];
 /// The commands that carry a key, which nobody on the way may read.
-const WITH_KEY: [&str; 3] = ["s.getadmin", "s.setadminkey", "s.backup"];
+const WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
 
 impl NodeState {
     /// Does this node hold the permission here, from wherever it speaks?
     pub(super) fn holds(&self, actor: NodeId, needed: &Permission) -> bool {
         actor == self.config.id
             || self.config.newcomers.allow(needed)
-            || self.people.rights(actor).is_some_and(|rights| rights.allow(needed))
+            || self.given_here(actor).is_some_and(|rights| rights.allow(needed))
             || self.granted_to(actor).allow(needed)
     }
 
-    /// May it run this command, by what it holds or by the key that it gave on this very link?
-    pub(super) fn may_run(&self, actor: NodeId, command: &str, needed: &Permission) -> bool {
-        let by_key = || !BEYOND_ONE_SERVER.contains(&command) && self.is_admin_by_key(actor);
-        self.holds(actor, needed) || by_key()
+    /// What it was given at this server. Between members the charter alone says who may more than
+    /// everybody: what a server gave by itself would outlive the right of who had it given.
+    pub(super) fn given_here(&self, node: NodeId) -> Option<&Permissions> {
+        self.people.rights(node).filter(|_| self.standing.is_none())
+    }
+
+    /// May it run this command: by what it holds; where the command reaches no further than this
+    /// server also by the key that it gave on this very link; where it is about the network by
+    /// nothing but the charter?
+    pub(super) fn may_run(&self, actor: NodeId, spec: &CommandSpec) -> bool {
+        let needed = &spec.permission;
+        match spec.reach {
+            Reach::Server => self.holds(actor, needed) || self.is_admin_by_key(actor),
+            Reach::Further => self.holds(actor, needed),
+            Reach::Network => actor == self.config.id || self.granted_to(actor).allow(needed),
+        }
     }
 
     /// Is it an admin of this server, in either way?
@@ -67,7 +71,7 @@ impl NodeState {
     }
 
     fn rights_of(&self, node: NodeId) -> Permissions {
-        let given = self.people.rights(node).into_iter().flat_map(Permissions::iter);
+        let given = self.given_here(node).into_iter().flat_map(Permissions::iter);
         let all = given.cloned().fold(self.config.newcomers.clone(), Permissions::with);
         let by_key = self.links.child(node).is_some_and(|link| self.people.is_trusted(link));
         if by_key { all.with(Permission::admin()) } else { all }
@@ -132,6 +136,11 @@ impl NodeState {
         from: usize,
     ) -> Result<(String, Vec<NodeId>), Refusal> {
         let words = words(run, from)?;
+        if self.standing.is_some() {
+            let text = "in a network with members all rights stand in its charter: \
+                        `ltn grant MEMBER PERMISSION --at SERVER`";
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
         if node == self.config.id {
             return Err(Refusal::new(RefusalKind::NotPossible, "a server may do everything here"));
         }
@@ -267,6 +276,11 @@ impl NodeState {
         if link.is_none() && run.actor != self.config.id {
             let text = format!("a key is set only by who is joined to {} itself", self.name);
             return self.refuse(now, run, RefusalKind::NotPossible, &text);
+        }
+        if self.standing.is_some() && run.actor != self.config.id {
+            let text = "in a network with members the key of a server is set at its machine \
+                        (--admin-key-file): else who is no admin any more would know it";
+            return self.refuse(now, run, RefusalKind::NotPossible, text);
         }
         let key = Secret::new(run.raw_text(0));
         let length = key.reveal().len();

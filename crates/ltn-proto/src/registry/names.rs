@@ -1,4 +1,5 @@
-//! The names that belong to members, as the charter says them to everybody.
+//! The names of members: who is meant by one, and whose each is, as the charter says it to
+//! everybody.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use super::{InviteWish, Registry};
 use crate::charter::OwnName;
 use crate::id::NodeId;
 use crate::limits::OWN_NAMES_MAX;
+use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
 
 impl Registry {
@@ -24,6 +26,36 @@ impl Registry {
             self.charter.names = names;
             self.charter.edition.version += 1;
         }
+    }
+
+    /// The member that is meant: by its id, or by the name that it was invited with.
+    ///
+    /// # Errors
+    /// Says that nobody is, or that several are.
+    pub fn find(&self, text: &str) -> Result<NodeId, Refusal> {
+        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
+        if let Ok(id) = text.parse::<NodeId>() {
+            let known = self.members.contains_key(&id) || self.may_miss_members();
+            return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
+        }
+        let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
+        self.named(&name).ok_or_else(|| bad(format!("no member was invited as `{name}`")))
+    }
+
+    /// Who has this name and is not out.
+    pub(super) fn named(&self, name: &Name) -> Option<NodeId> {
+        let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
+        let mut named = in_force.filter(|(_, member)| {
+            member.name.as_ref().is_some_and(|known| known.clashes_with(name))
+        });
+        named.next().map(|(id, _)| *id)
+    }
+
+    /// What to call a member in a text for people.
+    #[must_use]
+    pub fn call(&self, id: NodeId) -> String {
+        let name = self.members.get(&id).and_then(|member| member.name.as_ref());
+        name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
     }
 
     /// Is there room for the name of one more member?

@@ -18,7 +18,7 @@ mod network;
 pub(crate) mod relay;
 mod words;
 
-pub use backup::{RestoreError, restore_network_at};
+pub use backup::{RestoreError, restore_network_at, seal_backup};
 pub use credentials::Credentials;
 pub(crate) use credentials::VisitFacts;
 pub use home::make_network_at;
