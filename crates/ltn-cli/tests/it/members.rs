@@ -4,7 +4,7 @@ use crate::process::{Ended, PATIENCE, Running, run};
 use crate::state::Place;
 
 /// A new network, and its main server at some port.
-fn network(place: &Place) -> (Running, String) {
+pub(crate) fn network(place: &Place) -> (Running, String) {
     let state = place.of("main");
     let made = run(&["init", "home", "--state", &state]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
@@ -12,7 +12,7 @@ fn network(place: &Place) -> (Running, String) {
     (main_server(&state), state)
 }
 
-fn main_server(state: &str) -> Running {
+pub(crate) fn main_server(state: &str) -> Running {
     let ports = ["--listen", "127.0.0.1", "--port", "0", "--data-port", "0"];
     let mut main = Running::start(&[&["main", "--state", state][..], &ports].concat());
     main.expect("is running at 127.0.0.1:");
@@ -32,7 +32,7 @@ fn join(line: &str, state: &str) -> Ended {
     run(&["join", line, "--state", state])
 }
 
-fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
+pub(crate) fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
     let line = invite(main, &[&["--name", name][..], more].concat());
     let state = place.of(name);
     let joined = join(&line, &state);
@@ -41,7 +41,7 @@ fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
     state
 }
 
-fn client(state: &str) -> Running {
+pub(crate) fn client(state: &str) -> Running {
     let mut client = Running::start(&["client", "--state", state]);
     client.expect("Connected to");
     client
@@ -291,7 +291,7 @@ fn invites_are_made_and_members_thrown_out_while_the_main_server_does_not_run() 
 }
 
 #[cfg(unix)]
-fn secret_file(place: &Place, name: &str, text: &str) -> String {
+pub(crate) fn secret_file(place: &Place, name: &str, text: &str) -> String {
     use std::os::unix::fs::PermissionsExt;
     let file = place.of(name);
     std::fs::write(&file, format!("{text}\n")).expect("it is ours");
@@ -362,7 +362,7 @@ fn what_goes_wrong_with_an_invite_is_said_and_nothing_is_done() {
 }
 
 /// Where the main server of this directory is reached.
-fn address_in(state: &str) -> String {
+pub(crate) fn address_in(state: &str) -> String {
     let tree = run(&["tree", "--json", "--state", state]);
     let (_, rest) = tree.stdout.split_once("\"address\":\"").expect("a server has one");
     rest.split('"').next().expect("there is always a first part").to_owned()

@@ -441,6 +441,7 @@ impl NodeState {
             Op::Homes { homes } => self.take_homes(now, homes),
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
+            Op::GiveWay => self.give_way(now),
             Op::BackUp { parents } => self.back_up(parents),
         }
     }
