@@ -106,7 +106,7 @@ impl Registry {
         let name = name.filter(|name| self.named(name).is_none());
         let (since_ms, visitors) = (self.running_ms, Vec::new());
         if place.is_none() && role.is_server() {
-            // It may have gone elsewhere since it joined: until an admin says so it belongs nowhere.
+            // It may have gone elsewhere since: until an admin says so it belongs nowhere.
             self.homes.insert(id, id);
         }
         self.members.insert(id, Member { role, name, place, since_ms, visitors });
