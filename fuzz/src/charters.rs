@@ -53,7 +53,15 @@ fn charter(feed: &mut Feed<'_>) -> Charter {
     let names = (0..feed.byte() % 8)
         .filter_map(|_| Some(OwnName::new(&Name::known(&feed.word()).ok()?, node(feed))))
         .collect();
-    Charter { network: NetworkId::of_authority_key(key()), root, edition, grants, revoked, names }
+    Charter {
+        network: NetworkId::of_authority_key(key()),
+        root,
+        edition,
+        grants,
+        revoked,
+        ending: None,
+        names,
+    }
 }
 
 /// The authority: a key that is made anew in each process.

@@ -464,7 +464,7 @@ impl Registry {
 
     fn become_if_it_fits(&mut self, mut next: Self) -> Result<(), Refusal> {
         next.give_names();
-        if next.charter.to_bytes().is_none() {
+        if next.charter_to_sign().to_bytes().is_none() {
             return Err(names::too_much());
         }
         *self = next;
