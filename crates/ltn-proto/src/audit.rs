@@ -40,6 +40,9 @@ pub struct Audited {
     /// Refusals before this one that were only counted, because there were too many.
     #[n(5)]
     pub left_out: u64,
+    /// Whose visit it was that gave it, if it was one.
+    #[n(6)]
+    pub owner: Option<NodeId>,
 }
 
 /// One line of the log.
@@ -177,6 +180,7 @@ mod tests {
             refused: None,
             running_ms: 7,
             left_out: 0,
+            owner: None,
         }
     }
 

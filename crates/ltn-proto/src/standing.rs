@@ -1,11 +1,12 @@
-//! What a node knows of its network's members: the newest charter it has seen. A node of an open
-//! network knows none.
+//! What a node knows of its network's members: the newest charter it has seen and, if it is a
+//! visit, whose. A node of an open network knows none.
 //!
 //! This room keeps the charter and compares; who is told of a new one, and what becomes of links of
 //! those who are out, is done by `node/chartering.rs`.
 
 use crate::charter::{BadCharter, Charter, Edition, SignedCharter};
 use crate::id::NodeId;
+use crate::pass::{BadPass, Pass};
 use crate::permissions::Permissions;
 
 /// Which network with members a node belongs to, and the newest charter of it that was seen.
@@ -14,6 +15,7 @@ pub struct Standing {
     authority_key: Vec<u8>,
     signed: SignedCharter,
     charter: Charter,
+    pass: Option<Pass>,
 }
 
 /// What became of a charter that somebody showed.
@@ -35,7 +37,14 @@ impl Standing {
     /// Says why it is no charter of that network.
     pub fn new(authority_key: Vec<u8>, signed: SignedCharter) -> Result<Self, BadCharter> {
         let charter = signed.read(&authority_key)?;
-        Ok(Self { authority_key, signed, charter })
+        Ok(Self { authority_key, signed, charter, pass: None })
+    }
+
+    /// The same of a visit, which shows this pass.
+    #[must_use]
+    pub const fn with_pass(mut self, pass: Pass) -> Self {
+        self.pass = Some(pass);
+        self
     }
 
     /// The newest charter, as it travels.
@@ -62,6 +71,16 @@ impl Standing {
         self.charter = charter;
         self.signed = signed;
         Ok(Shown::Newer)
+    }
+
+    /// What this node shows, if it is a visit.
+    pub(crate) const fn pass(&self) -> Option<Pass> {
+        self.pass
+    }
+
+    /// Whose the visits with this key are, by this pass.
+    pub(crate) fn check_pass(&self, pass: Pass, visit: NodeId) -> Result<NodeId, BadPass> {
+        pass.check(&self.authority_key, visit)
     }
 
     pub(crate) const fn edition(&self) -> Edition {

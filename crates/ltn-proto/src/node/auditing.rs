@@ -35,6 +35,7 @@ impl NodeState {
             refused: None,
             running_ms,
             left_out: 0,
+            owner: self.visit_of(actor),
         }
     }
 

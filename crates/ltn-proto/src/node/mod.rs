@@ -7,11 +7,11 @@
 //! `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
 //! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
 //! every node, `serving.rs` its periodic routines, `governing.rs` its people, `rights.rs` what they
-//! may, `renaming.rs` new names, `sleeping.rs` sleep, `committing.rs` the write before a move,
-//! `keeping.rs` people and names on disk, `stating.rs` signed places, `calling.rs`, `proving.rs`
-//! signed commands, `auditing.rs` what is written of them, `whereabouts.rs` where a node is, by the
-//! main server, `outbox.rs` what waits for a signature, `picture.rs`, `helping.rs` what it tells of
-//! itself, `broken.rs` broken builds.
+//! may, `renaming.rs` new names, `sleeping.rs` sleep, `stopping.rs` the end, `committing.rs` the
+//! write before a move, `keeping.rs` people and names on disk, `stating.rs` signed places,
+//! `calling.rs`, `proving.rs` signed commands, `visiting.rs` whose visits they are, `auditing.rs`
+//! what is written of them, `whereabouts.rs` where a node is, `outbox.rs` what waits for a
+//! signature, `picture.rs`, `helping.rs` what it tells of itself, `broken.rs` broken builds.
 
 mod admitting;
 mod answering;
@@ -52,6 +52,8 @@ mod selecting;
 mod serving;
 mod sleeping;
 mod stating;
+mod stopping;
+mod visiting;
 mod watching;
 mod whereabouts;
 
@@ -83,7 +85,8 @@ use crate::links::Links;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
-use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::outcome::CloseReason;
+use crate::passes::Passes;
 use crate::path::NodePath;
 use crate::people::People;
 use crate::permissions::Permissions;
@@ -210,6 +213,7 @@ pub struct NodeState {
     audit_desk: AuditDesk,
     services: Services,
     standing: Option<Standing>,
+    passes: Passes,
     /// The nodes above this one, as the main server signed that.
     confirmed_above: Vec<NodeId>,
     /// Further data sockets, by name and port, as others are told of them.
@@ -218,19 +222,12 @@ pub struct NodeState {
     orders_heard: OrdersHeard,
     /// The name that the parent was asked for.
     renaming: Option<renaming::Renaming>,
-    stopping: Option<Stopping>,
+    stopping: Option<stopping::Stopping>,
     next_sweep: Moment,
     counters: Counters,
     scheme: Scheme,
     #[cfg(feature = "sim")]
     mutant: Option<crate::sim::Mutant>,
-}
-
-/// The node is on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stopping {
-    restart: bool,
-    told: bool,
 }
 
 /// How often what is merely old is looked through.
@@ -296,6 +293,7 @@ impl NodeState {
             audit_desk: AuditDesk::new(now),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
+            passes: Passes::default(),
             confirmed_above: Vec::new(),
             data_sockets: Vec::new(),
             roll_call: None,
@@ -444,43 +442,6 @@ impl NodeState {
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
             Op::BackUp { parents } => self.back_up(parents),
-        }
-    }
-
-    /// Stop: tell everybody, close everything. [`Self::finish_stopping`] says when it is over.
-    fn stop(&mut self, now: Moment, restart: bool) {
-        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
-        self.stop_because(now, reason);
-    }
-
-    fn stop_because(&mut self, now: Moment, reason: CloseReason) {
-        if self.stopping.is_some() {
-            return;
-        }
-        let restart = reason == CloseReason::Restarting;
-        self.stopping = Some(Stopping { restart, told: false });
-        self.event(Event::Stopping { restart });
-        self.services.halt();
-        let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
-        self.give_up_search(now, &refusal);
-        let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
-        let text = format!("{} {reason}", self.name);
-        for link in links {
-            self.close_link(now, link, reason, &text);
-        }
-        self.end_all_requests(now);
-        self.end_all_gatherings();
-        self.end_all_followings();
-    }
-
-    fn finish_stopping(&mut self) {
-        if let Some(stopping) = &mut self.stopping
-            && !stopping.told
-            && self.links.is_empty()
-        {
-            stopping.told = true;
-            let restart = stopping.restart;
-            self.event(Event::Stopped { restart });
         }
     }
 

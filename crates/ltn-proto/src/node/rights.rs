@@ -1,7 +1,8 @@
 //! Rights at one server: words given to nodes and taken from them, and the admin key.
 //!
 //! Who gave the key is admin on the one link that it came by, for what touches this server alone,
-//! and hands nothing of it on.
+//! and hands nothing of it on. A visit holds nothing in its own name: what is given to one is given
+//! to its owner.
 
 use super::NodeState;
 use super::running::Run;
@@ -15,6 +16,7 @@ use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::permissions::{Permission, Permissions};
 use crate::requests::Question;
+use crate::role::Role;
 use crate::secret::Secret;
 use crate::text::{quotable, span};
 
@@ -31,11 +33,13 @@ const BEYOND_ONE_SERVER: [&str; 6] = [
 const WITH_KEY: [&str; 3] = ["s.getadmin", "s.setadminkey", "s.backup"];
 
 impl NodeState {
-    /// Does this node hold the permission here, from wherever it speaks?
+    /// Does this node hold the permission here, from wherever it speaks? A visit does if its owner
+    /// does.
     pub(super) fn holds(&self, actor: NodeId, needed: &Permission) -> bool {
-        actor == self.config.id
+        let owner = self.owner_of(actor);
+        owner == self.config.id
             || self.config.newcomers.allow(needed)
-            || self.people.rights(actor).is_some_and(|rights| rights.allow(needed))
+            || self.people.rights(owner).is_some_and(|rights| rights.allow(needed))
             || self.granted_to(actor).allow(needed)
     }
 
@@ -67,7 +71,8 @@ impl NodeState {
     }
 
     fn rights_of(&self, node: NodeId) -> Permissions {
-        let given = self.people.rights(node).into_iter().flat_map(Permissions::iter);
+        let owner = self.owner_of(node);
+        let given = self.people.rights(owner).into_iter().flat_map(Permissions::iter);
         let all = given.cloned().fold(self.config.newcomers.clone(), Permissions::with);
         let by_key = self.links.child(node).is_some_and(|link| self.people.is_trusted(link));
         if by_key { all.with(Permission::admin()) } else { all }
@@ -76,13 +81,30 @@ impl NodeState {
     /// `s.getrights`, `s.removerights` for the caller; `s.giverights`, `s.takerights` for others.
     pub(super) fn change_rights(&mut self, now: Moment, command: &str, run: &Run) {
         let done = match command {
-            "s.getrights" => self.give_rights(now, run, run.actor, 0),
-            "s.removerights" => self.take_rights(now, run, run.actor, 0),
+            "s.getrights" => self.give_rights(now, run, self.owner_of(run.actor), 0),
+            "s.removerights" => self.take_rights(now, run, self.owner_of(run.actor), 0),
             _ => self
                 .find_all(&run.raw_text(0), run.actor)
+                .and_then(|nodes| nodes.into_iter().map(|node| self.holder(node)).collect())
                 .and_then(|nodes| self.change_rights_of(now, command, run, nodes)),
         };
         self.answer_when_kept(now, run, done);
+    }
+
+    /// In whose name a node holds rights.
+    fn holder(&self, node: NodeId) -> Result<NodeId, Refusal> {
+        let is_visit = self.tree.get(node).is_some_and(|record| record.role == Role::Session);
+        match self.visit_of(node) {
+            Some(owner) => Ok(owner),
+            None if is_visit && self.wants_seals() => {
+                let text = format!(
+                    "{} is a visit, and whose is not known here; give rights to the member",
+                    self.call(node)
+                );
+                Err(Refusal::new(RefusalKind::NotPossible, text))
+            }
+            None => Ok(node),
+        }
     }
 
     /// Of several nodes those are passed over that were given none of what is taken.
@@ -135,7 +157,7 @@ impl NodeState {
         if node == self.config.id {
             return Err(Refusal::new(RefusalKind::NotPossible, "a server may do everything here"));
         }
-        let hands_on = node != run.actor || words.contains(&Permission::admin());
+        let hands_on = node != self.owner_of(run.actor) || words.contains(&Permission::admin());
         if hands_on && !self.holds(run.actor, &Permission::admin()) {
             let text = "who is admin by the key alone gives no rights to others, and not `admin`";
             return Err(Refusal::new(RefusalKind::NoPermission, text));
@@ -196,10 +218,11 @@ impl NodeState {
                 if let Some(link) = self.links.child(*node) {
                     self.people.distrust_link(link);
                 }
-                self.people.take(*node, &[Permission::admin()]);
+                self.people.take(self.owner_of(*node), &[Permission::admin()]);
                 self.rights_changed(now, *node, run.actor);
             }
-            (format!("{names}: no admin of {} any more", self.name), nodes)
+            let kept = nodes.iter().map(|node| self.owner_of(*node)).collect();
+            (format!("{names}: no admin of {} any more", self.name), kept)
         });
         self.answer_when_kept(now, run, done);
     }

@@ -9,8 +9,8 @@ use ltn_proto::signature::Purpose;
 use ltn_proto::{
     Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
     Input, Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
-    ParameterKind, Permission, Permissions, Remembered, Role, SignedCharter, Standing, Target,
-    Value,
+    ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter, Standing,
+    Target, Value,
 };
 
 use crate::signer::Signer;
@@ -88,6 +88,23 @@ impl Club {
         self.minds[number] = NodeState::new(self.configs[number].clone(), self.now);
         assert!(self.join(number, to), "{name} joins");
         number
+    }
+
+    /// One more visit, with the pass that this makes for its key.
+    pub(crate) fn visit_with(&mut self, pass: impl FnOnce(&Self, NodeId) -> Option<Pass>) -> usize {
+        let number = self.node(Role::Session, Some(Role::Session));
+        if let Some(pass) = pass(self, self.ids[number]) {
+            let config = &mut self.configs[number];
+            config.standing = config.standing.take().map(|standing| standing.with_pass(pass));
+            self.minds[number] = NodeState::new(config.clone(), self.now);
+        }
+        number
+    }
+
+    /// One more visit of this member.
+    pub(crate) fn visit_of(&mut self, owner: usize) -> usize {
+        let owner = self.ids[owner];
+        self.visit_with(|club, visit| Some(club.authority.sign_pass(visit, owner)))
     }
 
     fn node_with(&mut self, key: Signer, role: Role, invited: Option<Role>) -> usize {
@@ -265,9 +282,19 @@ impl Club {
         (command, argument): (&str, &str),
         token: Option<[u8; 16]>,
     ) -> OpId {
+        let arguments = if argument.is_empty() { vec![] } else { vec![Value::from(argument)] };
+        self.begin_call_with(by, to, (command, arguments), token)
+    }
+
+    fn begin_call_with(
+        &mut self,
+        by: usize,
+        to: Target,
+        (command, arguments): (&str, Vec<Value>),
+        token: Option<[u8; 16]>,
+    ) -> OpId {
         self.ops += 1;
         let op = OpId(self.ops);
-        let arguments = if argument.is_empty() { vec![] } else { vec![Value::from(argument)] };
         let command = command.to_owned();
         self.feed(by, Input::Op(Op::Call { op, to, command, arguments, token, timeout: TIMEOUT }));
         op
@@ -282,6 +309,19 @@ impl Club {
 
     pub(crate) fn call(&mut self, by: usize, at: usize, what: (&str, &str)) -> Outcome {
         let op = self.begin_call(by, at, what, None);
+        self.ended(op).expect("everything happens at once").clone()
+    }
+
+    /// The same with other arguments.
+    pub(crate) fn call_with(
+        &mut self,
+        by: usize,
+        at: usize,
+        command: &str,
+        arguments: &[Value],
+    ) -> Outcome {
+        let to = Target::Id(self.ids[at]);
+        let op = self.begin_call_with(by, to, (command, arguments.to_vec()), None);
         self.ended(op).expect("everything happens at once").clone()
     }
 

@@ -21,3 +21,4 @@ mod signer;
 mod stating;
 mod text;
 mod value;
+mod visits;

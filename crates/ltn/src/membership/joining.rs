@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::credentials::{Credentials, charter_of};
 use super::words::{read_word, write_word};
 use crate::carrier::{Carriers, Reach};
-use crate::state::{Belonging, Candidate, NewMember, StateError, Visitors};
+use crate::state::{Belonging, Candidate, NewMember, StateError, VisitKey, Visitors};
 use crate::tls::{Identity, IdentityError, JoinStream, Membership, TlsError, connect_to_join};
 
 /// Joining by one address takes at most this long.
@@ -95,10 +95,15 @@ pub async fn join_network_at(
     on_disk(move || {
         candidate.admitted(|identity, visitors| {
             let certificates = admitted.visitor_certificates.iter().map(|der| der.to_vec());
+            let shown = certificates.zip(admitted.passes.iter().copied());
+            let keys = visitors
+                .into_iter()
+                .zip(shown)
+                .map(|(identity, (certificate, pass))| VisitKey { identity, certificate, pass });
             NewMember {
                 identity,
                 visitors: Visitors {
-                    keys: visitors.into_iter().zip(certificates).collect(),
+                    keys: keys.collect(),
                     network: membership.network,
                     authority: membership.authority.clone(),
                     charter: charter_of(&admitted),

@@ -320,6 +320,7 @@ fn the_audit_log_is_written_with_what_it_tells_of_and_hangs_together() {
             refused: None,
             running_ms: 1,
             left_out: 0,
+            owner: None,
         },
     };
     let commands = ["s.mute", "s.unmute", "s.mute"];
