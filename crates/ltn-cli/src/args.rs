@@ -18,7 +18,8 @@ pub(crate) use members::{
 };
 pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
 pub(crate) use nodes::{
-    AnnounceArgs, DoctorArgs, EventLogArgs, ListenArgs, ReportArgs, RightsArgs, StateArgs,
+    AnnounceArgs, AuditArgs, DoctorArgs, EventLogArgs, ListenArgs, ReportArgs, RightsArgs,
+    StateArgs,
 };
 pub(crate) use visits::{
     AskArgs, LsArgs, PingArgs, PipeArgs, RunArgs, SendArgs, TreeArgs, VisitArgs,
@@ -175,6 +176,10 @@ Examples:
     #[command(after_help = "Examples:\n  ltn report --state ~/.local/state/ltn/main\n  \
                             ltn report --open --to 4000")]
     Report(ReportArgs),
+    /// Show which commands of admins arrived at a member of a network, and how they ended.
+    #[command(after_help = "Examples:\n  ltn audit\n  ltn audit /hall --last 20\n  \
+                            ltn audit / --copies           what arrived everywhere")]
+    Audit(AuditArgs),
     /// Look whether a state directory is whole, and what is in it.
     #[command(after_help = "Example:\n  ltn doctor --state ~/.local/state/ltn/hall")]
     Doctor(DoctorArgs),
@@ -233,6 +238,7 @@ impl Verb {
             Self::Move(args) => args.visit.json,
             Self::Shutdown(args) | Self::Restart(args) => args.visit.json,
             Self::Report(args) => args.visit.json,
+            Self::Audit(args) => args.visit.json,
         }
     }
 
@@ -421,19 +427,6 @@ mod tests {
         let Verb::Run(run) = Args::try_parse_from(words).unwrap().verb else { panic!("run") };
         assert_eq!((run.command.as_str(), run.arguments.len()), ("s.shutdownserver", 2));
         assert!(run.yes);
-    }
-
-    #[test]
-    fn what_nobody_confirms_is_not_done_to_a_network_that_nobody_named() {
-        let run = ["ltn", "run", "/", "s.shutdownnetwork"];
-        let moving = ["ltn", "move", "hall", "--under", "/"];
-        for words in [&["ltn", "shutdown"][..], &run, &moving] {
-            assert!(Args::try_parse_from(words).is_ok(), "{words:?}");
-            let unasked = [words, &["--yes"]].concat();
-            assert!(Args::try_parse_from(&unasked).is_err(), "{words:?}");
-            let named = [words, &["--yes", "--to", "4000"]].concat();
-            assert!(Args::try_parse_from(&named).is_ok(), "{words:?}");
-        }
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub(crate) enum Way {
     Server(Option<Address>),
     /// Through the node with this state directory, or to where that belongs.
     State(PathBuf),
-    /// As the member of this state directory, by the address of a server.
-    Member(PathBuf, Option<Address>),
+    /// For the node of this state directory, by the address of a server.
+    By(PathBuf, Address),
 }
 
 /// How long announcements are listened for: those who are there say so within a second or two.
@@ -127,20 +127,41 @@ impl Visit {
     /// `retry` is the command line that failed, without flags.
     pub(crate) fn new(args: &VisitArgs, retry: &str) -> Result<Self, Trouble> {
         let to = args.to.as_deref();
-        let way = if let Some(directory) = &args.state {
+        let directory = match &args.state {
             // A directory knows which kind of network it belongs to.
-            Way::State(directory.clone())
-        } else {
-            match Network::of(&args.mode, None, &with_to(retry, to))? {
-                Network::Open => Way::Server(server(to)?),
-                Network::Member(directory) if to.is_none() => Way::State(directory),
-                Network::Member(directory) => {
-                    Way::Member(directory, to.map(far_address).transpose()?)
+            Some(directory) => directory.clone(),
+            None => match Network::of(&args.mode, None, &with_to(retry, to))? {
+                Network::Open => {
+                    let way = Way::Server(server(to)?);
+                    return Ok(Self { way, timeout: timeout(&args.timeout)? });
                 }
-            }
+                Network::Member(directory) => directory,
+            },
+        };
+        let way = match to {
+            None => Way::State(directory),
+            Some(to) if holds_member(&directory) => Way::By(directory, far_address(to)?),
+            Some(to) => Way::By(directory, address(to)?),
         };
         Ok(Self { way, timeout: timeout(&args.timeout)? })
     }
+}
+
+/// The state directory that a visit is made for, if it is made for one.
+pub(crate) fn directory_of(args: &VisitArgs) -> Option<PathBuf> {
+    let own = || default_state().filter(|own| !args.mode.open && holds_member(own));
+    args.state.clone().or_else(own)
+}
+
+/// What nobody is asked about is done only to a network that somebody named.
+pub(crate) fn check_named(args: &VisitArgs) -> Result<(), Trouble> {
+    if args.to.is_some() || args.state.is_some() {
+        return Ok(());
+    }
+    let own = directory_of(args);
+    let state = own.map_or_else(|| "DIR".to_owned(), |directory| directory.display().to_string());
+    let text = "nothing was done: with --yes nobody is asked, so say which network is meant";
+    Err(Trouble::usage(text).hint(format!("add --state {state}, or --to ADDR")))
 }
 
 /// A command line with the server that was said in it, if one was.
@@ -269,7 +290,7 @@ pub(crate) fn name_or_none(text: Option<&String>) -> Result<String, Trouble> {
 
 /// A name that a node may want.
 pub(crate) fn name(text: &str) -> Result<Name, Trouble> {
-    Name::wanted(text).map_err(|why| Trouble::usage(format!("the name `{text}`: {why}")))
+    Name::wanted(text).map_err(|why| Trouble::usage(why.to_string()))
 }
 
 /// What everybody may do, in one word.
@@ -306,6 +327,7 @@ fn timeout(text: &str) -> Result<Duration, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Args, Verb};
 
     #[test]
     fn an_address_may_be_short() {
@@ -337,6 +359,23 @@ mod tests {
         assert!(trouble.what.contains("ltn init"));
         assert!(trouble.hint.unwrap().contains("ltn main --open"));
         assert!(Network::of(&ModeArgs { open: true }, None, "ltn main").is_ok());
+    }
+
+    #[test]
+    fn what_nobody_confirms_is_not_done_to_a_network_that_nobody_named() {
+        use clap::Parser;
+        for (words, is_named) in [
+            (&["ltn", "members"][..], false),
+            (&["ltn", "members", "--open"], false),
+            (&["ltn", "members", "--to", "4000"], true),
+            (&["ltn", "members", "--state", "/somewhere"], true),
+        ] {
+            let Verb::Members(args) = Args::try_parse_from(words).unwrap().verb else { panic!() };
+            let checked = check_named(&args.visit);
+            assert_eq!(checked.is_ok(), is_named, "{words:?}");
+            let hints = checked.err().and_then(|trouble| trouble.hint);
+            assert!(hints.is_none_or(|hint| hint.contains("--state") && hint.contains("--to")));
+        }
     }
 
     #[test]

@@ -40,8 +40,14 @@ pub struct Audited {
     /// Refusals before this one that were only counted, because there were too many.
     #[n(5)]
     pub left_out: u64,
-    /// Whose visit it was that gave it, if it was one.
+    /// The node's own number of a command that was run; the line about its end has the same.
     #[n(6)]
+    pub deed: Option<u64>,
+    /// How it ended, where this line is about the end of a command that was run.
+    #[n(7)]
+    pub ended: Option<String>,
+    /// Whose visit it was that gave it, if it was one.
+    #[n(8)]
     pub owner: Option<NodeId>,
 }
 
@@ -63,6 +69,10 @@ pub struct AuditLine {
     /// What arrived.
     #[n(4)]
     pub what: Audited,
+    /// The number of the line about the beginning of what ended; nothing if that is not kept any
+    /// more, or nothing ended.
+    #[n(5)]
+    pub of: Option<u64>,
 }
 
 impl AuditLine {
@@ -143,12 +153,21 @@ impl AuditLog {
         let last = self.lines.back();
         let number = last.map_or(1, |last| last.number + 1);
         let previous = last.map_or([0; 32], AuditLine::digest).into();
-        let line = AuditLine { number, previous, node, time_ms, what };
+        let of = what.ended.as_ref().and_then(|_| self.begun(node, what.deed?));
+        let line = AuditLine { number, previous, node, time_ms, what, of };
         self.lines.push_back(line.clone());
         while self.lines.len() > self.most {
             self.lines.pop_front();
         }
         line
+    }
+
+    /// The line about the beginning of this command.
+    fn begun(&self, node: Option<NodeId>, deed: u64) -> Option<u64> {
+        let is_it = |line: &&AuditLine| {
+            line.node == node && line.what.deed == Some(deed) && line.what.ended.is_none()
+        };
+        self.lines.iter().rev().find(is_it).map(|line| line.number)
     }
 
     /// Takes the last line back: it could not be written.
@@ -180,6 +199,8 @@ mod tests {
             refused: None,
             running_ms: 7,
             left_out: 0,
+            deed: None,
+            ended: None,
             owner: None,
         }
     }
@@ -197,6 +218,29 @@ mod tests {
         assert_eq!((log.first(), log.lines().count()), (6, 4));
         assert_eq!(log.verify(), Ok(()));
         assert_eq!(AuditLog::read(written[5..].to_vec(), 4), Ok(log));
+    }
+
+    #[test]
+    fn an_end_names_the_line_of_its_beginning_in_the_same_log() {
+        let mut log = AuditLog::new(4);
+        let hall = Some(NodeId::of_public_key(b"hall"));
+        let begun = Audited { deed: Some(7), ..audited("s.x") };
+        let ended = Audited { ended: Some("done".to_owned()), ..begun.clone() };
+        let mut of = |node, what: &Audited| log.push(node, what.clone(), 1).of;
+        assert_eq!((of(None, &begun), of(hall, &begun)), (None, None));
+        assert_eq!((of(hall, &ended), of(None, &ended)), (Some(2), Some(1)));
+        // The first line is not kept any more.
+        of(None, &audited("s.y"));
+        assert_eq!(of(None, &ended), None);
+        assert_eq!(log.verify(), Ok(()));
+    }
+
+    #[test]
+    fn a_line_of_a_time_without_ends_has_the_bytes_that_it_had() {
+        let (log, _) = log();
+        let line = log.lines().next().expect("there are some").to_bytes();
+        // Maps of five and six keys: nothing is written of what is not there.
+        assert_eq!((line[0], log.lines().count()), (0xa4, 4));
     }
 
     #[test]

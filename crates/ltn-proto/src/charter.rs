@@ -6,6 +6,8 @@
 //! reads, checks and answers. It does not know the tree: whether a scope covers this node is the
 //! caller's to say.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
 
@@ -105,6 +107,15 @@ impl Charter {
     #[must_use]
     pub fn is_revoked(&self, id: NodeId) -> bool {
         self.revoked.contains(&id)
+    }
+
+    /// Refuses these, too, for ever, and takes all their rights. Says whether that is new of any.
+    pub(crate) fn refuse_too(&mut self, ids: &[NodeId]) -> bool {
+        let known: BTreeSet<NodeId> = self.revoked.iter().copied().collect();
+        let before = self.revoked.len();
+        self.revoked.extend(ids.iter().filter(|id| !known.contains(id)));
+        self.grants.retain(|grant| !self.revoked.contains(&grant.who));
+        self.revoked.len() > before
     }
 
     /// What this node may do beyond what everybody may, at a node that the scopes for which

@@ -23,6 +23,8 @@ pub(crate) enum Past {
 struct Known {
     deed: KeptDeed,
     earlier: bool,
+    /// Has it a line in the audit log?
+    audited: bool,
 }
 
 /// See the module.
@@ -35,17 +37,20 @@ pub(crate) struct Deeds {
 impl Deeds {
     /// What earlier lives remembered.
     pub(crate) fn new(earlier: &[KeptDeed]) -> Self {
-        let known =
-            earlier.iter().map(|deed| (deed.number, Known { deed: deed.clone(), earlier: true }));
+        let known = earlier
+            .iter()
+            .cloned()
+            .map(|deed| (deed.number, Known { deed, earlier: true, audited: false }));
         Self { known: known.collect(), under_way: BTreeMap::new() }
     }
 
-    /// One more begins; its answer is the end of it.
-    pub(crate) fn begin(&mut self, inbound: InboundId, deed: KeptDeed) {
+    /// One more begins; its answer is the end of it. `audited` says whether it has a line in the
+    /// audit log.
+    pub(crate) fn begin(&mut self, inbound: InboundId, deed: KeptDeed, audited: bool) {
         if !deed.done {
             self.under_way.insert(inbound, deed.number);
         }
-        self.known.insert(deed.number, Known { deed, earlier: false });
+        self.known.insert(deed.number, Known { deed, earlier: false, audited });
         while self.known.len() > DEEDS_MAX {
             let Some((number, _)) = self.known.pop_first() else { break };
             self.under_way.retain(|_, known| *known != number);
@@ -59,18 +64,19 @@ impl Deeds {
         }
     }
 
-    /// This was answered: what is to be written, if it was a dangerous command.
-    pub(crate) fn end(&mut self, inbound: InboundId) -> Option<KeptDeed> {
+    /// This was answered: what is to be written, if it was a dangerous command, and whether it has
+    /// a line in the audit log.
+    pub(crate) fn end(&mut self, inbound: InboundId) -> Option<(KeptDeed, bool)> {
         let number = self.under_way.remove(&inbound)?;
         let known = self.known.get_mut(&number)?;
         known.deed.done = true;
-        Some(known.deed.clone())
+        Some((known.deed.clone(), known.audited))
     }
 
     /// What became of this confirmation, if this actor used it before.
     pub(crate) fn past(&self, token: [u8; 16], actor: NodeId) -> Option<(Past, &str)> {
         let is_it = |known: &&Known| known.deed.token == token && known.deed.actor == actor;
-        let Known { deed, earlier } = self.known.values().rev().find(is_it)?;
+        let Known { deed, earlier, .. } = self.known.values().rev().find(is_it)?;
         let past = match (deed.done, earlier) {
             (true, _) => Past::Done,
             (false, false) => Past::UnderWay,
@@ -96,12 +102,12 @@ mod tests {
         assert_eq!(deeds.past([7; 16], anna), Some((Past::Unknown, "s.restart")));
         assert_eq!(deeds.past([8; 16], anna), None);
         assert_eq!(deeds.past([7; 16], NodeId::NOBODY), None);
-        deeds.begin(InboundId(1), deed(2, false));
+        deeds.begin(InboundId(1), deed(2, false), true);
         assert_eq!(deeds.past([7; 16], anna), Some((Past::UnderWay, "s.restart")));
-        assert_eq!(deeds.end(InboundId(1)), Some(deed(2, true)));
+        assert_eq!(deeds.end(InboundId(1)), Some((deed(2, true), true)));
         assert_eq!(deeds.end(InboundId(1)), None);
         assert_eq!(deeds.past([7; 16], anna), Some((Past::Done, "s.restart")));
-        deeds.begin(InboundId(2), deed(3, false));
+        deeds.begin(InboundId(2), deed(3, false), false);
         deeds.forget(InboundId(2));
         assert_eq!(deeds.past([7; 16], anna), Some((Past::Done, "s.restart")));
     }
@@ -110,7 +116,7 @@ mod tests {
     fn what_is_known_is_bounded() {
         let mut deeds = Deeds::default();
         for number in 0..1_000 {
-            deeds.begin(InboundId(number), deed(number, false));
+            deeds.begin(InboundId(number), deed(number, false), false);
         }
         assert_eq!((deeds.known.len(), deeds.under_way.len()), (DEEDS_MAX, DEEDS_MAX));
     }

@@ -43,13 +43,26 @@ pub enum Durable {
     BackupParents(Vec<Address>),
     /// The newest charter that was seen, in a network with members: what somebody was told once,
     /// above all whose key is refused, is never forgotten.
-    Charter(SignedCharter),
+    Charter {
+        /// The charter.
+        newest: SignedCharter,
+        /// Older ones that refuse somebody whom it does not.
+        owed: Vec<SignedCharter>,
+    },
     /// A signed command was accepted and is about to run: as [`Durable::Deed`], with its line of
     /// the audit log, both or none.
     Accepted {
         /// The command.
         deed: KeptDeed,
         /// Its line.
+        what: Audited,
+    },
+    /// A signed command is over: as [`Durable::Deed`], with the line of the audit log that says how
+    /// it ended, both or none.
+    Ended {
+        /// The command.
+        deed: KeptDeed,
+        /// The line.
         what: Audited,
     },
     /// One more line of the audit log. It takes no other one's place.
@@ -66,7 +79,7 @@ impl Durable {
     #[must_use]
     pub const fn audited(&self) -> Option<(Option<NodeId>, &Audited)> {
         match self {
-            Self::Accepted { what, .. } => Some((None, what)),
+            Self::Accepted { what, .. } | Self::Ended { what, .. } => Some((None, what)),
             Self::Audit { node, what } => Some((*node, what)),
             _ => None,
         }
@@ -154,6 +167,8 @@ pub struct Remembered {
     pub backup_parents: Vec<Address>,
     /// The newest charter that was seen; none in an open network.
     pub charter: Option<SignedCharter>,
+    /// Older charters that refuse somebody whom the newest does not.
+    pub owed_charters: Vec<SignedCharter>,
 }
 
 impl Remembered {
@@ -163,7 +178,7 @@ impl Remembered {
             Durable::Parent(parent) => self.parent.clone_from(parent),
             // The log is kept by who writes it.
             Durable::Audit { .. } => {}
-            Durable::Deed(deed) | Durable::Accepted { deed, .. } => {
+            Durable::Deed(deed) | Durable::Accepted { deed, .. } | Durable::Ended { deed, .. } => {
                 self.deeds.retain(|known| known.number != deed.number);
                 self.deeds.push(deed.clone());
                 self.deeds.sort_by_key(|deed| deed.number);
@@ -188,7 +203,10 @@ impl Remembered {
             }
             Durable::Name(name) => self.name = Some(name.clone()),
             Durable::BackupParents(parents) => self.backup_parents.clone_from(parents),
-            Durable::Charter(charter) => self.charter = Some(charter.clone()),
+            Durable::Charter { newest, owed } => {
+                self.charter = Some(newest.clone());
+                self.owed_charters.clone_from(owed);
+            }
         }
     }
 }

@@ -422,8 +422,9 @@ pub enum Event {
         /// The charter.
         charter: SignedCharter,
     },
-    /// The root's part: somebody has a later charter than the root's own book made.
-    LaterCharter {
+    /// The root's part: somebody has a later charter than the root's own book made, or an older one
+    /// that refuses somebody whom the book does not.
+    UnheardCharter {
         /// That charter.
         charter: SignedCharter,
     },

@@ -49,8 +49,9 @@ pub const PROOF_BYTES_MAX: usize = 512;
 pub const WORDS_BYTES_MAX: usize = 8 * 1024;
 /// The refused commands that a node writes into its audit log in a minute; more are counted.
 pub const AUDIT_REFUSALS_MAX: u32 = 60;
-/// The lines of one other node that the main server takes into its log of copies in a minute.
-pub const AUDIT_COPIES_EACH: u32 = 60;
+/// The lines of one other node that the main server takes into its log of copies in a minute: two
+/// of each command that was run.
+pub const AUDIT_COPIES_EACH: u32 = 120;
 /// The lines whose copies wait for a way to the main server.
 pub const AUDIT_COPIES_WAITING_MAX: usize = 256;
 /// The lines of an audit log that are kept.
@@ -165,6 +166,9 @@ pub const ENDED_PLACES_MAX: usize = 4_096;
 pub const GRANTS_MAX: usize = 256;
 /// The keys that one network refuses. A revocation is for ever, and a charter fits in one frame.
 pub const REVOCATIONS_MAX: usize = 1_024;
+/// The older charters that a node keeps because they refuse somebody whom the newest does not. Of
+/// each main server that was restored from the same backup there is one at the most.
+pub const OWED_CHARTERS_MAX: usize = 4;
 /// The charter of a network, in bytes.
 pub const CHARTER_BYTES_MAX: usize = FRAME_PAYLOAD_BYTES_MAX - 1_024;
 /// The shortest and the longest pause before an uplink is tried again.

@@ -462,10 +462,14 @@ impl Registry {
 
     fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {
         if next.charter.to_bytes().is_none() {
-            let text = "the charter of this network can hold no more grants or revocations";
-            return Err(Refusal::new(RefusalKind::Full, text));
+            return Err(too_much());
         }
         *self = next;
         Ok(())
     }
+}
+
+fn too_much() -> Refusal {
+    let text = "the charter of this network can hold no more grants or revocations";
+    Refusal::new(RefusalKind::Full, text)
 }

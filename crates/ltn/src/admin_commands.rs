@@ -9,7 +9,7 @@ use ltn_proto::{
     CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Refusal, RefusalKind, Value,
 };
 
-use crate::audit::{self, AuditBook};
+use crate::audit::AuditBook;
 use crate::error::TalkError;
 use crate::handlers::{Action, Handlers, Offer, Running};
 use crate::node::Node;
@@ -71,15 +71,7 @@ fn audit_lines(book: &AuditBook, call: &Invocation) -> Result<Value, HandlerErro
         Some("copies") => true,
         Some(_) => return Err(bad("say `own` or `copies`").into()),
     };
-    let (lines, is_whole) = book.last(count, copies);
-    let mut words: Vec<String> = lines.iter().map(audit::in_words).collect();
-    if words.is_empty() {
-        words.push("no command that needs more than `user` has arrived".to_owned());
-    }
-    if !is_whole {
-        words.push("the chain of this log is broken: a line was changed or taken out".to_owned());
-    }
-    Ok(answer(&words, "lines", Value::list(lines.iter().map(audit::value_of))))
+    Ok(book.told(count, copies))
 }
 
 /// A command for admins.

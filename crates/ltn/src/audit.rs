@@ -65,12 +65,33 @@ impl AuditBook {
         self.logs()[usize::from(entry.key[0])].pop();
     }
 
-    /// The last lines of one of the logs, the oldest first; and whether it still hangs together.
-    pub(crate) fn last(&self, count: usize, copies: bool) -> (Vec<AuditLine>, bool) {
+    /// The last lines of one of the logs, the oldest first; and where it does not hang together any
+    /// more, if so.
+    pub(crate) fn last(&self, count: usize, copies: bool) -> (Vec<AuditLine>, Option<u64>) {
         let log = &self.logs()[usize::from(copies)];
         let mut lines: Vec<AuditLine> = log.lines().rev().take(count).cloned().collect();
         lines.reverse();
-        (lines, log.verify().is_ok())
+        (lines, log.verify().err().map(|BrokenChain(line)| line))
+    }
+
+    /// The last lines of one of the logs, as `s.audit` answers.
+    pub(crate) fn told(&self, count: usize, copies: bool) -> Value {
+        let (lines, broken) = self.last(count, copies);
+        let mut words: Vec<String> = lines.iter().map(in_words).collect();
+        if words.is_empty() {
+            words.push("no command that needs more than `user` has arrived".to_owned());
+        }
+        if let Some(line) = broken {
+            words.push(format!(
+                "the chain of this log is broken before line {line}: a line was changed or taken \
+                 out"
+            ));
+        }
+        Value::map([
+            ("text", Value::from(words.join("\n"))),
+            ("lines", Value::list(lines.iter().map(value_of))),
+            ("broken_before", broken.into()),
+        ])
     }
 
     fn logs(&self) -> MutexGuard<'_, [AuditLog; 2]> {
@@ -89,8 +110,14 @@ pub(crate) fn in_words(line: &AuditLine) -> String {
     let what = &line.what;
     let time = time_in_words(UNIX_EPOCH + Duration::from_millis(line.time_ms));
     let at = line.node.map_or_else(String::new, |node| format!(" at id:{}…", node.short()));
-    let how =
-        what.refused.as_ref().map_or_else(|| "run".to_owned(), |why| format!("refused: {why}"));
+    let how = match (&what.refused, &what.ended) {
+        (Some(why), _) => format!("refused: {why}"),
+        (None, Some(how)) => {
+            let of = line.of.map_or_else(String::new, |line| format!(", begun in line {line}"));
+            format!("ended: {how}{of}")
+        }
+        (None, None) => "run".to_owned(),
+    };
     let more = match what.left_out {
         0 => String::new(),
         more => format!(" ({more} refusals before it were only counted)"),
@@ -118,5 +145,7 @@ pub(crate) fn value_of(line: &AuditLine) -> Value {
         ("arguments", what.arguments.as_str().into()),
         ("refused", what.refused.clone().into()),
         ("left_out", what.left_out.into()),
+        ("ended", what.ended.clone().into()),
+        ("of", line.of.into()),
     ])
 }

@@ -105,7 +105,7 @@ pub use notice::{Notice, NoticeKind};
 pub use port::{BadPortExpr, PortExpr};
 pub use remembered::{SERVERS_REMEMBERED_MAX, ServerList, ServerListError};
 pub use sockets::{DataSocket, DataSocketStatus};
-pub use state::{StateError, StateView, holds_member, inspect_state};
+pub use state::{KeysView, StateError, StateView, holds_member, inspect_keys, inspect_state};
 pub use streams::DataStream;
 pub use transfer::{
     Data, DataKind, IncomingTransfer, IncomingTransfers, Progress, Receipt, Sending,

@@ -15,8 +15,8 @@
 //! Whatever is missing, empty, cut short, changed, or made for another node stops the start with
 //! one line; nothing is ever replaced by a default. `directory.rs` holds files and lock,
 //! `identity.rs` and `visitor.rs` the keys' files, `facts.rs` and `network.rs` what the entries
-//! mean, `keeper.rs` the thread that writes while the node runs. Who asks for what to be written is
-//! not known here.
+//! mean, `keeper.rs` the thread that writes while the node runs, `views.rs` what others see
+//! meanwhile. Who asks for what to be written is not known here.
 
 mod directory;
 mod facts;
@@ -24,19 +24,19 @@ mod identity;
 mod joining;
 mod keeper;
 mod network;
+mod views;
 mod visitor;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ltn_proto::{
-    Address, Durable, KeptParent, KeptReport, Remembered, Role, SignedCharter, Standing, Value,
-};
+use ltn_proto::{Address, Durable, KeptParent, Remembered, Role, SignedCharter, Standing};
 
 pub(crate) use joining::Candidate;
 pub(crate) use keeper::{Keeper, Kept};
 pub(crate) use network::{Belonging, NetworkKind, Office};
+pub use views::{KeysView, StateView, inspect_keys, inspect_state};
 pub(crate) use visitor::{Visit, VisitKey, Visitors};
 
 use crate::audit::{AuditBook, Entry};
@@ -76,33 +76,6 @@ pub(crate) struct NewMember {
 #[must_use]
 pub fn holds_member(directory: &Path) -> bool {
     directory::holds_visitor(directory)
-}
-
-/// What is in a state directory, if all of it is as it was written. No
-/// node is started, and nothing but the lock is touched while it is looked at.
-///
-/// # Errors
-/// Says why no node can start with it; [`StateError::InUse`] if one runs with it.
-pub fn inspect_state(directory: &Path) -> Result<StateView, StateError> {
-    let state = State::inspect(directory)?;
-    let parent = state.parent().map(|parent| parent.addresses.clone());
-    Ok(StateView {
-        lines: state.describe(),
-        report: state.remembered().reports.last().map(KeptReport::told),
-        addresses: parent.into_iter().flatten().chain(state.told_parent().cloned()).collect(),
-    })
-}
-
-/// What a state directory holds, for who looks at it while no node runs with it.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct StateView {
-    /// In words, one line for each thing.
-    pub lines: Vec<String>,
-    /// The last roll call that the node led, as `s.report` would answer.
-    pub report: Option<Value>,
-    /// Where the node's higher server may be reached, the best first.
-    pub addresses: Vec<Address>,
 }
 
 /// Why a state directory cannot be used. Nothing in it was changed.
@@ -154,6 +127,8 @@ pub(crate) struct State {
     /// What it knows of its network, if that has members.
     standing: Option<Standing>,
     audit: AuditBook,
+    /// The last seal could not be written.
+    unsealed: bool,
 }
 
 impl State {
@@ -170,7 +145,7 @@ impl State {
         state.facts.check(state.directory.path(), owner)?;
         state.facts.starts = state.facts.starts.saturating_add(1);
         let changes = [state.facts.starts_change()];
-        state.commit(&changes).map_err(|why| state.directory.damaged(directory::STORE, &why))?;
+        state.commit_or_trouble(&changes)?;
         Ok(state)
     }
 
@@ -252,7 +227,7 @@ impl State {
         directory.seal(generation)?;
         directory.end_making()?;
         let audit = AuditBook::read(Vec::new()).map_err(|error| failed(&error))?;
-        Ok(Self { directory, identity, store, facts, standing, audit })
+        Ok(Self { directory, identity, store, facts, standing, audit, unsealed: false })
     }
 
     fn read(directory: Directory) -> Result<Self, StateError> {
@@ -279,14 +254,39 @@ impl State {
         let standing = check_belonging(&facts, &identity, visitor.as_ref()).map_err(broken)?;
         let lines = store.all(Shelf::Audit).map_err(|error| broken(error.to_string()))?;
         let audit = AuditBook::read(lines).map_err(|error| broken(error.to_string()))?;
-        Ok(Self { directory, identity: Arc::new(identity), store, facts, standing, audit })
+        Ok(Self {
+            directory,
+            identity: Arc::new(identity),
+            store,
+            facts,
+            standing,
+            audit,
+            unsealed: false,
+        })
     }
 
     /// Makes these changes; when this returns they survive a power cut, and an older store would be
     /// found out.
     fn commit(&mut self, changes: &[Change]) -> Result<(), String> {
-        let generation = self.store.commit(changes).map_err(|error| error.to_string())?;
-        self.directory.seal(generation).map_err(|error| error.to_string())
+        // The seal must never be more than one behind, or the store is taken for another one.
+        if self.unsealed {
+            self.seal()?;
+        }
+        self.store.commit(changes).map_err(|error| error.to_string())?;
+        self.seal()
+    }
+
+    fn seal(&mut self) -> Result<(), String> {
+        self.unsealed = true;
+        let generation = self.store.generation();
+        self.directory.seal(generation).map_err(|error| error.to_string())?;
+        self.unsealed = false;
+        Ok(())
+    }
+
+    /// The same. What was read well and cannot be written is the system's trouble, no damage.
+    fn commit_or_trouble(&mut self, changes: &[Change]) -> Result<(), StateError> {
+        self.commit(changes).map_err(|why| trouble(&self.directory.file(directory::STORE), &why))
     }
 
     /// Writes what the mind wants written, and takes away what is too old.
@@ -379,7 +379,7 @@ impl State {
     /// Other hashes from here on.
     pub(crate) fn keep_admin_keys(&mut self, keys: AdminKeys) -> Result<(), StateError> {
         let changes = Facts::admin_key_changes(keys);
-        self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))?;
+        self.commit_or_trouble(&changes)?;
         self.facts.admin_keys = keys;
         Ok(())
     }
@@ -417,7 +417,7 @@ impl State {
         (facts.port, facts.data_port, facts.bound) = (port, data, bound);
         let [one, other] = facts.port_changes();
         let changes = [one, other, facts.bound_change()];
-        self.commit(&changes).map_err(|why| self.directory.damaged(directory::STORE, &why))
+        self.commit_or_trouble(&changes)
     }
 }
 
@@ -427,12 +427,11 @@ fn check_belonging(
     identity: &Identity,
     visitor: Option<&Visitors>,
 ) -> Result<Option<Standing>, String> {
-    let charter = facts.remembered.charter.as_ref();
     match (&facts.belonging, visitor) {
         (Some(belonging), Some(visitor)) => {
-            belonging.check(identity, facts.role, charter, visitor).map(Some)
+            belonging.check(identity, facts.role, &facts.remembered, visitor).map(Some)
         }
-        (None, None) if charter.is_none() => Ok(None),
+        (None, None) if facts.remembered.charter.is_none() => Ok(None),
         _ => Err("it is half a member's and half not".to_owned()),
     }
 }

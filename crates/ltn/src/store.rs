@@ -8,11 +8,14 @@
 //! Every commit is written in two phases, so a power cut at any instant leaves either all of it or
 //! nothing, and each counts the *generation* up by one. A file that was changed by anybody else is
 //! refused as a whole: there is no repair that could lead back to an older state.
+//!
+//! A disk may be full for a while. After an error the file is closed, and the next commit opens and
+//! checks it anew, so a node needs no restart when there is room again.
 
 use std::fmt;
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
 /// The bytes of one entry; what is larger is no state but data.
 pub(crate) const ENTRY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -89,11 +92,21 @@ impl StoreError {
     }
 }
 
+/// Opens the file of a store that is there.
+type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
 /// An open store. There is one at a time of each file, also across processes.
-#[derive(Debug)]
 pub(crate) struct Store {
-    database: Database,
+    /// Closed after an error, until the next commit.
+    database: Option<Database>,
+    opener: Opener,
     generation: u64,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("generation", &self.generation).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -105,7 +118,11 @@ impl Store {
             .open(path)
             .map_err(StoreError::new)?;
         let database = builder().create(path).map_err(StoreError::new)?;
-        let store = Self { database, generation: 0 };
+        Self::make(database, opener_of(path))
+    }
+
+    fn make(database: Database, opener: Opener) -> Result<Self, StoreError> {
+        let store = Self { database: Some(database), opener, generation: 0 };
         store.write(&[], 0)?;
         Ok(store)
     }
@@ -116,13 +133,47 @@ impl Store {
         if std::fs::metadata(path).map_err(StoreError::new)?.len() == 0 {
             return Err(StoreError("it is empty".to_owned()));
         }
-        let database = builder().open(path).map_err(StoreError::new)?;
-        let mut store = Self { database, generation: 0 };
-        let count = store.get(Shelf::Count, GENERATION)?;
+        Self::read(opener_of(path))
+    }
+
+    fn read(opener: Opener) -> Result<Self, StoreError> {
+        let database = Some(opener().map_err(StoreError::new)?);
+        let mut store = Self { database, opener, generation: 0 };
+        store.generation = store.generation_on_disk()?;
+        Ok(store)
+    }
+
+    fn generation_on_disk(&self) -> Result<u64, StoreError> {
+        let count = self.get(Shelf::Count, GENERATION)?;
         let count = count.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
         let missing = || StoreError("it does not say which generation it is".to_owned());
-        store.generation = count.map(u64::from_be_bytes).ok_or_else(missing)?;
-        Ok(store)
+        count.map(u64::from_be_bytes).ok_or_else(missing)
+    }
+
+    /// Opens the file again if it was closed after an error.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        if self.database.is_some() {
+            return Ok(());
+        }
+        self.database = Some((self.opener)().map_err(StoreError::new)?);
+        match self.generation_on_disk() {
+            Ok(found) if found == self.generation => Ok(()),
+            // The error came after the last byte of it was written.
+            Ok(_) => {
+                self.database = None;
+                let what = "a change that was called off for an error is on the disk after all; \
+                            start the node again, which then goes by what is on the disk";
+                Err(StoreError(what.to_owned()))
+            }
+            Err(error) => {
+                self.database = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn database(&self) -> Result<&Database, StoreError> {
+        self.database.as_ref().ok_or_else(|| StoreError("it was closed after an error".to_owned()))
     }
 
     /// How often something was committed.
@@ -132,20 +183,24 @@ impl Store {
 
     /// Makes all these changes or, on an error, none. When this returns they survive a power cut.
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<u64, StoreError> {
-        let next = self.generation + 1;
-        self.write(changes, next)?;
-        self.generation = next;
-        Ok(next)
-    }
-
-    fn write(&self, changes: &[Change], generation: u64) -> Result<(), StoreError> {
         let too_large = |change: &&Change| {
             change.bytes.as_ref().is_some_and(|bytes| bytes.len() > ENTRY_BYTES_MAX)
         };
         if changes.iter().any(|change| too_large(&change)) {
             return Err(StoreError(format!("an entry is larger than {ENTRY_BYTES_MAX} bytes")));
         }
-        let mut writing = self.database.begin_write().map_err(StoreError::new)?;
+        self.recover()?;
+        let next = self.generation + 1;
+        if let Err(error) = self.write(changes, next) {
+            self.database = None;
+            return Err(error);
+        }
+        self.generation = next;
+        Ok(next)
+    }
+
+    fn write(&self, changes: &[Change], generation: u64) -> Result<(), StoreError> {
+        let mut writing = self.database()?.begin_write().map_err(StoreError::new)?;
         writing.set_two_phase_commit(true);
         for shelf in Shelf::ALL {
             let mut table = writing.open_table(shelf.table()).map_err(StoreError::new)?;
@@ -166,7 +221,7 @@ impl Store {
 
     /// The bytes of one entry.
     pub(crate) fn get(&self, shelf: Shelf, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let reading = self.database.begin_read().map_err(StoreError::new)?;
+        let reading = self.database()?.begin_read().map_err(StoreError::new)?;
         let table = reading.open_table(shelf.table()).map_err(StoreError::new)?;
         let entry = table.get(key).map_err(StoreError::new)?;
         Ok(entry.map(|entry| entry.value().to_vec()))
@@ -174,7 +229,7 @@ impl Store {
 
     /// Every entry of a shelf, by its key.
     pub(crate) fn all(&self, shelf: Shelf) -> Result<Vec<Entry>, StoreError> {
-        let reading = self.database.begin_read().map_err(StoreError::new)?;
+        let reading = self.database()?.begin_read().map_err(StoreError::new)?;
         let table = reading.open_table(shelf.table()).map_err(StoreError::new)?;
         let mut entries = Vec::new();
         for entry in table.iter().map_err(StoreError::new)? {
@@ -185,6 +240,11 @@ impl Store {
     }
 }
 
+fn opener_of(path: &Path) -> Opener {
+    let path = path.to_owned();
+    Box::new(move || builder().open(&path))
+}
+
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
@@ -192,6 +252,10 @@ fn builder() -> redb::Builder {
     builder
 }
 
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod full;
 #[cfg(test)]
 mod power;
 #[cfg(test)]

@@ -24,8 +24,8 @@ pub(crate) struct MoveArgs {
     /// Move back by itself if the new server is lost within this time: 60s, 5m, 2h.
     #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
     pub(crate) return_after: Option<String>,
-    /// Do not ask first; say with --to which network that is.
-    #[arg(long, requires = "to")]
+    /// Do not ask first; say with --to or --state which network that is.
+    #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,
@@ -39,8 +39,8 @@ pub(crate) struct OrderArgs {
     /// Only the named ones; those below them go on by themselves.
     #[arg(long, requires = "target")]
     pub(crate) alone: bool,
-    /// Do not ask first; say with --to which network that is.
-    #[arg(long, requires = "to")]
+    /// Do not ask first; say with --to or --state which network that is.
+    #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,

@@ -57,6 +57,26 @@ pub(crate) struct RightsArgs {
     pub(crate) admin_key_file: Option<PathBuf>,
 }
 
+/// `ltn audit`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditArgs {
+    /// Whose log: a path (/hall), a name or an id; else that of the node of this state directory.
+    pub(crate) node: Option<String>,
+    /// The main server's copies of the logs of all others instead of its own.
+    #[arg(long)]
+    pub(crate) copies: bool,
+    /// So many lines at most, the last ones; 1 to 500.
+    #[arg(long, value_name = "N", default_value = "50", value_parser = lines)]
+    pub(crate) last: usize,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+fn lines(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=500).contains(count));
+    count.ok_or_else(|| "a number from 1 to 500".to_owned())
+}
+
 /// `ltn report`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {

@@ -10,8 +10,8 @@ pub(crate) struct VisitArgs {
     /// Any server of the network: 4000, 127.0.0.1:4000; else the last joined, or the only one here.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<String>,
-    /// In place of an address: for the node of this state directory, whether it runs or not.
-    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    /// For the node of this state directory, whether it runs or not; with --to by that server.
+    #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
@@ -80,8 +80,8 @@ pub(crate) struct RunArgs {
     /// The arguments, where the command stands without brackets.
     #[arg(value_name = "ARG")]
     pub(crate) arguments: Vec<String>,
-    /// Do not ask before a dangerous command; say with --to where that is.
-    #[arg(long, requires = "to")]
+    /// Do not ask before a dangerous command; say with --to or --state where that is.
+    #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) visit: VisitArgs,

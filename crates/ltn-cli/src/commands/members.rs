@@ -7,7 +7,6 @@ use ltn::{Network, StateError, Target, Value, holds_member};
 
 use crate::args::{GrantArgs, MembersArgs, RevokeArgs, UngrantArgs, VisitArgs};
 use crate::commands::invite::seconds;
-use crate::commands::run::asking;
 use crate::commands::visit::{Asking, Order, consent, visiting};
 use crate::output::{Output, readable};
 use crate::settings;
@@ -24,7 +23,8 @@ pub(crate) async fn perform(args: &MembersArgs) -> Result<Ending, Trouble> {
 pub(crate) async fn revoke(args: &RevokeArgs) -> Result<Ending, Trouble> {
     let verb = format!("ltn revoke {}", args.member);
     let order = ("s.revoke", vec![args.member.as_str().into()]);
-    let (output, value) = at_main_server(&args.visit, &verb, order, asking(args.yes)).await?;
+    let asking = if args.yes { Asking::Skipped } else { Asking::First };
+    let (output, value) = at_main_server(&args.visit, &verb, order, asking).await?;
     tell(output, &value)
 }
 

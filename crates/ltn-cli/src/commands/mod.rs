@@ -2,6 +2,7 @@
 //! and speak through `output.rs` alone; how they end, `main.rs` turns into an exit code.
 
 mod ask;
+mod audit;
 mod backup;
 mod chronicle;
 mod client;
@@ -61,6 +62,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Main(args) => main_server::perform(&args).await,
         Verb::Sub(args) => sub::perform(&args).await,
         Verb::Client(args) => client::perform(&args).await,
+        Verb::Audit(args) => audit::perform(&args).await,
         Verb::Report(args) => report::perform(&args).await,
         Verb::Doctor(args) => doctor::perform(&args),
         Verb::Find(args) => find::perform(&args).await,

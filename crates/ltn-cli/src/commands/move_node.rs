@@ -5,7 +5,7 @@ use ltn::{Addressee, MovePlan, NodeId, Selector, Target, Value, Whom};
 use crate::args::MoveArgs;
 use crate::commands::many::{self, Deed};
 use crate::commands::run::asking;
-use crate::commands::visit::{Order, Visitor, visiting};
+use crate::commands::visit::{Asking, Order, Visitor, visiting};
 use crate::console;
 use crate::settings;
 use crate::trouble::{Ending, Trouble};
@@ -13,6 +13,7 @@ use crate::trouble::{Ending, Trouble};
 pub(crate) async fn perform(args: &MoveArgs) -> Result<Ending, Trouble> {
     let (whom, under) = (console::selector(&args.target)?, console::target(&args.under)?);
     let return_after = args.return_after.as_deref().map(settings::span).transpose()?;
+    let asking = asking(args.yes, &args.visit)?;
     visiting(&args.visit, "ltn move NODE --under SERVER", async |visitor| {
         let under = find(visitor, under, &args.under).await?;
         let mut arguments = vec![Value::from(under.to_string())];
@@ -20,7 +21,7 @@ pub(crate) async fn perform(args: &MoveArgs) -> Result<Ending, Trouble> {
         let node = match whom {
             Selector::One(target) => find(visitor, target, &args.target).await?,
             many @ Selector::Many(_) => {
-                return all_of_them(visitor, args, (many, under), arguments).await;
+                return all_of_them(visitor, (args, asking), (many, under), arguments).await;
             }
         };
         if args.dry_run {
@@ -32,7 +33,7 @@ pub(crate) async fn perform(args: &MoveArgs) -> Result<Ending, Trouble> {
             command: "move".to_owned(),
             arguments,
         };
-        let moved = visitor.order(&order, asking(args.yes)).await?;
+        let moved = visitor.order(&order, asking).await?;
         let text = moved.get("text").and_then(Value::as_text).unwrap_or("moved");
         let path = moved.get("path").cloned().unwrap_or(Value::Null);
         let fields =
@@ -47,7 +48,7 @@ pub(crate) async fn perform(args: &MoveArgs) -> Result<Ending, Trouble> {
 /// first, so that each is asked where it is.
 async fn all_of_them(
     visitor: &Visitor,
-    args: &MoveArgs,
+    (args, asking): (&MoveArgs, Asking),
     (many, under): (Selector, NodeId),
     arguments: Vec<Value>,
 ) -> Result<Ending, Trouble> {
@@ -73,7 +74,7 @@ async fn all_of_them(
     let these =
         nodes.into_iter().map(|node| Addressee { id: node.id, path: node.path, token: None });
     let deed = Deed { shown: &args.target, what: "move" };
-    many::order(visitor, Whom::These(these.collect()), (deed, arguments), asking(args.yes)).await
+    many::order(visitor, Whom::These(these.collect()), (deed, arguments), asking).await
 }
 
 async fn find(visitor: &Visitor, target: Target, shown: &str) -> Result<NodeId, Trouble> {

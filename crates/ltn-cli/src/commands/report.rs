@@ -9,7 +9,8 @@ use crate::output::{Output, readable};
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &ReportArgs) -> Result<Ending, Trouble> {
-    if let Some(directory) = &args.visit.state {
+    let beside = args.visit.state.as_ref().filter(|_| args.visit.to.is_none());
+    if let Some(directory) = beside {
         match inspect_state(directory) {
             Ok(view) => return tell(Output::new(args.visit.json), view.report.as_ref()),
             // Its owner runs, and tells it himself.
@@ -18,7 +19,7 @@ pub(crate) async fn perform(args: &ReportArgs) -> Result<Ending, Trouble> {
         }
     }
     let order = Order {
-        target: if args.visit.state.is_some() { Target::Parent } else { Target::Root },
+        target: if beside.is_some() { Target::Parent } else { Target::Root },
         shown: "the server".to_owned(),
         command: "s.report".to_owned(),
         arguments: Vec::new(),

@@ -2,36 +2,38 @@
 
 use ltn::{Selector, Value, Whom};
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, VisitArgs};
 use crate::commands::many::{self, Deed};
 use crate::commands::roll_call;
 use crate::commands::visit::{Asking, Order, Visitor, visiting};
 use crate::console;
+use crate::settings;
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &RunArgs) -> Result<Ending, Trouble> {
     let (command, arguments) = command_of(args)?;
+    let asking = asking(args.yes, &args.visit)?;
     let target = match console::selector(&args.target)? {
         Selector::One(target) => target,
         many @ Selector::Many(_) => {
             let what = (Deed { shown: &args.target, what: &command }, arguments);
             return visiting(&args.visit, "ltn run TARGET 's.info()'", async |visitor| {
-                many::order(visitor, Whom::Fitting(many), what, asking(args.yes)).await
+                many::order(visitor, Whom::Fitting(many), what, asking).await
             })
             .await;
         }
     };
     let order = Order { target, shown: args.target.clone(), command, arguments };
     visiting(&args.visit, "ltn run TARGET 's.info()'", async |visitor| {
-        let value = visitor.order(&order, asking(args.yes)).await?;
+        let value = visitor.order(&order, asking).await?;
         Ok(report(visitor, &order.shown, &value))
     })
     .await
 }
 
-/// What `--yes` means.
-pub(crate) const fn asking(yes: bool) -> Asking {
-    if yes { Asking::Skipped } else { Asking::First }
+/// What `--yes` means, which is only taken where somebody said in which network.
+pub(crate) fn asking(yes: bool, visit: &VisitArgs) -> Result<Asking, Trouble> {
+    if yes { settings::check_named(visit).map(|()| Asking::Skipped) } else { Ok(Asking::First) }
 }
 
 /// Shows the result of a command; a roll call decides how it ended.

@@ -24,9 +24,10 @@ pub(crate) async fn perform(args: &OrderArgs, deed: Deed) -> Result<Ending, Trou
         Deed::Shutdown => "ltn shutdown",
         Deed::Restart => "ltn restart",
     };
+    let asking = asking(args.yes, &args.visit)?;
     visiting(&args.visit, verb, async |visitor| {
         let order = order_of(visitor, args, (target, deed)).await?;
-        let value = visitor.order(&order, asking(args.yes)).await?;
+        let value = visitor.order(&order, asking).await?;
         Ok(report(visitor, &order.shown, &value))
     })
     .await

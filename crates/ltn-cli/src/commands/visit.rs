@@ -65,9 +65,8 @@ async fn enter(args: &VisitArgs, verb: &str) -> Result<Visitor, Trouble> {
     let output = Output::new(args.json);
     let node = match way {
         Way::State(directory) => by_state(&directory, timeout).await?,
-        Way::Member(directory, to) => {
-            let to = to.into_iter().collect::<Vec<_>>();
-            by_addresses(|| visitor_of(&directory), &to, timeout).await?
+        Way::By(directory, to) => {
+            by_addresses(|| visitor_of(&directory), std::slice::from_ref(&to), timeout).await?
         }
         Way::Server(to) => {
             let to = whereto::server(to, output).await?;

@@ -14,10 +14,12 @@ pub(crate) fn ask_secret(question: &str) -> Option<String> {
     let mut hidden = before.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     let mut stderr = io::stderr().lock();
-    write!(stderr, "{question}").and_then(|()| stderr.flush()).ok()?;
+    // Hidden before it is asked for: who answers at once is not shown either.
     tcsetattr(&stdin, OptionalActions::Flush, &hidden).ok()?;
     let mut answer = String::new();
-    let read = stdin.lock().read_line(&mut answer);
+    let read = write!(stderr, "{question}")
+        .and_then(|()| stderr.flush())
+        .and_then(|()| stdin.lock().read_line(&mut answer));
     // What cannot be set back is seen at once by who types on.
     let _ = tcsetattr(&stdin, OptionalActions::Flush, &before);
     let _ = writeln!(stderr);

@@ -61,6 +61,91 @@ fn a_main_server_that_runs_gives_a_right_without_an_end() {
 }
 
 #[test]
+fn beside_a_running_node_the_doctor_says_what_it_can_see() {
+    let place = Place::new("beside");
+    let (_main, state) = network(&place);
+    let seen = run(&["doctor", "--state", &state]);
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    assert!(seen.stdout.contains("is in use by process"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("member of network net:"), "{}", seen.stdout);
+    std::fs::write(std::path::Path::new(&state).join("visitor"), "").expect("it is ours");
+    let seen = run(&["doctor", "--state", &state]);
+    assert_eq!(seen.code, Some(78), "{}", seen.stdout);
+    assert!(seen.stderr.contains("visitor") && seen.stderr.contains("empty"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_member_reaches_the_server_whose_address_it_was_told() {
+    let place = Place::new("told");
+    let (main, state) = network(&place);
+    let address = address_in(&state);
+    let lamp = member(&place, &state, "lamp", &[]);
+    drop(main);
+    // At another port than the one that the member knows.
+    let ports = ["--listen", "127.0.0.1", "--port", ">20000", "--data-port", "0"];
+    let mut main = Running::start(&[&["main", "--state", &state][..], &ports].concat());
+    let moved = main.address();
+    assert_ne!(address, moved);
+    let lost = run(&["tree", "--state", &lamp]);
+    assert_eq!(lost.code, Some(2), "{}", lost.stdout);
+    let tree = ["tree", "--state", &lamp, "--to", &moved];
+    let found = run(&tree);
+    assert_eq!(found.code, Some(0), "{}", found.stderr);
+    assert!(found.stdout.contains("Mainserver"), "{}", found.stdout);
+    // It is the identity of that directory.
+    let out = run(&["revoke", "lamp", "--yes", "--state", &state, "--to", &moved]);
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    let refused = run(&tree);
+    assert!(refused.stderr.contains("revoked"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
+    let place = Place::new("audit");
+    let (main, state) = network(&place);
+    let audit = |more: &[&str]| run(&[&["audit", "--state", &state][..], more].concat());
+    let nothing = audit(&[]);
+    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
+    member(&place, &state, "lamp", &[]);
+    let out = run(&["revoke", "lamp", "--yes", "--state", &state]);
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    let invited = "s.invite(client, lamp";
+    let check = |seen: &Ended| {
+        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+        let lines: Vec<&str> = seen.stdout.lines().collect();
+        let at = lines.iter().position(|line| line.contains("s.revoke(lamp)"));
+        let at = at.unwrap_or_else(|| panic!("{}", seen.stdout));
+        assert!(lines[at].ends_with("run"), "{}", seen.stdout);
+        let end = lines[at + 1];
+        assert!(end.contains("s.revoke ") && end.contains("done (line "), "{}", seen.stdout);
+        assert!(seen.stdout.contains("follows from the one before"), "{}", seen.stdout);
+        // The line that it made is not in it.
+        assert!(seen.stdout.contains(invited) && !seen.stdout.contains("ltn1"), "{}", seen.stdout);
+    };
+    check(&audit(&[]));
+    check(&run(&["audit", "/", "--state", &state]));
+    let last = audit(&["--last", "1"]).stdout;
+    assert!(!last.contains(invited), "{last}");
+    drop(main);
+    check(&audit(&[]));
+    assert!(audit(&["--json"]).stdout.contains("\"broken_before\":null"));
+    assert_eq!(audit(&["--last", "0"]).code, Some(2));
+}
+
+#[test]
+fn what_nobody_is_asked_about_wants_a_network_that_was_named() {
+    let place = Place::new("named");
+    let (mut main, state) = network(&place);
+    let order = |more: &[&str]| run(&[&["shutdown", "--yes"][..], more].concat());
+    let refused = order(&[]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("nothing was done") && refused.stderr.contains("--state"));
+    let done = order(&["--state", &state]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    main.expect("stop");
+}
+
+#[test]
 fn a_network_is_made_joined_looked_at_and_left_without_an_address_or_a_name() {
     let place = Place::new("life");
     let (main, state) = network(&place);
@@ -283,6 +368,8 @@ fn rights_are_given_explained_and_taken_and_new_hardware_takes_over() {
     let cannot = until(0, &why("cannot", "/hall"));
     assert!(cannot.stdout.contains("ltn grant lamp admin --at /hall"), "{}", cannot.stdout);
     assert_eq!(run(&why("may", "/hall")).code, Some(1));
+    let short = run(&["why", "/hall/lamp", "cannot", "restart", "/hall", "--state", &state]);
+    assert_eq!(short.stdout, cannot.stdout, "{}", short.stderr);
     let granted =
         run(&["grant", "lamp", "admin", "--at", "hall", "--for", "1h", "--state", &state]);
     assert_eq!(granted.code, Some(0), "{}", granted.stderr);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::process::{Running, run, visit};
+use crate::process::{PROGRAM, Running, run, visit};
 
 /// A directory of its own that is gone when the test is over.
 pub(crate) struct Place(PathBuf);
@@ -109,7 +109,8 @@ fn a_second_owner_is_refused_and_told_who_is_there() {
     assert_eq!(second.code, Some(2), "{}", second.stderr);
     assert!(second.stderr.contains("is in use by process"), "{}", second.stderr);
     let looked_at = run(&["doctor", "--state", &state]);
-    assert_eq!(looked_at.code, Some(2), "{}", looked_at.stderr);
+    assert_eq!(looked_at.code, Some(0), "{}", looked_at.stderr);
+    assert!(looked_at.stdout.contains("is in use by process"), "{}", looked_at.stdout);
     drop(main);
     let looked_at = run(&["doctor", "--state", &state]);
     assert_eq!(looked_at.code, Some(0), "{}", looked_at.stderr);
@@ -146,8 +147,12 @@ fn verbs_beside_a_running_node_need_no_address() {
     let nobody = run(&["tree", "--state", &states[0]]);
     assert_eq!(nobody.code, Some(2), "{}", nobody.stderr);
     assert!(nobody.stderr.contains("no node runs with"), "{}", nobody.stderr);
-    let both = run(&["tree", "--state", &states[0], "--to", "4000"]);
-    assert_eq!(both.code, Some(2), "{}", both.stderr);
+    let far = run(&["tree", "--state", &states[0], "--to", "192.0.2.7:4000"]);
+    assert_eq!(far.code, Some(2), "{}", far.stderr);
+    assert!(far.stderr.contains("does not leave this machine"), "{}", far.stderr);
+    let (_other, address) = Running::main_server();
+    let both = run(&["tree", "--state", &states[0], "--to", &address]);
+    assert_eq!(both.code, Some(0), "{}", both.stderr);
 }
 
 #[test]
@@ -225,4 +230,24 @@ fn the_last_roll_call_can_be_read_after_the_network_is_gone() {
     let report = run(&["report", "--state", &state]);
     assert_eq!(report.code, Some(0), "{}", report.stderr);
     assert!(report.stdout.contains("/hall"), "{}", report.stdout);
+}
+
+/// A limit on the size of files stands for a disk without room.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_no_damage_and_the_next_start_is_as_if_nothing_had_been() {
+    let place = Place::new("full");
+    let state = place.of("main");
+    assert_eq!(run(&["init", "home", "--state", &state]).code, Some(0));
+    let no_room = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
+    let refused = std::process::Command::new("sh")
+        .args(["-c", no_room, "sh", PROGRAM, "main", "--state", &state, "--port", "0"])
+        .output()
+        .expect("every system has a shell");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(78), "{said}");
+    assert!(said.contains("cannot be used") && !said.contains("trusted"), "{said}");
+    let looked_at = run(&["doctor", "--state", &state]);
+    assert_eq!(looked_at.code, Some(0), "{}", looked_at.stderr);
+    assert!(looked_at.stdout.contains("is whole"), "{}", looked_at.stdout);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::process::{Running, visit};
+use crate::process::{Running, run, visit};
 use crate::pty::Terminal;
 
 const UP: &str = "\u{1b}[A";
@@ -137,6 +137,47 @@ fn lines_are_remembered_and_keys_are_not() {
     let mut again = self::lamp(&address, &[], &state.0);
     again.press(UP);
     again.last_line("/lamp> the first line");
+}
+
+/// Answers what is asked at a terminal; at the end it says so.
+fn answering(words: &[&str], answers: &[(&str, &str)], end: &str) -> (Option<i32>, String) {
+    let mut asked = Terminal::start(words, &[], Path::new("/nowhere"));
+    for (question, answer) in answers {
+        asked.last_line(question);
+        asked.press(&format!("{answer}\r"));
+    }
+    asked.shows(end);
+    asked.ends()
+}
+
+#[test]
+fn a_passphrase_is_not_shown_and_a_new_one_is_typed_twice() {
+    let state = State::new("secret");
+    let of = |name: &str| state.0.join(name).to_str().unwrap().to_owned();
+    let (main, file) = (of("main"), of("home.ltn"));
+    assert_eq!(run(&["init", "home", "--state", &main]).code, Some(0));
+    let backup = ["backup", &file, "--state", &main];
+    let alone = run(&backup);
+    assert_eq!(alone.code, Some(2), "{}", alone.stdout);
+    assert!(alone.stderr.contains("--passphrase-file"), "{}", alone.stderr);
+
+    let (once, again) = (("Passphrase:", "open sesame"), ("The same again:", "open sesame"));
+    let differ = [once, (again.0, "open simsim")];
+    let (code, written) = answering(&backup, &differ, "not the same, so nothing was done");
+    assert_eq!(code, Some(2), "{written}");
+    assert!(!written.contains("open s"), "{written}");
+    assert!(!Path::new(&file).exists());
+
+    let (code, written) = answering(&backup, &[once, again], "The network is in");
+    assert_eq!(code, Some(0), "{written}");
+    assert!(!written.contains("open s") && Path::new(&file).exists(), "{written}");
+    let restored = of("restored");
+    let restore = ["restore", &file, "--state", &restored];
+    let (code, written) = answering(&restore, &[(once.0, "open simsim")], "is wrong");
+    assert_eq!(code, Some(2), "{written}");
+    let (code, written) = answering(&restore, &[once], "starts its main server");
+    assert_eq!(code, Some(0), "{written}");
+    assert!(!written.contains("open s"), "{written}");
 }
 
 #[test]

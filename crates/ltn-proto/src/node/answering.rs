@@ -228,7 +228,7 @@ impl NodeState {
     }
 
     pub(super) fn answer_with(&mut self, now: Moment, inbound: InboundId, outcome: Outcome) {
-        self.deed_is_over(inbound);
+        self.deed_is_over(now, inbound, &outcome);
         match self.inbound.close(inbound) {
             Some(caller) => self.reply(now, caller, outcome),
             // The caller's deadline passed; it knows already that nobody can tell.

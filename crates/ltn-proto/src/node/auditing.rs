@@ -1,12 +1,13 @@
 //! What of commands between members is written down for those who look later: run or refused, by
-//! whom, about what. Lines of those that run are written before they do; a copy of each goes to the
-//! main server, as far as there is a way.
+//! whom, about what, and how it ended. Lines of those that run are written before they do, and
+//! another one when they are over; a copy of each goes to the main server, as far as there is a
+//! way.
 
 use super::NodeState;
 use crate::audit::{AUDIT_TEXT_CHARS_MAX, Audited};
 use crate::body;
 use crate::commands::{CommandSpec, ParameterKind};
-use crate::durable::Durable;
+use crate::durable::{Durable, KeptDeed};
 use crate::frame::{Frame, Kind};
 use crate::id::NodeId;
 use crate::inbound::Caller;
@@ -35,6 +36,8 @@ impl NodeState {
             refused: None,
             running_ms,
             left_out: 0,
+            deed: None,
+            ended: None,
             owner: self.visit_of(actor),
         }
     }
@@ -78,6 +81,30 @@ impl NodeState {
         self.copy_to_root(now, what);
     }
 
+    /// A command that was run is over: one more line, which names the same deed. Of one that takes
+    /// a key it is not told why it failed, because that may say the key.
+    pub(super) fn audit_end(&mut self, now: Moment, deed: KeptDeed, outcome: &Outcome) {
+        let spec = self.offers.command(&deed.command).map(|(spec, _)| spec);
+        let takes_secret = spec.is_none_or(|spec| {
+            spec.parameters.iter().any(|parameter| parameter.kind == ParameterKind::Secret)
+        });
+        let (how, why) = match outcome {
+            Outcome::Delivered | Outcome::Reply(_) | Outcome::Confirm(_) => ("done", None),
+            Outcome::Failed(why) => ("failed", Some(why)),
+            Outcome::Refused(refusal) => ("refused", Some(&refusal.text)),
+            Outcome::NoRoute(no) => ("failed", Some(&no.text)),
+            Outcome::Unknown(why) => ("not known", Some(why)),
+        };
+        let ended = match why.filter(|_| !takes_secret) {
+            Some(why) => shorten(&format!("{how}: {why}"), AUDIT_TEXT_CHARS_MAX),
+            None => how.to_owned(),
+        };
+        let audited = self.audited(now, deed.actor, &deed.command, &[]);
+        let what = Audited { deed: Some(deed.number), ended: Some(ended), ..audited };
+        self.copy_to_root(now, what.clone());
+        self.persist(Durable::Ended { deed, what });
+    }
+
     /// An order to stop is obeyed.
     pub(super) fn audit_order(&mut self, now: Moment, order: Order) {
         if self.wants_seals() {
@@ -111,8 +138,8 @@ impl NodeState {
     pub(super) fn on_audit(&mut self, now: Moment, frame: &Frame) {
         let node = frame.header.source;
         let Ok(what) = body::read::<Audited>(&frame.payload) else { return };
-        let refused = what.refused.as_deref().unwrap_or_default();
-        let texts = [what.command.as_str(), what.arguments.as_str(), refused];
+        let others = [&what.refused, &what.ended].map(|text| text.as_deref().unwrap_or_default());
+        let texts = [what.command.as_str(), what.arguments.as_str(), others[0], others[1]];
         let small = texts.iter().all(|text| text.chars().count() <= AUDIT_TEXT_CHARS_MAX);
         if self.config.role.is_root() && small && self.audit_desk.takes_copy(now, node) {
             self.persist(Durable::Audit { node: Some(node), what });

@@ -25,7 +25,8 @@ pub(super) fn standing_of(config: &NodeConfig) -> Option<Standing> {
         // One that is not of this network is none; the shell has checked what it keeps.
         let _ = standing.take(charter.clone());
     }
-    Some(standing)
+    let owed = &config.remembered.owed_charters;
+    Some(standing.clone().owing(owed).unwrap_or(standing))
 }
 
 impl NodeState {
@@ -103,27 +104,26 @@ impl NodeState {
             return Err(Misbehaved("a charter in a network that has none".to_owned()));
         }
         let signed = SignedCharter::try_from(chartered)?;
-        if self.config.role.is_root() {
-            self.on_later_charter(&signed)?;
-            return Ok(());
-        }
         self.take_charter(now, signed, Some(link)).map_err(|bad| Misbehaved(bad.to_string()))
     }
 
-    /// The root's own book makes its charters; a later one that somebody else has was signed after
-    /// this book was put away as a backup.
-    fn on_later_charter(&mut self, signed: &SignedCharter) -> Result<(), Misbehaved> {
-        let Some(standing) = &mut self.standing else { return Ok(()) };
-        let shown = standing.take(signed.clone());
-        if shown.map_err(|bad| Misbehaved(bad.to_string()))? == Shown::Newer {
-            self.persist(Durable::Charter(signed.clone()));
-            self.event(Event::LaterCharter { charter: signed.clone() });
+    /// The root's book made a charter. If more is known here than its book had heard of when it did
+    /// that, the book hears of it once more.
+    pub(super) fn take_own_charter(&mut self, now: Moment, signed: SignedCharter) {
+        // The root's own authority has just signed it.
+        let _ = self.take_charter(now, signed.clone(), None);
+        let Some(standing) = self.standing.as_ref().filter(|_| self.config.role.is_root()) else {
+            return;
+        };
+        let newest = [standing.signed()].into_iter().filter(|newest| **newest != signed);
+        let unheard: Vec<SignedCharter> = newest.chain(standing.owed()).cloned().collect();
+        for charter in unheard {
+            self.event(Event::UnheardCharter { charter });
         }
-        Ok(())
     }
 
     /// A charter was made, or shown by somebody.
-    pub(super) fn take_charter(
+    fn take_charter(
         &mut self,
         now: Moment,
         signed: SignedCharter,
@@ -133,6 +133,7 @@ impl NodeState {
             return Ok(());
         }
         let Some(standing) = &mut self.standing else { return Ok(()) };
+        let before = standing.signed().clone();
         match standing.take(signed.clone())? {
             Shown::Same => {}
             Shown::Older => {
@@ -140,18 +141,67 @@ impl NodeState {
                     self.show_charter(link, None);
                 }
             }
-            Shown::Newer => {
-                self.persist(Durable::Charter(signed.clone()));
-                self.event(Event::Chartered { charter: signed });
+            Shown::Refuses => {
+                self.keep_charters(&signed, from);
+                self.show_upwards(&signed, from);
+                if let Some(link) = from {
+                    self.show_charter(link, None);
+                }
+                self.part_with_all_revoked(now);
+            }
+            Shown::Newer { owes } => {
+                self.keep_charters(&signed, from);
                 let others: Vec<LinkId> = self.links.registered().map(|(id, _)| id).collect();
                 for link in others.into_iter().filter(|link| Some(*link) != from) {
                     self.show_charter(link, None);
+                }
+                if owes {
+                    self.show_back(&before, from);
                 }
                 self.part_with_all_revoked(now);
                 self.confirm_own_place(now);
             }
         }
         Ok(())
+    }
+
+    /// What is known is written down, and told: at the root to its book, which makes the charters,
+    /// if somebody else knew it first. That was signed after the book was put away as a backup.
+    fn keep_charters(&mut self, news: &SignedCharter, from: Option<LinkId>) {
+        let Some(standing) = &self.standing else { return };
+        let newest = standing.signed().clone();
+        let owed = standing.owed().cloned().collect();
+        self.persist(Durable::Charter { newest, owed });
+        let charter = news.clone();
+        self.event(match from {
+            Some(_) if self.config.role.is_root() => Event::UnheardCharter { charter },
+            _ => Event::Chartered { charter },
+        });
+    }
+
+    /// Whoever showed a newer charter that lacks somebody gets the one that refuses him, and so
+    /// does everybody on the way to the root, which has to sign it anew.
+    fn show_back(&mut self, before: &SignedCharter, from: Option<LinkId>) {
+        if let Some(link) = from {
+            self.say(link, Kind::CHARTER, body::write(&body::Chartered::of(before)));
+        }
+        self.show_upwards(before, from);
+    }
+
+    fn show_upwards(&mut self, charter: &SignedCharter, from: Option<LinkId>) {
+        let parent = self.uplink.parent.as_ref().map(|parent| parent.link);
+        if let Some(link) = parent.filter(|link| Some(*link) != from) {
+            self.say(link, Kind::CHARTER, body::write(&body::Chartered::of(charter)));
+        }
+    }
+
+    /// A new parent hears of everybody whom the newest charter lacks.
+    pub(super) fn show_owed(&mut self, link: LinkId) {
+        let Some(standing) = &self.standing else { return };
+        let owed: Vec<_> = standing.owed().map(body::Chartered::of).collect();
+        for chartered in owed {
+            self.say(link, Kind::CHARTER, body::write(&chartered));
+        }
     }
 
     fn part_with_all_revoked(&mut self, now: Moment) {

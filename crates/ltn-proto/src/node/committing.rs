@@ -67,6 +67,7 @@ impl NodeState {
         let register = Register { edition, metadata, signed: Some(signed) };
         self.say(link, Kind::REGISTER, body::write(&register));
         self.show_charter(link, welcome.charter);
+        self.show_owed(link);
         self.changes.clear();
         self.tell_everything(now);
         if let Some(old) = &old {

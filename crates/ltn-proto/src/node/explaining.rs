@@ -20,8 +20,8 @@ struct Verdict {
 
 impl NodeState {
     pub(super) fn explain(&mut self, now: Moment, run: &Run) {
-        let (who, command) = (run.raw_text(0), run.raw_text(1));
-        let known = self.offers.command(&command).map(|(spec, _)| spec.permission.clone());
+        let (who, typed) = (run.raw_text(0), run.raw_text(1));
+        let (command, known) = self.command_meant(&typed);
         let found = match who.parse::<NodeId>() {
             Ok(id) => Ok(id),
             Err(_) => self.find_person(&who),
@@ -37,6 +37,17 @@ impl NodeState {
         match answer {
             Ok(value) => self.answer_with(now, run.inbound, crate::outcome::Outcome::Reply(value)),
             Err(Refusal { kind, text }) => self.refuse(now, run, kind, &text),
+        }
+    }
+
+    /// The command of this name, which may have been said without its `s.`, and what it needs.
+    fn command_meant(&self, typed: &str) -> (String, Option<Permission>) {
+        let needed =
+            |name: &str| self.offers.command(name).map(|(spec, _)| spec.permission.clone());
+        let whole = format!("s.{typed}");
+        match (needed(typed), needed(&whole)) {
+            (None, Some(known)) => (whole, Some(known)),
+            (known, _) => (typed.to_owned(), known),
         }
     }
 

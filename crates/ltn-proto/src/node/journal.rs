@@ -3,6 +3,7 @@
 
 use super::NodeState;
 use super::running::Run;
+use crate::audit::Audited;
 use crate::confirmations::NOT_CONFIRMED;
 use crate::deeds::Past;
 use crate::durable::{Durable, KeptDeed, KeptReport, WriteId};
@@ -49,9 +50,10 @@ impl NodeState {
         let done = matches!(command, "s.shutdown" | "s.restart");
         let number = self.next_write().0;
         let deed = KeptDeed { number, token, actor, command: command.to_owned(), done };
-        self.deeds.begin(inbound, deed.clone());
+        self.deeds.begin(inbound, deed.clone(), run.proven.is_some());
         let what = if run.proven.is_some() {
-            let what = self.audited(now, actor, command, &run.arguments);
+            let audited = self.audited(now, actor, command, &run.arguments);
+            let what = Audited { deed: Some(number), ..audited };
             self.copy_to_root(now, what.clone());
             Durable::Accepted { deed, what }
         } else {
@@ -107,10 +109,13 @@ impl NodeState {
         }
     }
 
-    /// This was answered. If it was a dangerous command, that is written down too.
-    pub(super) fn deed_is_over(&mut self, inbound: InboundId) {
-        if let Some(deed) = self.deeds.end(inbound) {
-            self.persist(Durable::Deed(deed));
+    /// This was answered. If it was a dangerous command, that is written down too, and how it ended
+    /// in the audit log.
+    pub(super) fn deed_is_over(&mut self, now: Moment, inbound: InboundId, outcome: &Outcome) {
+        match self.deeds.end(inbound) {
+            Some((deed, true)) => self.audit_end(now, deed, outcome),
+            Some((deed, false)) => _ = self.persist(Durable::Deed(deed)),
+            None => {}
         }
     }
 

@@ -435,10 +435,7 @@ impl NodeState {
             Op::AdminKey(news) => self.on_key_news(now, news),
             Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
-            Op::Charter { charter } => {
-                // The root's own authority has just signed it.
-                let _ = self.take_charter(now, charter, None);
-            }
+            Op::Charter { charter } => self.take_own_charter(now, charter),
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
             Op::BackUp { parents } => self.back_up(parents),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Registry;
+use super::{Registry, too_much};
 use crate::charter::Charter;
 use crate::outcome::{Refusal, RefusalKind};
 
@@ -23,18 +23,38 @@ impl Registry {
         self.learns_until_ms.is_some()
     }
 
-    /// A member showed a later charter of this very authority: this book is from a backup, and
-    /// takes over what was signed after it. Says whether it did.
-    pub fn adopt(&mut self, later: &Charter) -> bool {
-        let is_later = later.edition > self.charter.edition;
-        if !is_later || later.network != self.network() || later.root != self.charter.root {
-            return false;
+    /// A member showed a charter of this very authority that this book has not heard of, because it
+    /// is from a backup. A later one is taken over; of every other one, whom it refuses: who is out
+    /// stays out, whoever comes first and whenever. Says whether anything is new by that.
+    ///
+    /// # Errors
+    /// The charter can hold no more revocations; nothing changed. A later one is taken over as it
+    /// is then.
+    pub fn adopt(&mut self, other: &Charter) -> Result<bool, Refusal> {
+        if other.network != self.network() || other.root != self.charter.root {
+            return Ok(false);
         }
-        self.charter = later.clone();
+        let is_later = other.edition > self.charter.edition;
+        let (mut next, older) = match is_later {
+            true => (other.clone(), &self.charter),
+            false => (self.charter.clone(), other),
+        };
+        let refuses_more = next.refuse_too(&older.revoked);
+        if !is_later && !refuses_more {
+            return Ok(false);
+        }
+        if next.to_bytes().is_none() {
+            if !is_later {
+                return Err(too_much());
+            }
+            next = other.clone();
+        }
+        self.charter = next;
+        self.ends.retain(|end| !self.charter.is_revoked(end.grant.who));
         if !self.is_learning() {
             self.charter.edition.version += 1;
         }
-        true
+        Ok(true)
     }
 
     /// Was a charter signed by a main server that was restored after this one was? Then this one

@@ -2,7 +2,7 @@
 
 use ltn_proto::{Audited, Durable, Event, NodeId, Outcome, Role};
 
-use crate::club::{Club, ROOT};
+use crate::club::{Club, ROOT, SAFE};
 
 /// The lines that this node wrote about itself, or as copies.
 fn lines(club: &Club, number: usize, copies: bool) -> Vec<(Option<NodeId>, Audited)> {
@@ -25,7 +25,7 @@ fn what_is_run_and_what_is_refused_is_written_down_before_and_copied_to_the_main
     club.call_and_confirm(ann, hall, ("vault", "shut"));
     club.call(eve, hall, ("gate", "burn"));
     club.call(eve, hall, ("s.help", ""));
-    let told: Vec<_> = lines(&club, hall, false).into_iter().map(|(_, what)| what).collect();
+    let told = begun(lines(&club, hall, false));
     let words = |what: &Audited| {
         (what.actor, what.command.clone(), what.arguments.clone(), what.refused.is_some())
     };
@@ -42,7 +42,7 @@ fn what_is_run_and_what_is_refused_is_written_down_before_and_copied_to_the_main
     assert_eq!(told, wanted);
     let copies = lines(&club, ROOT, true);
     assert!(copies.iter().all(|(node, _)| *node == Some(id)));
-    assert_eq!(copies.iter().map(|(_, what)| words(what)).collect::<Vec<_>>(), wanted);
+    assert_eq!(begun(copies).iter().map(words).collect::<Vec<_>>(), wanted);
     // Each line of what ran was written before the program heard of it.
     let ran = club
         .events
@@ -57,6 +57,49 @@ fn what_is_run_and_what_is_refused_is_written_down_before_and_copied_to_the_main
     let before: Vec<usize> = before.map(|(_, _, events)| *events).collect();
     assert_eq!(ran.len(), 2);
     assert!(before.iter().zip(&ran).all(|(written, ran)| written <= ran));
+}
+
+/// The lines that are not about the end of something.
+fn begun(lines: Vec<(Option<NodeId>, Audited)>) -> Vec<Audited> {
+    lines.into_iter().map(|(_, what)| what).filter(|what| what.ended.is_none()).collect()
+}
+
+#[test]
+fn how_a_command_ended_is_one_more_line_about_the_same_deed_also_at_the_main_server() {
+    let mut club = Club::new();
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let ann = club.member(Role::Client, "ann", ROOT);
+    club.make_admin(ann, ROOT);
+    club.offer(hall, "gate", false);
+    club.call(ann, hall, ("gate", "open"));
+    // Nobody of this name is there to be muted.
+    club.call(ann, hall, ("s.mute", "nobody"));
+    let told = lines(&club, hall, false);
+    let how = |(_, what): &(Option<NodeId>, Audited)| (what.deed, what.ended.clone());
+    let how: Vec<_> = told.iter().map(how).collect();
+    assert_eq!(how.len(), 4, "{told:?}");
+    assert_eq!((how[1].0, how[1].1.as_deref()), (how[0].0, Some("done")));
+    assert_eq!((how[0].1.as_ref(), how[2].1.as_ref()), (None, None));
+    assert!(how[0].0.is_some() && how[2].0 > how[0].0 && how[3].0 == how[2].0);
+    let why = how[3].1.as_deref().unwrap_or_default();
+    assert!(why.starts_with("refused: "), "{why}");
+    let copies = lines(&club, ROOT, true).into_iter().map(|(_, what)| what);
+    assert!(copies.eq(told.into_iter().map(|(_, what)| what)));
+}
+
+#[test]
+fn how_a_command_with_a_key_ended_does_not_say_the_key() {
+    let mut club = Club::new();
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let ann = club.member(Role::Client, "ann", ROOT);
+    club.make_admin(ann, ROOT);
+    club.offer_safe(hall);
+    let failed = club.call(ann, hall, (SAFE, "sesame"));
+    assert!(matches!(failed, Outcome::Failed(why) if why.contains("sesame")));
+    let told = lines(&club, hall, false);
+    let ended: Vec<_> = told.iter().filter_map(|(_, what)| what.ended.as_deref()).collect();
+    assert_eq!(ended, ["failed"]);
+    assert!(!format!("{:?}", club.written).contains("sesame"));
 }
 
 #[test]

@@ -16,6 +16,8 @@ use ltn_proto::{
 use crate::signer::Signer;
 
 pub(crate) const ROOT: usize = 0;
+/// A command that fails, and says what it was told.
+pub(crate) const SAFE: &str = "safe";
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What stands at the wires: the sender, the receiver and the frame. Is it to arrive?
@@ -38,6 +40,14 @@ pub(crate) struct Club {
     pub(crate) now: Moment,
     links: u64,
     ops: u64,
+}
+
+/// What the program of any node answers.
+fn answer_to(command: &str, arguments: &[Value]) -> Answer {
+    match (command, arguments) {
+        (SAFE, [key, ..]) => Answer::Failed(format!("{key} is wrong")),
+        _ => Answer::Value(Value::from("done")),
+    }
 }
 
 fn address(number: usize) -> Address {
@@ -183,8 +193,8 @@ impl Club {
             },
             Output::Event(event) => {
                 self.events.push((number, event.clone()));
-                if let Event::Called { inbound, .. } = event {
-                    let answer = Answer::Value(Value::from("done"));
+                if let Event::Called { inbound, command, arguments, .. } = event {
+                    let answer = answer_to(&command, &arguments);
                     self.feed(number, Input::Op(Op::Answer { inbound, answer }));
                 }
             }
@@ -250,6 +260,13 @@ impl Club {
         let spec = CommandSpec::new(command, "for tests").permission(Permission::admin());
         let spec = spec.required("what", ParameterKind::Text);
         let spec = if dangerous { spec.dangerous() } else { spec };
+        self.feed(number, Input::Op(Op::OfferCommand { spec }));
+    }
+
+    /// Its program offers a command that takes a key, and says of it that it is wrong.
+    pub(crate) fn offer_safe(&mut self, number: usize) {
+        let spec = CommandSpec::new(SAFE, "for tests").permission(Permission::admin());
+        let spec = spec.required("key", ParameterKind::Secret);
         self.feed(number, Input::Op(Op::OfferCommand { spec }));
     }
 

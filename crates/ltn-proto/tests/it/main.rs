@@ -15,6 +15,7 @@ mod mutants;
 mod name;
 mod obeying;
 mod registry;
+mod restored;
 mod scenarios;
 mod selector;
 mod signer;

@@ -65,7 +65,7 @@ fn a_main_server_from_a_backup_learns_what_was_signed_after_it() {
     club.charter = before;
     assert!(club.join(lamp, ROOT));
     let shown = club.events.iter().any(|(who, event)| {
-        matches!(event, Event::LaterCharter { charter } if *who == ROOT
+        matches!(event, Event::UnheardCharter { charter } if *who == ROOT
             && charter.read(&club.authority.public) == Ok(later.clone()))
     });
     assert!(shown, "the root is told, so that its book can take it over");

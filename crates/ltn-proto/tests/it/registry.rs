@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ltn_proto::limits::{INVITES_MAX, VISITORS_MAX};
+use ltn_proto::limits::{INVITES_MAX, REVOCATIONS_MAX, VISITORS_MAX};
 use ltn_proto::registry::{InviteWish, JoinProof, Member, Registry, join_message};
 use ltn_proto::signature::{Purpose, proof};
 use ltn_proto::{
-    Grant, Invite, InviteId, InviteSecret, Name, Permission, Refusal, RefusalKind, Role,
+    Grant, Invite, InviteId, InviteSecret, Name, NodeId, Permission, Refusal, RefusalKind, Role,
 };
 
 use crate::signer::Signer;
@@ -329,14 +329,14 @@ fn a_book_from_a_backup_takes_over_what_was_signed_after_it_and_resurrects_nobod
     let later = home.book.charter().clone();
     let mut restored = Registry::read(&backup).unwrap();
     assert!(!restored.charter().is_revoked(thief.id()));
-    assert!(restored.adopt(&later));
+    assert_eq!(restored.adopt(&later), Ok(true));
     assert!(restored.charter().is_revoked(thief.id()));
     assert!(restored.charter().edition > later.edition, "what it signs from now on counts");
-    assert!(!restored.adopt(&later), "once");
+    assert_eq!(restored.adopt(&later), Ok(false), "once");
     let mut foreign = later;
     foreign.network = Home::new().book.network();
     foreign.edition.version += 100;
-    assert!(!restored.adopt(&foreign));
+    assert_eq!(restored.adopt(&foreign), Ok(false));
     assert_eq!(home.authority.public.len(), 91);
 }
 
@@ -361,8 +361,9 @@ fn a_restored_book_signs_nothing_before_it_has_learnt_and_then_begins_a_new_epoc
     assert!(home.book.revoke(thief.id()).is_err());
     assert_eq!(home.book.charter().edition, before, "nothing was made of it");
     // Whichever member comes first: each later charter is taken as it is.
-    assert!(home.book.adopt(&first) && home.book.charter() == &first);
-    assert!(home.book.adopt(&second) && home.book.charter() == &second);
+    for later in [&first, &second] {
+        assert_eq!((home.book.adopt(later), home.book.charter()), (Ok(true), later));
+    }
     assert!(!home.book.run_on(Duration::from_secs(59)));
     assert!(home.book.run_on(Duration::from_secs(1)));
     let learnt = home.book.charter().clone();
@@ -380,6 +381,69 @@ fn a_restored_book_signs_nothing_before_it_has_learnt_and_then_begins_a_new_epoc
     let mut later = learnt;
     later.edition.epoch += 1;
     assert!(old.is_superseded_by(&later));
+}
+
+/// Whoever was away for the whole minute knew of somebody who is out, and it was lost.
+#[test]
+fn who_is_out_stays_out_whichever_charter_comes_first_and_whenever() {
+    let mut home = Home::new();
+    let [first, second, third] = [(); 3].map(|()| {
+        let invite = home.invite(|_| {}).unwrap();
+        let key = Signer::new();
+        home.join(&invite, &key).unwrap();
+        key.id()
+    });
+    home.book
+        .grant(Grant { who: third, ..grant_of(&home) }, Some(Duration::from_secs(600)))
+        .unwrap();
+    let backup = home.book.to_bytes();
+    // Two main servers ran with this book, and each put out another one.
+    let put_out = |id, versions: u64| {
+        let mut book = Registry::read(&backup).unwrap();
+        book.revoke(id).unwrap();
+        let mut charter = book.charter().clone();
+        charter.edition.version += versions;
+        charter
+    };
+    let (one, other) = (put_out(first, 0), put_out(second, 5));
+    for order in [[&one, &other], [&other, &one]] {
+        let mut book = Registry::read(&backup).unwrap();
+        book.begin_learning();
+        for charter in order {
+            assert_eq!(book.adopt(charter), Ok(true));
+            assert_eq!(book.adopt(charter), Ok(false), "once");
+        }
+        assert_eq!(book.charter().edition, other.edition, "it signs nothing yet");
+        assert!(book.run_on(Duration::from_secs(60)));
+        assert!([first, second].iter().all(|id| book.charter().is_revoked(*id)));
+        // And one comes long after that.
+        let before = book.charter().clone();
+        assert_eq!(book.adopt(&put_out(third, 9)), Ok(true));
+        let after = book.charter().clone();
+        assert_eq!(after.edition.epoch, before.edition.epoch, "nothing else of it counts");
+        assert_eq!(after.edition.version, before.edition.version + 1);
+        assert!(after.is_revoked(third) && !after.grants.iter().any(|grant| grant.who == third));
+        assert_eq!(after.revoked.len(), 3 * (1 + 2), "each with the keys of its visits");
+        assert!(!book.run_on(Duration::from_secs(600)), "its right went with it");
+    }
+}
+
+#[test]
+fn a_charter_that_is_full_of_who_is_out_takes_nobody_more_and_says_so() {
+    let home = Home::new();
+    let mut book = home.book.clone();
+    let mut later = book.charter().clone();
+    later.edition.version += 1;
+    later.revoked = (0..REVOCATIONS_MAX).map(|n| NodeId::of_public_key(&n.to_be_bytes())).collect();
+    assert_eq!(book.adopt(&later), Ok(true));
+    let before = book.clone();
+    let mut older = home.book.charter().clone();
+    older.revoked.push(NodeId::of_public_key(b"one more"));
+    assert_eq!(book.adopt(&older).unwrap_err().kind, RefusalKind::Full);
+    assert_eq!(book, before);
+    later.edition.version += 9;
+    later.revoked[0] = NodeId::of_public_key(b"one more");
+    assert_eq!(book.adopt(&later), Ok(true), "a later one counts as it is");
 }
 
 /// Something that changes the charter.

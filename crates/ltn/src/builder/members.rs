@@ -88,7 +88,7 @@ impl NodeBuilder {
             state.name().clone_into(&mut self.name);
         }
         if let Some(member) = &member
-            && member.standing().charter().is_revoked(member.id())
+            && member.standing().is_revoked(member.id())
         {
             return Err(StartError::Revoked);
         }

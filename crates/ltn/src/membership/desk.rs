@@ -12,7 +12,7 @@ use ltn_proto::admission::{Admitted, ByteVec, JoinAnswer, JoinAsk};
 use ltn_proto::registry::{InviteWish, JoinProof, Registry};
 use ltn_proto::{
     Address, Charter, Edition, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId, Refusal,
-    RefusalKind, Role, SignedCharter,
+    RefusalKind, Role, SignedCharter, Standing,
 };
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
@@ -102,25 +102,23 @@ impl Desk {
         self.publish(book);
     }
 
-    /// Takes over what was signed after this book was put away, if it was. `false` if a main server
-    /// with this very key was restored since, which is in charge now: this one must stop.
-    pub(crate) async fn adopt(&self, later: &SignedCharter) -> bool {
+    /// Takes over what was signed after this book was put away, if it was, and whoever is out by
+    /// any charter. `false` if a main server with this very key was restored since, which is in
+    /// charge now: this one must stop.
+    pub(crate) async fn adopt(&self, unheard: &SignedCharter) -> bool {
         let mut superseded = false;
         let done = self
             .change(|book| {
                 let key = book.authority.public_key();
-                let charter = later
+                let charter = unheard
                     .read(key)
                     .map_err(|bad| Refusal::new(RefusalKind::NotPossible, bad.to_string()))?;
                 superseded = book.registry.is_superseded_by(&charter);
-                if !superseded {
-                    book.registry.adopt(&charter);
-                }
-                Ok(())
+                if superseded { Ok(false) } else { book.registry.adopt(&charter) }
             })
             .await;
         if let Err(refusal) = done {
-            tracing::error!(%refusal, "a later charter could not be taken over");
+            tracing::error!(%refusal, "what another charter says could not be taken over");
         }
         !superseded
     }
@@ -182,10 +180,11 @@ impl Desk {
         done
     }
 
-    /// Tells of the charter, if it is newer than the one that was told of last.
+    /// Tells of the charter, if it is newer than the one that was told of last. A book that learns
+    /// says nothing: what it has put together is nobody's edition yet.
     fn publish(&self, book: &mut Book) {
         let edition = book.registry.charter().edition;
-        if edition == book.published {
+        if edition == book.published || book.registry.is_learning() {
             return;
         }
         match book.signed_charter() {
@@ -214,15 +213,19 @@ impl Book {
         Self { registry, authority, nonces: VecDeque::new(), counted: now, saved: now, published }
     }
 
-    /// The book of an earlier life, with the authority's key. This charter was the newest that
-    /// anybody is known to have heard of; what the book was not told of is taken over.
+    /// The book of an earlier life, with the authority's key. Those charters are all that its main
+    /// server is known to have heard of; what the book was not told of is taken over.
     pub(crate) fn kept(
         mut registry: Registry,
         key: &[u8],
-        told: &Charter,
+        told: &Standing,
     ) -> Result<Self, IdentityError> {
-        registry.adopt(told);
-        let published = told.edition;
+        for charter in told.charters() {
+            if let Err(refusal) = registry.adopt(charter) {
+                tracing::error!(%refusal, "what another charter says could not be taken over");
+            }
+        }
+        let published = told.charter().edition;
         Ok(Self { published, ..Self::new(registry, Authority::of_key(key)?) })
     }
 

@@ -137,6 +137,6 @@ pub(crate) fn of_state(state: &State) -> Result<Option<(Credentials, Book)>, Mem
     let (Some(office), Some(root)) = (&belonging.office, Credentials::of_state(state)) else {
         return Ok(None);
     };
-    let book = Book::kept(office.book.clone(), &office.key, standing.charter())?;
+    let book = Book::kept(office.book.clone(), &office.key, standing)?;
     Ok(Some((root, book)))
 }

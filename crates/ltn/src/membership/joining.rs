@@ -1,6 +1,7 @@
 //! A machine's own side of joining: it finds out that it talks to the right network before it says
 //! a word, and shows that it was invited without giving the secret away.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,10 @@ use crate::carrier::{Carriers, Reach};
 use crate::state::{Belonging, Candidate, NewMember, StateError, VisitKey, Visitors};
 use crate::tls::{Identity, IdentityError, JoinStream, Membership, TlsError, connect_to_join};
 
-/// Joining by one address takes at most this long.
-const JOIN_TIME: Duration = Duration::from_secs(12);
+/// Finding the network at one address, and hearing that the invite is open, take at most this long.
+const BEGIN_TIME: Duration = Duration::from_secs(12);
+/// Being let in takes at most this long after that.
+const PROVE_TIME: Duration = Duration::from_secs(12);
 
 /// Why this machine did not become a member. Nothing was stored.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -153,11 +156,7 @@ async fn join(
     let carriers = Carriers::tcp(&Limits::default(), Reach::Everywhere);
     let mut trouble = Err(JoinError::NoAddress);
     for address in addresses.iter().chain(&invite.hints) {
-        let attempt = join_by(&carriers, keys, invite, address);
-        let ended = timeout(JOIN_TIME, attempt).await.unwrap_or_else(|_| {
-            Err(JoinError::Unknown(format!("{address} did not answer within {JOIN_TIME:?}")))
-        });
-        match ended {
+        match join_by(&carriers, keys, invite, address).await {
             Ok(joined) => return Ok(joined),
             Err(error @ (JoinError::Refused(_) | JoinError::Unknown(_))) => return Err(error),
             // Not being reached anywhere says less than meeting somebody else.
@@ -176,23 +175,13 @@ async fn join_by(
     invite: &Invite,
     address: &Address,
 ) -> Result<Joined, JoinError> {
-    let carried = carriers.dial(address).await;
-    let carried = carried.map_err(|failure| JoinError::NotReached(failure.text))?;
-    let connected = connect_to_join(carried, invite.network).await;
-    let (mut stream, authority) = connected.map_err(|error| match error {
-        TlsError::Broken(_) => JoinError::NotReached(format!("{address}: {error}")),
-        _ => JoinError::OtherNetwork(format!("{address} answers ({error})")),
-    })?;
     let signer = identity.signer()?;
     let public_key = signer.public_key().to_vec();
-    let begin = JoinAsk::Begin { invite: invite.id, public_key: public_key.clone() };
-    let nonce = match ask(&mut stream, &begin).await? {
-        JoinAnswer::Nonce(nonce) => nonce,
-        JoinAnswer::Refused(text) => return Err(JoinError::Refused(text)),
-        JoinAnswer::Admitted(_) => {
-            return Err(JoinError::Refused("the server let this machine in unasked".to_owned()));
-        }
-    };
+    let beginning = begin(carriers, (invite, &public_key), address);
+    let (mut stream, authority, nonce) =
+        timeout(BEGIN_TIME, beginning).await.unwrap_or_else(|_| {
+            Err(JoinError::NotReached(format!("{address} did not answer within {BEGIN_TIME:?}")))
+        })?;
     let mut visitor_keys = Vec::new();
     for visitor in visitors {
         visitor_keys.extend_from_slice(visitor.signer()?.public_key());
@@ -203,10 +192,13 @@ async fn join_by(
     let signature = signer.sign(Purpose::Join, &[message.as_slice(), &mac].concat())?;
     let prove =
         JoinAsk::Prove(JoinProof { invite: invite.id, public_key, visitor_keys, mac, signature });
-    let admitted = match ask(&mut stream, &prove).await? {
+    let answer = timeout(PROVE_TIME, ask(&mut stream, &prove)).await;
+    let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PROVE_TIME:?}")));
+    let unknown = |why: String| JoinError::Unknown(format!("{address}: {why}"));
+    let admitted = match answer.map_err(unknown)? {
         JoinAnswer::Admitted(admitted) => admitted,
         JoinAnswer::Refused(text) => return Err(JoinError::Refused(text)),
-        JoinAnswer::Nonce(_) => return Err(JoinError::Unknown("a second nonce".to_owned())),
+        JoinAnswer::Nonce(_) => return Err(unknown("a second nonce".to_owned())),
     };
     let joined = Joined {
         membership: Membership {
@@ -220,9 +212,47 @@ async fn join_by(
     Ok(joined)
 }
 
-async fn ask(stream: &mut JoinStream, word: &JoinAsk) -> Result<JoinAnswer, JoinError> {
-    let unknown = |error: std::io::Error| JoinError::Unknown(error.to_string());
-    write_word(stream, &word.to_bytes()).await.map_err(unknown)?;
-    let answer = read_word(stream, JOIN_ANSWER_BYTES_MAX).await.map_err(unknown)?;
-    JoinAnswer::read(&answer).map_err(|error| JoinError::Unknown(error.to_string()))
+/// Up to the root's nonce. Whatever goes wrong by then, the invite was certainly not used.
+async fn begin(
+    carriers: &Carriers,
+    (invite, public_key): (&Invite, &[u8]),
+    address: &Address,
+) -> Result<(JoinStream, Vec<u8>, [u8; 32]), JoinError> {
+    let carried = carriers.dial(address).await;
+    let carried = carried.map_err(|failure| JoinError::NotReached(failure.text))?;
+    let connected = connect_to_join(carried, invite.network).await;
+    let (mut stream, authority) = connected.map_err(|error| match error {
+        TlsError::Broken(_) => JoinError::NotReached(format!("{address}: {error}")),
+        _ => JoinError::OtherNetwork(format!("{address} answers ({error})")),
+    })?;
+    let begin = JoinAsk::Begin { invite: invite.id, public_key: public_key.to_vec() };
+    let answer = ask(&mut stream, &begin).await;
+    let nothing_used = |why| {
+        let text = format!("{address} broke off ({why}), before the invite was used; try again");
+        JoinError::NotReached(text)
+    };
+    match answer.map_err(nothing_used)? {
+        JoinAnswer::Nonce(nonce) => Ok((stream, authority, nonce)),
+        JoinAnswer::Refused(text) => Err(JoinError::Refused(text)),
+        JoinAnswer::Admitted(_) => {
+            Err(JoinError::Refused("the server let this machine in unasked".to_owned()))
+        }
+    }
 }
+
+async fn ask(stream: &mut JoinStream, word: &JoinAsk) -> Result<JoinAnswer, String> {
+    let said = write_word(stream, &word.to_bytes()).await;
+    let answer = match said {
+        Ok(()) => read_word(stream, JOIN_ANSWER_BYTES_MAX).await,
+        Err(error) => Err(error),
+    };
+    let answer = answer.map_err(|error| match error.kind() {
+        // What the TLS library says of this is about its own workings.
+        ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
+        _ => error.to_string(),
+    })?;
+    JoinAnswer::read(&answer).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -280,7 +280,7 @@ async fn keep_charter(desk: Desk, node: Node) {
                 }
             }
             event = events.recv() => match event {
-                Ok(Event::LaterCharter { charter }) => {
+                Ok(Event::UnheardCharter { charter }) => {
                     if !desk.adopt(&charter).await {
                         tracing::error!("another main server with this key was restored; stopping");
                         node.shutdown().await;
@@ -288,7 +288,10 @@ async fn keep_charter(desk: Desk, node: Node) {
                     }
                 }
                 Ok(Event::Stopped { restart: false }) | Err(RecvError::Closed) => return,
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Ok(_) => {}
+                // One of those that were missed may have been such a charter: whoever hears of this
+                // one again says what it lacks.
+                Err(RecvError::Lagged(_)) => charters.mark_changed(),
             },
             _ = tick.tick() => desk.run_on().await,
         }

@@ -43,6 +43,8 @@ const SEAL_WORDS: &str = "ltn state, generation ";
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
+    /// Can others write into it? Then it is good for a new node only.
+    is_open: bool,
     /// The lock lives as long as this file is open.
     _lock: File,
 }
@@ -103,9 +105,12 @@ impl Directory {
         let line = format!("process {}, {holder}\n", std::process::id());
         let written = lock.set_len(0).and_then(|()| lock.write_all(line.as_bytes()));
         written.map_err(|source| system(&file, source))?;
-        // What is in it is nobody else's business, also where it was there before.
-        set_private(&path, 0o700).map_err(|source| system(&path, source))?;
-        Ok(Self { path, _lock: lock })
+        let is_open = is_open(&path).map_err(|source| system(&path, source))?;
+        let directory = Self { path, is_open, _lock: lock };
+        if !is_open {
+            directory.close_to_others()?;
+        }
+        Ok(directory)
     }
 
     /// Is there a node in it? What is left of one that was being made when the power went is
@@ -121,6 +126,7 @@ impl Directory {
             self.sync().map_err(|source| system(&self.path, source))?;
         }
         if self.is_there(JOINING)? {
+            self.check_is_closed()?;
             self.check_is_private(JOINING)?;
         }
         let mut found = 0;
@@ -129,8 +135,12 @@ impl Directory {
         }
         match found {
             0 if self.is_there(JOINING)? => Ok(Found::Joining),
-            0 => Ok(Found::Nothing),
+            0 => {
+                self.close_to_others()?;
+                Ok(Found::Nothing)
+            }
             3 => {
+                self.check_is_closed()?;
                 for name in [IDENTITY, STORE, SEAL] {
                     self.check_is_private(name)?;
                 }
@@ -148,6 +158,11 @@ impl Directory {
                 Err(self.damaged(missing.unwrap_or(STORE), what))
             }
         }
+    }
+
+    /// What is in it is nobody else's business, also where it was there before.
+    fn close_to_others(&self) -> Result<(), StateError> {
+        set_private(&self.path, 0o700).map_err(|source| system(&self.path, source))
     }
 
     /// From here until [`Self::end_making`] nothing in the directory counts.
@@ -266,24 +281,54 @@ impl Directory {
     }
 
     fn check_is_private(&self, name: &str) -> Result<(), StateError> {
-        check_is_private(&self.file(name))
+        check_is_private(&self.path, name)
+    }
+
+    /// A node's files could have been put in place of its own where others could write.
+    fn check_is_closed(&self) -> Result<(), StateError> {
+        if !self.is_open {
+            return Ok(());
+        }
+        let what = "others on this machine may write into it. If nobody did, take that away \
+                    (`chmod 700`); else give another directory, where the node begins anew";
+        Err(StateError::Damaged { file: self.path.clone(), what: what.to_owned() })
     }
 }
 
 #[cfg(unix)]
-fn check_is_private(file: &Path) -> Result<(), StateError> {
+fn is_open(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
-    let facts = fs::metadata(file).map_err(|source| system(file, source))?;
-    if facts.permissions().mode() & 0o077 == 0 {
-        return Ok(());
-    }
-    let what = "others on this machine may read or write it. If nobody did, take that away \
-                (`chmod 600`); else give another directory, where the node begins anew";
-    Err(StateError::Damaged { file: file.to_owned(), what: what.to_owned() })
+    Ok(fs::metadata(path)?.permissions().mode() & 0o022 != 0)
 }
 
 #[cfg(not(unix))]
-fn check_is_private(_file: &Path) -> Result<(), StateError> {
+fn is_open(_path: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+#[cfg(unix)]
+fn check_is_private(directory: &Path, name: &str) -> Result<(), StateError> {
+    use std::os::unix::fs::MetadataExt;
+    let file = directory.join(name);
+    let facts = fs::symlink_metadata(&file).map_err(|source| system(&file, source))?;
+    let owner = fs::metadata(directory).map_err(|source| system(directory, source))?.uid();
+    let what = if !facts.is_file() {
+        "it is no file but a link or something else, and leads who knows where. Give another \
+         directory, where the node begins anew"
+    } else if facts.uid() != owner {
+        "it belongs to another user than the directory does. Give it back if that was on purpose \
+         (`chown`); else give another directory, where the node begins anew"
+    } else if facts.mode() & 0o077 != 0 {
+        "others on this machine may read or write it. If nobody did, take that away \
+         (`chmod 600`); else give another directory, where the node begins anew"
+    } else {
+        return Ok(());
+    };
+    Err(StateError::Damaged { file, what: what.to_owned() })
+}
+
+#[cfg(not(unix))]
+fn check_is_private(_directory: &Path, _name: &str) -> Result<(), StateError> {
     Ok(())
 }
 
@@ -303,8 +348,14 @@ pub(super) fn holds_visitor(directory: &Path) -> bool {
 
 /// The text of the file with the key for visits; nobody needs to hold the directory for that.
 pub(super) fn read_visitor(directory: &Path) -> Result<String, StateError> {
-    check_is_private(&directory.join(VISITOR))?;
+    check_is_private(directory, VISITOR)?;
     read_text(directory, VISITOR, VISITOR_BYTES_MAX)
+}
+
+/// The text of the file with the node's key; nobody needs to hold the directory for that.
+pub(super) fn read_identity(directory: &Path) -> Result<String, StateError> {
+    check_is_private(directory, IDENTITY)?;
+    read_text(directory, IDENTITY, TEXT_BYTES_MAX)
 }
 
 fn read_text(directory: &Path, name: &str, bytes_max: u64) -> Result<String, StateError> {

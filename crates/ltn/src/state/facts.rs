@@ -11,7 +11,7 @@ use ltn_proto::{
     Permissions, Remembered, Role, Value,
 };
 
-use super::network::{Belonging, NetworkKind, charter, charter_change};
+use super::network::{Belonging, NetworkKind, charter, charter_change, owed, owed_change};
 use super::{Owner, StateError};
 use crate::store::{Change, Shelf, Store};
 
@@ -103,6 +103,7 @@ impl Facts {
                     None => Vec::new(),
                 },
                 charter: entries.optional("charter")?.map(charter).transpose()?,
+                owed_charters: entries.optional("owed_charters")?.map_or(Ok(Vec::new()), owed)?,
             },
             bound: entries.optional("bound")?.map(address).transpose()?,
             port: entries.optional("port")?.map(port).transpose()?,
@@ -238,7 +239,7 @@ pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
     match what {
         Durable::Parent(parent) => Ok(vec![parent_change(parent.as_ref())]),
         Durable::Audit { .. } => Ok(Vec::new()),
-        Durable::Deed(deed) | Durable::Accepted { deed, .. } => {
+        Durable::Deed(deed) | Durable::Accepted { deed, .. } | Durable::Ended { deed, .. } => {
             let value = Value::map([
                 ("token", Value::Bytes(deed.token.to_vec())),
                 ("actor", Value::Bytes(deed.actor.as_bytes().to_vec())),
@@ -260,7 +261,9 @@ pub(super) fn changes_of(what: &Durable) -> Result<Vec<Change>, String> {
             let parents = parents.iter().map(|parent| Value::from(parent.as_str()));
             Ok(vec![put("backup_parents", &Value::list(parents))])
         }
-        Durable::Charter(charter) => Ok(vec![charter_change(Some(charter))]),
+        Durable::Charter { newest, owed } => {
+            Ok(vec![charter_change(Some(newest)), owed_change(owed)])
+        }
         other => Err(format!("this program does not know how to write {other:?}")),
     }
 }

@@ -49,7 +49,7 @@ impl Kept {
 
 enum Job {
     /// The mind wants this written, and hears of it by a wake.
-    Write { write: WriteId, what: Durable },
+    Write { write: WriteId, what: Box<Durable> },
     /// The node begins one more life in this process: the number of it.
     CountStart(oneshot::Sender<Result<u32, String>>),
     /// The higher server that the node is configured with.
@@ -83,7 +83,8 @@ impl Keeper {
 
     /// Has this written; `Wake::Persisted` follows. An error if it certainly will not be.
     pub(crate) fn write(&self, write: WriteId, what: Durable) -> Result<(), String> {
-        self.jobs.try_send(Job::Write { write, what }).map_err(|error| match error {
+        let job = Job::Write { write, what: Box::new(what) };
+        self.jobs.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 format!("the disk is too slow: {WRITES_MAX} writes wait for it")
             }

@@ -5,8 +5,9 @@
 //! All of it has to fit together, or none of it is taken: key, certificate, network, charter, book.
 
 use bytes::Bytes;
+use ltn_proto::limits::OWED_CHARTERS_MAX;
 use ltn_proto::registry::Registry;
-use ltn_proto::{NodeId, NodePath, Role, SignedCharter, Standing, Value};
+use ltn_proto::{NodeId, NodePath, Remembered, Role, SignedCharter, Standing, Value};
 
 use super::facts::{Entries, bad, put, put_optional};
 use super::visitor::Visitors;
@@ -130,7 +131,14 @@ impl Belonging {
         if let Some(place) = &self.place {
             lines.push(format!("was invited to hang below {place}"));
         }
-        if charter.is_revoked(id) {
+        let unheard = standing.owed().count();
+        if unheard > 0 {
+            lines.push(format!(
+                "keeps {unheard} older charters, which refuse keys that the newest one does not; \
+                 the main server has to hear of them"
+            ));
+        }
+        if standing.is_revoked(id) {
             let text = "WAS REVOKED: it is refused everywhere. A new invite (`ltn invite`) and a \
                         new directory make this machine a member again";
             lines.push(text.to_owned());
@@ -144,7 +152,7 @@ impl Belonging {
         &self,
         identity: &Identity,
         role: Role,
-        charter: Option<&SignedCharter>,
+        remembered: &Remembered,
         visitors: &Visitors,
     ) -> Result<Standing, String> {
         let invited = check_membership(identity, &self.membership)
@@ -158,10 +166,11 @@ impl Belonging {
         if visitors.owner() != identity.id() {
             return Err("the keys for visits are another member's".to_owned());
         }
-        let charter = charter.ok_or("its entry `charter` is missing")?;
+        let charter = remembered.charter.as_ref().ok_or("its entry `charter` is missing")?;
         let key = public_key_of(&self.membership.authority).map_err(|error| error.to_string())?;
-        let standing =
-            Standing::new(key, charter.clone()).map_err(|why| format!("its charter: {why}"))?;
+        let standing = Standing::new(key, charter.clone())
+            .and_then(|standing| standing.owing(&remembered.owed_charters))
+            .map_err(|why| format!("its charter: {why}"))?;
         match &self.office {
             Some(office) if office.book.is_superseded_by(standing.charter()) => {
                 let text = "another main server with this key was restored from a backup, and is \
@@ -202,15 +211,28 @@ pub(super) fn book_change(book: &Bytes) -> Change {
     put("book", &Value::Bytes(book.to_vec()))
 }
 
+fn in_parts(charter: &SignedCharter) -> Value {
+    Value::list([Value::Bytes(charter.bytes.to_vec()), Value::Bytes(charter.signature.to_vec())])
+}
+
 /// The charter as an entry.
 pub(super) fn charter_change(charter: Option<&SignedCharter>) -> Change {
-    let value = charter.map(|charter| {
-        Value::list([
-            Value::Bytes(charter.bytes.to_vec()),
-            Value::Bytes(charter.signature.to_vec()),
-        ])
-    });
-    put_optional("charter", value)
+    put_optional("charter", charter.map(in_parts))
+}
+
+/// Older charters that refuse somebody whom the newest does not, as an entry.
+pub(super) fn owed_change(owed: &[SignedCharter]) -> Change {
+    let value = (!owed.is_empty()).then(|| Value::List(owed.iter().map(in_parts).collect()));
+    put_optional("owed_charters", value)
+}
+
+/// The charters in that entry.
+pub(super) fn owed(value: Value) -> Result<Vec<SignedCharter>, String> {
+    let Value::List(charters) = value else { return Err(bad("owed_charters")) };
+    if charters.is_empty() || charters.len() > OWED_CHARTERS_MAX {
+        return Err(bad("owed_charters"));
+    }
+    charters.into_iter().map(|value| charter(value).map_err(|_| bad("owed_charters"))).collect()
 }
 
 /// The charter in an entry. Whether it is one is checked when it is known whose.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ltn_proto::{KeptDeed, KeptPerson, Name, NodeId, Permission, Permissions};
+use ltn_proto::{KeptDeed, KeptPerson, KeptReport, Name, NodeId, Permission, Permissions, Value};
 
 use super::testing::{Place, copy};
 use super::*;
@@ -85,6 +85,60 @@ fn nobody_else_can_read_it_and_what_others_could_read_is_refused() {
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     let error = open(&place).unwrap_err().to_string();
     assert!(error.contains("identity") && error.contains("chmod 600"), "{error}");
+}
+
+/// Somebody else's files could have been put in place of the node's.
+#[cfg(unix)]
+#[test]
+fn a_directory_that_others_may_write_into_is_refused_until_somebody_has_looked() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = lived_in();
+    let set = |mode| fs::set_permissions(place.path(), fs::Permissions::from_mode(mode)).unwrap();
+    set(0o777);
+    for _ in 0..2 {
+        let error = open(&place).unwrap_err().to_string();
+        assert!(error.contains("chmod 700"), "{error}");
+    }
+    set(0o755);
+    open(&place).unwrap();
+    // An empty one is taken, and closed.
+    let empty = Place::new();
+    fs::set_permissions(empty.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    open(&empty).unwrap();
+    open(&empty).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_place_of_a_file_is_refused() {
+    for name in ["identity", "store", "seal"] {
+        let (place, other) = (lived_in(), Place::new());
+        let file = place.path().join(name);
+        fs::rename(&file, other.path().join(name)).unwrap();
+        std::os::unix::fs::symlink(other.path().join(name), &file).unwrap();
+        let error = open(&place).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("a link"), "{error}");
+    }
+}
+
+/// With a disk that had room for the store and none for the seal, several writes made the store
+/// look like one from another time.
+#[test]
+fn a_seal_that_cannot_be_written_stops_the_writes_before_the_store_is_too_far_ahead() {
+    let place = Place::new();
+    let mut state = open(&place).unwrap();
+    // What a file is called until it is complete: no file can be made by that name now.
+    let in_the_way = place.path().join("seal.new");
+    fs::create_dir(&in_the_way).unwrap();
+    for port in 1..5 {
+        state.write(&Durable::Parent(Some(parent(port)))).unwrap_err();
+    }
+    fs::remove_dir(&in_the_way).unwrap();
+    drop(state);
+    let mut state = open(&place).unwrap();
+    keep_parent(&mut state, 4_000);
+    drop(state);
+    assert_eq!(open(&place).unwrap().parent(), Some(&parent(4_000)));
 }
 
 #[test]
@@ -320,6 +374,8 @@ fn the_audit_log_is_written_with_what_it_tells_of_and_hangs_together() {
             refused: None,
             running_ms: 1,
             left_out: 0,
+            deed: None,
+            ended: None,
             owner: None,
         },
     };
@@ -330,9 +386,9 @@ fn the_audit_log_is_written_with_what_it_tells_of_and_hangs_together() {
     }
     drop(state);
     let mut state = open(&place).unwrap();
-    let (lines, is_whole) = state.audit().last(10, false);
+    let (lines, broken) = state.audit().last(10, false);
     let told: Vec<&str> = lines.iter().map(|line| line.what.command.as_str()).collect();
-    assert_eq!((told.as_slice(), is_whole), (&commands[..], true));
+    assert_eq!((told.as_slice(), broken), (&commands[..], None));
     // A line that is gone, as only this very program could take it out.
     let mut key = [0; 9];
     key[8] = 2;

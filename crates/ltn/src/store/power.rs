@@ -2,85 +2,14 @@
 //! was written after that, whatever it likes.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::{Arc, Mutex};
 
+use super::disk::{Disk, Step, apply};
 use super::*;
 
 /// A disk takes a write in pieces of this size, and of a torn one only some.
 const SECTOR: usize = 512;
 /// So many commits are made.
 const COMMITS: u64 = 12;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Length(usize),
-    Write(usize, Vec<u8>),
-    Sync,
-}
-
-/// A disk that remembers every step.
-#[derive(Debug, Clone, Default)]
-struct Disk(Arc<Mutex<(Vec<u8>, Vec<Step>)>>);
-
-impl Disk {
-    fn of(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Mutex::new((bytes, Vec::new()))))
-    }
-
-    fn steps(&self) -> Vec<Step> {
-        self.0.lock().unwrap().1.clone()
-    }
-
-    fn take(&self, step: Step) {
-        let mut disk = self.0.lock().unwrap();
-        apply(&mut disk.0, &step);
-        disk.1.push(step);
-    }
-}
-
-fn apply(bytes: &mut Vec<u8>, step: &Step) {
-    match step {
-        Step::Length(length) => bytes.resize(*length, 0),
-        Step::Write(at, data) => {
-            let end = at + data.len();
-            if bytes.len() < end {
-                bytes.resize(end, 0);
-            }
-            bytes[*at..end].copy_from_slice(data);
-        }
-        Step::Sync => {}
-    }
-}
-
-impl redb::StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().0.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let disk = self.0.lock().unwrap();
-        let start = usize::try_from(offset).unwrap();
-        let there = disk.0.get(start..start + out.len());
-        out.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.take(Step::Length(usize::try_from(len).unwrap()));
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.take(Step::Sync);
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.take(Step::Write(usize::try_from(offset).unwrap(), data.to_vec()));
-        Ok(())
-    }
-}
 
 /// What a cut leaves of the steps that were not synced.
 #[derive(Debug, Clone, Copy)]
@@ -150,8 +79,7 @@ fn changes(number: u64) -> Vec<Change> {
 fn a_power_cut_at_any_write_leaves_what_was_acknowledged() {
     let disk = Disk::default();
     let database = builder().create_with_backend(disk.clone()).unwrap();
-    let mut store = Store { database, generation: 0 };
-    store.write(&[], 0).unwrap();
+    let mut store = Store::make(database, disk.opener()).unwrap();
     // After how many steps which state was acknowledged.
     let mut states = vec![(disk.steps().len(), contents(&store))];
     for number in 1..=COMMITS {
@@ -166,9 +94,8 @@ fn a_power_cut_at_any_write_leaves_what_was_acknowledged() {
         for leaves in KINDS {
             let bytes = image(&steps, cut, leaves);
             let after = format!("after {cut} of {} steps, leaving {leaves:?}", steps.len());
-            let opened = builder().create_with_backend(Disk::of(bytes));
-            let database = opened.unwrap_or_else(|error| panic!("{after}: {error}"));
-            let found = contents(&Store { database, generation: 0 });
+            let opened = Store::read(Disk::of(bytes).opener());
+            let found = contents(&opened.unwrap_or_else(|error| panic!("{after}: {error}")));
             let or_the_next = &states[acknowledged..states.len().min(acknowledged + 2)];
             assert!(or_the_next.iter().any(|(_, state)| *state == found), "{after}: {found:?}");
             seen += 1;

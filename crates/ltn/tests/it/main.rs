@@ -11,6 +11,7 @@ mod own;
 mod people;
 mod reference;
 mod remembering;
+mod restored;
 mod seed;
 mod sockets;
 mod starting;

@@ -2,7 +2,7 @@
 
 use super::super::testing::{Place, copy};
 use super::super::*;
-use super::fs;
+use super::{Value, fs};
 use crate::membership::make_network_at;
 
 const MAIN: Owner<'static> =
@@ -195,13 +195,42 @@ fn the_newest_charter_is_there_again_and_the_book_takes_it_over() {
     let bytes = later.to_bytes().unwrap();
     let authority = crate::tls::Authority::of_key(&office.key).unwrap();
     let signature = authority.sign_charter(&bytes).unwrap();
-    state.write(&Durable::Charter(SignedCharter { bytes, signature })).unwrap();
+    let newest = SignedCharter { bytes, signature };
+    state.write(&Durable::Charter { newest, owed: Vec::new() }).unwrap();
     drop(state);
     let state = open(&place).unwrap();
     assert_eq!(state.belonging().unwrap().1.charter(), &later);
     let (_, book) = crate::membership::of_state(&state).unwrap().unwrap();
     assert!(book.registry().charter().edition > later.edition);
     assert_eq!(book.registry().charter().revoked, later.revoked);
+}
+
+#[test]
+fn an_older_charter_that_refuses_somebody_is_there_again_and_the_book_takes_it_over() {
+    let place = home();
+    let mut state = open(&place).unwrap();
+    let office = state.belonging().unwrap().0.office.clone().unwrap();
+    let thief = ltn_proto::NodeId::of_public_key(b"a thief");
+    let mut older = office.book.charter().clone();
+    older.revoked.push(thief);
+    let bytes = older.to_bytes().unwrap();
+    let authority = crate::tls::Authority::of_key(&office.key).unwrap();
+    let signature = authority.sign_charter(&bytes).unwrap();
+    let newest = state.remembered().charter.clone().unwrap();
+    let owed = vec![SignedCharter { bytes, signature }];
+    state.write(&Durable::Charter { newest: newest.clone(), owed }).unwrap();
+    drop(state);
+    let mut state = open(&place).unwrap();
+    assert!(state.belonging().unwrap().1.is_revoked(thief));
+    assert!(state.describe().join("\n").contains("keeps 1 older charters"));
+    let (_, book) = crate::membership::of_state(&state).unwrap().unwrap();
+    assert!(book.registry().charter().is_revoked(thief));
+    assert!(book.registry().charter().edition > older.edition);
+    // One that the authority did not sign starts nothing.
+    let forged = SignedCharter { signature: [1; 64], ..newest.clone() };
+    state.write(&Durable::Charter { newest, owed: vec![forged] }).unwrap();
+    drop(state);
+    assert!(open(&place).unwrap_err().to_string().contains("its charter"));
 }
 
 #[test]

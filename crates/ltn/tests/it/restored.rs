@@ -1,0 +1,137 @@
+//! A main server that was restored from a backup, over real sockets and from real directories: who
+//! was put out stays out.
+#![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ltn::{
+    Client, CloseReason, Event, MainServer, Network, Node, NodeId, Value, join_network_at,
+    make_network_at, restore_network_at,
+};
+
+use crate::support::{address_of, event, soon};
+
+const PASSPHRASE: &str = "a long passphrase";
+
+/// A directory for the states of a story, gone when it is over.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(story: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("ltn-restored-{story}-{}", std::process::id()));
+        // It may be left from a process of this number that was killed.
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn of(&self, who: &str) -> PathBuf {
+        self.0.join(who)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What cannot be removed is in the system's own place for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn main_server(directory: &Path) -> Node {
+    let main = MainServer::builder().port(0).without_data_socket().member_at(directory);
+    soon(main.start()).await.unwrap()
+}
+
+async fn member(place: &Place, main: &Node, name: &str) -> NodeId {
+    let line = run(main, "s.invite", &["client", name]).await;
+    let line = line.get("line").unwrap().as_text().unwrap().parse().unwrap();
+    soon(join_network_at(&line, &[], &place.of(name))).await.unwrap().id()
+}
+
+async fn client(place: &Place, name: &str, main: &Node) -> Node {
+    let node = Client::builder("").member_at(place.of(name)).start().await.unwrap();
+    soon(node.connect(&address_of(main))).await.unwrap();
+    node
+}
+
+/// A command of the main server, by itself.
+async fn run(main: &Node, command: &str, words: &[&str]) -> Value {
+    let words = words.iter().map(|word| Value::from(*word)).collect();
+    match soon(main.call("/", command, words)).await.unwrap() {
+        ltn::CallReply::Done(value) => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The network of a main server that does not run.
+async fn at_rest(place: &Place, who: &str) -> Network {
+    Network::open(&place.of(who)).await.unwrap().unwrap()
+}
+
+async fn is_out(main: &Node, id: NodeId) -> bool {
+    let members = run(main, "s.members", &[]).await;
+    let members = members.get("members").and_then(Value::as_list).unwrap();
+    let id = Value::from(id.to_string());
+    let member = members.iter().find(|member| member.get("id") == Some(&id)).unwrap();
+    member.get("revoked") == Some(&Value::from(true))
+}
+
+/// The minute in which a restored main server learns, in a moment.
+async fn a_minute_goes_by(main: &Node) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    soon(async {
+        while main.call("/", "s.invite", vec!["client".into()]).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_away_while_a_restored_main_server_learnt_brings_a_revocation_with_it() {
+    let place = Place::new("away");
+    make_network_at(&place.of("main"), "home").unwrap();
+    let main = main_server(&place.of("main")).await;
+    member(&place, &main, "lamp").await;
+    let thief = member(&place, &main, "thief").await;
+    main.shutdown().await;
+    let sealed = at_rest(&place, "main").await.backup(PASSPHRASE).await.unwrap();
+    at_rest(&place, "main").await.revoke(thief).await.unwrap();
+    let main = main_server(&place.of("main")).await;
+    let lamp = Client::builder("").member_at(place.of("lamp")).start().await.unwrap();
+    let mut events = lamp.events();
+    soon(lamp.connect(&address_of(&main))).await.unwrap();
+    event(&mut events, |event| matches!(event, Event::Chartered { .. }).then_some(())).await;
+    lamp.shutdown().await;
+    main.shutdown().await;
+
+    // The machine of the main server is gone, the lamp is off, and nobody else knows.
+    restore_network_at(&sealed, PASSPHRASE, &place.of("restored")).unwrap();
+    let main = main_server(&place.of("restored")).await;
+    a_minute_goes_by(&main).await;
+    assert!(!is_out(&main, thief).await, "how could it know");
+    let thief_node = client(&place, "thief", &main).await;
+    let mut events = thief_node.events();
+
+    let lamp = client(&place, "lamp", &main).await;
+    let thrown_out = event(&mut events, |event| match event {
+        Event::Disconnected { reason, returning, .. } => Some((reason, returning)),
+        _ => None,
+    });
+    assert_eq!(thrown_out.await, (CloseReason::Revoked, false));
+    soon(async {
+        while !is_out(&main, thief).await {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    lamp.shutdown().await;
+    main.shutdown().await;
+    // It is in the book, and stays there.
+    assert!(at_rest(&place, "restored").await.is_revoked(thief).await);
+    let lines = ltn::inspect_state(&place.of("lamp")).unwrap().lines.join("\n");
+    assert!(!lines.contains("older charters"), "it has nothing to tell any more: {lines}");
+}
