@@ -39,6 +39,18 @@ pub enum Arity {
     Any,
 }
 
+/// How far what a command does may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// Not beyond the server that runs it: the admin key of that server opens it too.
+    Server,
+    /// Further, or nobody has said: no admin key opens it.
+    #[default]
+    Further,
+    /// It is about the network and its members: nothing opens it but the network's charter.
+    Network,
+}
+
 /// One parameter of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
@@ -78,6 +90,8 @@ pub struct CommandSpec {
     pub permission: Permission,
     /// Does it want a confirmation first?
     pub dangerous: bool,
+    /// How far what it does may reach. Others are not told of it.
+    pub reach: Reach,
 }
 
 /// Arguments that passed a declaration, in its order.
@@ -94,6 +108,7 @@ impl CommandSpec {
             parameters: Vec::new(),
             permission: Permission::user(),
             dangerous: false,
+            reach: Reach::default(),
         }
     }
 
@@ -115,6 +130,13 @@ impl CommandSpec {
     #[must_use]
     pub const fn dangerous(mut self) -> Self {
         self.dangerous = true;
+        self
+    }
+
+    /// How far what it does may reach.
+    #[must_use]
+    pub const fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
         self
     }
 

@@ -164,6 +164,25 @@ mod tests {
         assert_eq!("".parse::<Invite>(), Err(BadInvite::NoInvite));
     }
 
+    /// Whoever makes a line can make its check fit too.
+    #[test]
+    fn a_secret_that_is_cut_or_empty_is_none() {
+        let content = body::write(&invite()).to_vec();
+        let whole = [&[0x50][..], &[9; 16]].concat();
+        let at = content.windows(17).position(|part| part == whole).unwrap();
+        let line = |secret: &[u8]| {
+            let mut bytes = [&content[..at], secret, &content[at + 17..]].concat();
+            let check = Sha256::digest(&bytes);
+            bytes.extend_from_slice(&check[..CHECK_BYTES]);
+            format!("{START}{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
+        };
+        assert_eq!(line(&whole).parse(), Ok(invite()));
+        let shorter = [&[0x4f][..], &[9; 15]].concat();
+        for secret in [&[0x40][..], &shorter, &[0xf6]] {
+            assert_eq!(line(secret).parse::<Invite>(), Err(BadInvite::Unknown), "{secret:?}");
+        }
+    }
+
     #[test]
     fn the_secret_is_in_no_log() {
         let shown = format!("{:?}", invite());

@@ -120,7 +120,7 @@ pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use audit::{AUDIT_TEXT_CHARS_MAX, AuditLine, AuditLog, Audited, BrokenChain};
 pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
 pub use codec::CodecError;
-pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, nearest};
+pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, Reach, nearest};
 pub use drawing::draw_tree;
 pub use durable::{
     DEEDS_MAX, Durable, KEPT_ADDRESSES_MAX, KeptDeed, KeptParent, KeptPerson, KeptReport,

@@ -343,6 +343,14 @@ impl Registry {
         self.charter.edition.version += 1;
     }
 
+    /// Is this the main server's own key, or one that its owner visits with?
+    #[must_use]
+    pub fn is_owner(&self, id: NodeId) -> bool {
+        let root = self.charter.root;
+        let visits = self.members.get(&root).map(|main| &main.visitors);
+        id == root || visits.is_some_and(|visits| visits.contains(&id))
+    }
+
     fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
         let new = |known: &NodeId| *known == id || visitors.contains(known);
         self.members.iter().any(|(known, member)| new(known) || member.visitors.iter().any(new))

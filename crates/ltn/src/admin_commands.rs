@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use ltn_proto::{
-    CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Refusal, RefusalKind, Value,
+    CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Reach, Refusal, RefusalKind, Value,
 };
 
 use crate::audit::AuditBook;
@@ -48,7 +48,9 @@ pub(crate) fn offer(handlers: &mut Handlers, node: &Node, settings: Value) {
 pub(crate) fn offer_audit(handlers: &mut Handlers, node: &Node, book: &AuditBook) {
     let description = "which commands of admins arrived here, run or refused; `copies` at the \
                        main server: those of the others";
+    // The main server has what others did too.
     let spec = spec("s.audit", "statistic", description)
+        .reach(Reach::Further)
         .optional("count", ParameterKind::Int)
         .optional("whose", ParameterKind::Text);
     let book = book.clone();
@@ -74,9 +76,10 @@ fn audit_lines(book: &AuditBook, call: &Invocation) -> Result<Value, HandlerErro
     Ok(book.told(count, copies))
 }
 
-/// A command for admins.
+/// A command for admins that reaches no further than the server that runs it.
 pub(crate) fn spec(name: &str, category: &str, description: &str) -> CommandSpec {
-    CommandSpec::new(name, description).category(category).permission(Permission::admin())
+    let spec = CommandSpec::new(name, description).category(category).reach(Reach::Server);
+    spec.permission(Permission::admin())
 }
 
 /// Puts a command on offer that gets the node along with its call.

@@ -91,8 +91,8 @@ pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
     Content, Counters, Event, Gathered, GivenOrder, Limits, Line, Name, NoRoute, NodeId, NodePath,
     Outcome, Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind,
-    Refusal, RefusalKind, Role, RoleWord, RollCallEntry, RollCallNews, RollCallOutcome, Segment,
-    Selector, ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest,
+    Reach, Refusal, RefusalKind, Role, RoleWord, RollCallEntry, RollCallNews, RollCallOutcome,
+    Segment, Selector, ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest,
     parse_line, sanitise, sanitise_line,
 };
 pub use ltn_proto::{BadInvite, Grant, Invite, InviteId, InviteSecret, NetworkId};

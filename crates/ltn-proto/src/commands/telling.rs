@@ -1,7 +1,7 @@
 //! Declarations as values: what a node tells of its commands, and what the one who asked for them
 //! reads. Read strictly: what is no declaration that [`CommandSpec::validate`] would take is none.
 
-use super::{Arity, CommandSpec, Parameter, ParameterKind};
+use super::{Arity, CommandSpec, Parameter, ParameterKind, Reach};
 use crate::permissions::Permission;
 use crate::value::Value;
 
@@ -49,6 +49,7 @@ impl CommandSpec {
             parameters: parameters.collect::<Option<_>>()?,
             permission: Permission::word(&text(value, "permission")?)?,
             dangerous: *dangerous,
+            reach: Reach::default(),
         };
         spec.validate().ok().map(|()| spec)
     }

@@ -4,7 +4,7 @@
 use super::NodeState;
 use super::broken::Duty;
 use crate::body;
-use crate::commands::{CommandSpec, ParameterKind, nearest};
+use crate::commands::{CommandSpec, ParameterKind, Reach, nearest};
 use crate::frame::Kind;
 use crate::id::NodeId;
 use crate::limits::ARGUMENTS_MAX;
@@ -69,9 +69,11 @@ fn server_commands() -> Vec<CommandSpec> {
         spec("s.report", statistic, "how the last roll call that this server led ended"),
         spec("s.shutdown", server, "stop this server; its sub-servers go on by themselves")
             .permission(Permission::admin())
+            .reach(Reach::Server)
             .dangerous(),
         spec("s.restart", server, "restart this server; everybody comes back by himself")
             .permission(Permission::admin())
+            .reach(Reach::Server)
             .dangerous(),
     ]);
     specs
@@ -79,6 +81,7 @@ fn server_commands() -> Vec<CommandSpec> {
 
 fn people_commands() -> Vec<CommandSpec> {
     let user = "user management";
+    let spec = |name, category, description| spec(name, category, description).reach(Reach::Server);
     let admin = |name, description| spec(name, user, description).permission(Permission::admin());
     let of_users = |name, description| admin(name, description).one_or_more("username", TEXT);
     let rights = |name, description| admin(name, description).one_or_more("permission", TEXT);
@@ -199,7 +202,7 @@ impl NodeState {
             return Err(self.no_such_command(&call.command));
         };
         let by_parent = *runner == Runner::BuiltIn && self.is_for_parent(actor, spec);
-        if !by_parent && !self.may_run(actor, &spec.name, &spec.permission) {
+        if !by_parent && !self.may_run(actor, spec) {
             let (name, needed) = (&spec.name, &spec.permission);
             let text = format!("`{name}` needs the permission `{needed}` at {me}; ask an admin");
             return Err(Refusal::new(RefusalKind::NoPermission, text));

@@ -4,6 +4,7 @@
 
 use super::NodeState;
 use super::running::Run;
+use crate::commands::{CommandSpec, Reach};
 use crate::id::NodeId;
 use crate::moment::Moment;
 use crate::outcome::{Refusal, RefusalKind};
@@ -32,7 +33,7 @@ impl NodeState {
                 let text = format!("{} has no command `{}`", self.name, quotable(&command));
                 Err(Refusal::new(RefusalKind::NotOffered, text))
             }
-            (Ok(id), Some(needed)) => Ok(self.verdict_in_words(id, &command, &needed)),
+            (Ok(id), Some(spec)) => Ok(self.verdict_in_words(id, &spec)),
         };
         match answer {
             Ok(value) => self.answer_with(now, run.inbound, crate::outcome::Outcome::Reply(value)),
@@ -40,19 +41,19 @@ impl NodeState {
         }
     }
 
-    /// The command of this name, which may have been said without its `s.`, and what it needs.
-    fn command_meant(&self, typed: &str) -> (String, Option<Permission>) {
-        let needed =
-            |name: &str| self.offers.command(name).map(|(spec, _)| spec.permission.clone());
+    /// The command of this name, which may have been said without its `s.`.
+    fn command_meant(&self, typed: &str) -> (String, Option<CommandSpec>) {
+        let spec = |name: &str| self.offers.command(name).map(|(spec, _)| spec.clone());
         let whole = format!("s.{typed}");
-        match (needed(typed), needed(&whole)) {
+        match (spec(typed), spec(&whole)) {
             (None, Some(known)) => (whole, Some(known)),
             (known, _) => (typed.to_owned(), known),
         }
     }
 
-    fn verdict_in_words(&self, who: NodeId, command: &str, needed: &Permission) -> Value {
-        let Verdict { may, rule, change } = self.verdict(who, command, needed);
+    fn verdict_in_words(&self, who: NodeId, spec: &CommandSpec) -> Value {
+        let (command, needed) = (&spec.name, &spec.permission);
+        let Verdict { may, rule, change } = self.verdict(who, spec);
         let here = self.path().to_string();
         let called = self.call(who);
         let verb = if may { "may" } else { "cannot" };
@@ -70,8 +71,10 @@ impl NodeState {
         ])
     }
 
-    fn verdict(&self, who: NodeId, command: &str, needed: &Permission) -> Verdict {
+    fn verdict(&self, who: NodeId, spec: &CommandSpec) -> Verdict {
         let (me, called) = (&self.name, self.call(who));
+        let (command, needed) = (&spec.name, &spec.permission);
+        let by_charter_alone = spec.reach == Reach::Network;
         let yes = |rule: String, change: String| Verdict { may: true, rule, change };
         if self.is_revoked(who) {
             let rule = "its key was revoked, so nothing that it says counts".to_owned();
@@ -87,11 +90,11 @@ impl NodeState {
             let rule = format!("it is {me} itself, which may do everything here");
             return yes(rule, "this does not change".to_owned());
         }
-        if self.config.newcomers.allow(needed) {
+        if self.config.newcomers.allow(needed) && !by_charter_alone {
             let rule = format!("everybody at {me} holds `{needed}`");
             return yes(rule, format!("start {me} with other rights for everybody (--newcomers)"));
         }
-        if self.people.rights(who).is_some_and(|rights| rights.allow(needed)) {
+        if self.given_here(who).is_some_and(|rights| rights.allow(needed)) && !by_charter_alone {
             let rule = format!("it was given that at {me} (s.giverights)");
             return yes(rule, format!("`s.takerights({called}, {needed})` at {me}"));
         }
@@ -99,7 +102,7 @@ impl NodeState {
             let rule = format!("the network's charter grants it `{needed}` {scope}");
             return yes(rule, format!("`ltn ungrant {called} {needed}`"));
         }
-        if self.may_run(who, command, needed) {
+        if self.may_run(who, spec) {
             let rule = format!("it gave the admin key of {me} on the link that it has now");
             return yes(rule, format!("`s.removeadmin({called})` at {me}"));
         }

@@ -1,12 +1,12 @@
 //! Rights at one server: words given to nodes and taken from them, and the admin key.
 //!
 //! Who gave the key is admin on the one link that it came by, for what touches this server alone,
-//! and hands nothing of it on. A visit holds nothing in its own name: what is given to one is given
-//! to its owner.
+//! and hands nothing of it on.
 
 use super::NodeState;
 use super::running::Run;
 use crate::body;
+use crate::commands::{CommandSpec, Reach};
 use crate::event::{Event, KeyNews, KeyWish};
 use crate::frame::Kind;
 use crate::id::{InboundId, LinkId, NodeId};
@@ -16,19 +16,9 @@ use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::permissions::{Permission, Permissions};
 use crate::requests::Question;
-use crate::role::Role;
 use crate::secret::Secret;
 use crate::text::{quotable, span};
 
-/// The commands that reach beyond the server that runs them: no key opens these.
-const BEYOND_ONE_SERVER: [&str; 6] = [
-    "s.shutdownserver",
-    "s.restartserver",
-    "s.shutdownsubtree",
-    "s.restartsubtree",
-    "s.shutdownnetwork",
-    "s.restartnetwork",
-];
 /// The commands that carry a key, which nobody on the way may read.
 const WITH_KEY: [&str; 3] = ["s.getadmin", "s.setadminkey", "s.backup"];
 
@@ -36,17 +26,28 @@ impl NodeState {
     /// Does this node hold the permission here, from wherever it speaks? A visit does if its owner
     /// does.
     pub(super) fn holds(&self, actor: NodeId, needed: &Permission) -> bool {
-        let owner = self.owner_of(actor);
-        owner == self.config.id
+        self.owner_of(actor) == self.config.id
             || self.config.newcomers.allow(needed)
-            || self.people.rights(owner).is_some_and(|rights| rights.allow(needed))
+            || self.given_here(actor).is_some_and(|rights| rights.allow(needed))
             || self.granted_to(actor).allow(needed)
     }
 
-    /// May it run this command, by what it holds or by the key that it gave on this very link?
-    pub(super) fn may_run(&self, actor: NodeId, command: &str, needed: &Permission) -> bool {
-        let by_key = || !BEYOND_ONE_SERVER.contains(&command) && self.is_admin_by_key(actor);
-        self.holds(actor, needed) || by_key()
+    /// What it was given at this server. Between members the charter alone says who may more than
+    /// everybody: what a server gave by itself would outlive the right of who had it given.
+    pub(super) fn given_here(&self, node: NodeId) -> Option<&Permissions> {
+        self.people.rights(node).filter(|_| self.standing.is_none())
+    }
+
+    /// May it run this command: by what it holds; where the command reaches no further than this
+    /// server also by the key that it gave on this very link; where it is about the network by
+    /// nothing but the charter?
+    pub(super) fn may_run(&self, actor: NodeId, spec: &CommandSpec) -> bool {
+        let needed = &spec.permission;
+        match spec.reach {
+            Reach::Server => self.holds(actor, needed) || self.is_admin_by_key(actor),
+            Reach::Further => self.holds(actor, needed),
+            Reach::Network => actor == self.config.id || self.granted_to(actor).allow(needed),
+        }
     }
 
     /// Is it an admin of this server, in either way?
@@ -71,8 +72,7 @@ impl NodeState {
     }
 
     fn rights_of(&self, node: NodeId) -> Permissions {
-        let owner = self.owner_of(node);
-        let given = self.people.rights(owner).into_iter().flat_map(Permissions::iter);
+        let given = self.given_here(node).into_iter().flat_map(Permissions::iter);
         let all = given.cloned().fold(self.config.newcomers.clone(), Permissions::with);
         let by_key = self.links.child(node).is_some_and(|link| self.people.is_trusted(link));
         if by_key { all.with(Permission::admin()) } else { all }
@@ -81,30 +81,13 @@ impl NodeState {
     /// `s.getrights`, `s.removerights` for the caller; `s.giverights`, `s.takerights` for others.
     pub(super) fn change_rights(&mut self, now: Moment, command: &str, run: &Run) {
         let done = match command {
-            "s.getrights" => self.give_rights(now, run, self.owner_of(run.actor), 0),
-            "s.removerights" => self.take_rights(now, run, self.owner_of(run.actor), 0),
+            "s.getrights" => self.give_rights(now, run, run.actor, 0),
+            "s.removerights" => self.take_rights(now, run, run.actor, 0),
             _ => self
                 .find_all(&run.raw_text(0), run.actor)
-                .and_then(|nodes| nodes.into_iter().map(|node| self.holder(node)).collect())
                 .and_then(|nodes| self.change_rights_of(now, command, run, nodes)),
         };
         self.answer_when_kept(now, run, done);
-    }
-
-    /// In whose name a node holds rights.
-    fn holder(&self, node: NodeId) -> Result<NodeId, Refusal> {
-        let is_visit = self.tree.get(node).is_some_and(|record| record.role == Role::Session);
-        match self.visit_of(node) {
-            Some(owner) => Ok(owner),
-            None if is_visit && self.wants_seals() => {
-                let text = format!(
-                    "{} is a visit, and whose is not known here; give rights to the member",
-                    self.call(node)
-                );
-                Err(Refusal::new(RefusalKind::NotPossible, text))
-            }
-            None => Ok(node),
-        }
     }
 
     /// Of several nodes those are passed over that were given none of what is taken.
@@ -154,10 +137,15 @@ impl NodeState {
         from: usize,
     ) -> Result<(String, Vec<NodeId>), Refusal> {
         let words = words(run, from)?;
+        if self.standing.is_some() {
+            let text = "in a network with members all rights stand in its charter: \
+                        `ltn grant MEMBER PERMISSION --at SERVER`";
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
         if node == self.config.id {
             return Err(Refusal::new(RefusalKind::NotPossible, "a server may do everything here"));
         }
-        let hands_on = node != self.owner_of(run.actor) || words.contains(&Permission::admin());
+        let hands_on = node != run.actor || words.contains(&Permission::admin());
         if hands_on && !self.holds(run.actor, &Permission::admin()) {
             let text = "who is admin by the key alone gives no rights to others, and not `admin`";
             return Err(Refusal::new(RefusalKind::NoPermission, text));
@@ -218,11 +206,10 @@ impl NodeState {
                 if let Some(link) = self.links.child(*node) {
                     self.people.distrust_link(link);
                 }
-                self.people.take(self.owner_of(*node), &[Permission::admin()]);
+                self.people.take(*node, &[Permission::admin()]);
                 self.rights_changed(now, *node, run.actor);
             }
-            let kept = nodes.iter().map(|node| self.owner_of(*node)).collect();
-            (format!("{names}: no admin of {} any more", self.name), kept)
+            (format!("{names}: no admin of {} any more", self.name), nodes)
         });
         self.answer_when_kept(now, run, done);
     }
@@ -290,6 +277,11 @@ impl NodeState {
         if link.is_none() && run.actor != self.config.id {
             let text = format!("a key is set only by who is joined to {} itself", self.name);
             return self.refuse(now, run, RefusalKind::NotPossible, &text);
+        }
+        if self.standing.is_some() && run.actor != self.config.id {
+            let text = "in a network with members the key of a server is set at its machine \
+                        (--admin-key-file): else who is no admin any more would know it";
+            return self.refuse(now, run, RefusalKind::NotPossible, text);
         }
         let key = Secret::new(run.raw_text(0));
         let length = key.reveal().len();

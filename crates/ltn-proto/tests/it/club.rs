@@ -299,19 +299,9 @@ impl Club {
         (command, argument): (&str, &str),
         token: Option<[u8; 16]>,
     ) -> OpId {
-        let arguments = if argument.is_empty() { vec![] } else { vec![Value::from(argument)] };
-        self.begin_call_with(by, to, (command, arguments), token)
-    }
-
-    fn begin_call_with(
-        &mut self,
-        by: usize,
-        to: Target,
-        (command, arguments): (&str, Vec<Value>),
-        token: Option<[u8; 16]>,
-    ) -> OpId {
         self.ops += 1;
         let op = OpId(self.ops);
+        let arguments = if argument.is_empty() { vec![] } else { vec![Value::from(argument)] };
         let command = command.to_owned();
         self.feed(by, Input::Op(Op::Call { op, to, command, arguments, token, timeout: TIMEOUT }));
         op
@@ -326,19 +316,6 @@ impl Club {
 
     pub(crate) fn call(&mut self, by: usize, at: usize, what: (&str, &str)) -> Outcome {
         let op = self.begin_call(by, at, what, None);
-        self.ended(op).expect("everything happens at once").clone()
-    }
-
-    /// The same with other arguments.
-    pub(crate) fn call_with(
-        &mut self,
-        by: usize,
-        at: usize,
-        command: &str,
-        arguments: &[Value],
-    ) -> Outcome {
-        let to = Target::Id(self.ids[at]);
-        let op = self.begin_call_with(by, to, (command, arguments.to_vec()), None);
         self.ended(op).expect("everything happens at once").clone()
     }
 

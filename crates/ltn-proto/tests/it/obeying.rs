@@ -1,12 +1,13 @@
-//! Orders to stop, between members: what a server in between may try with them. As in `attacks.rs`,
-//! each attack is also tried on a mind that lacks the defence.
+//! Orders to stop, and commands upwards, between members: what a server in between may try. As in
+//! `attacks.rs`, each attack is also tried on a mind that lacks the defence.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ltn_proto::sim::Mutant;
-use ltn_proto::{Event, Frame, Header, Input, Kind, NodeId, Outcome, Role, RollCallOutcome};
+use ltn_proto::{Event, Flags, Frame, Header, Input, Kind, NodeId, Outcome, Role, RollCallOutcome};
 use minicbor::{Decoder, Encoder};
 
 use crate::club::{Club, ROOT};
@@ -79,6 +80,27 @@ fn outcome_of(club: &Club, node: NodeId) -> Option<RollCallOutcome> {
 fn let_time_pass(club: &mut Club, seconds: u64) {
     club.now = club.now + Duration::from_secs(seconds);
     club.feed(ROOT, Input::Timeout);
+}
+
+/// The hall speaks for whoever lives below it, also for an admin: it can ask in his name, and sign
+/// nothing.
+#[test]
+fn a_server_commands_nobody_in_the_name_of_an_admin_below_it() {
+    let attack = |mutant: Option<Mutant>| {
+        let (mut club, hall, attic, _) = scene();
+        club.make_admin(attic, ROOT);
+        club.offer(ROOT, "gate", false);
+        if let Some(mutant) = mutant {
+            club.minds[ROOT].set_mutant(mutant);
+        }
+        let mut call = frame(Kind::CALL, (club.ids[attic], club.ids[ROOT]), Vec::new());
+        (call.header.id, call.header.flags) = (77, Flags::ANSWER_WANTED);
+        // `{0: "gate", 1: ["open"]}`
+        call.payload = Bytes::from_static(b"\xa2\x00\x64gate\x01\x81\x64open");
+        club.inject(hall, ROOT, call);
+        club.entered(ROOT).len()
+    };
+    assert_eq!([attack(None), attack(Some(Mutant::NoProofCheck))], [0, 1]);
 }
 
 #[test]

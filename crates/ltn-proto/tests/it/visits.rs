@@ -1,7 +1,7 @@
 //! Visits in a network with members: whose they are they prove, what their owner may they may, and
 //! they go out with him.
 
-use ltn_proto::{Event, Kind, NodeId, Outcome, Pass, Permission, RefusalKind, Role, Value};
+use ltn_proto::{Event, Kind, NodeId, Outcome, Pass, RefusalKind, Role, Value};
 
 use crate::club::{Club, ROOT};
 use crate::signer::Signer;
@@ -217,29 +217,4 @@ fn an_order_of_a_visit_is_obeyed_everywhere_as_its_owners() {
         };
         assert!(scene.club.events.iter().any(stops), "{server}");
     }
-}
-
-#[test]
-fn rights_that_a_visit_gets_are_its_owners_and_it_holds_none_of_its_own() {
-    let mut scene = Scene::new();
-    let eve = scene.club.member(Role::Client, "eve", ROOT);
-    let (first, second) = (scene.club.visit_of(eve), scene.club.visit_of(eve));
-    assert!(scene.club.join(first, ROOT) && scene.club.join(second, ROOT));
-    let word = Permission::word("lamp").expect("a word");
-    let spec = ltn_proto::CommandSpec::new("lamp", "for tests").permission(word);
-    let spec = spec.required("what", ltn_proto::ParameterKind::Text);
-    scene.club.feed(ROOT, ltn_proto::Input::Op(ltn_proto::Op::OfferCommand { spec }));
-    let given = [scene.club.ids[first].to_string(), "lamp".to_owned()].map(Value::from);
-    let outcome = scene.club.call_with(scene.ann, ROOT, "s.giverights", &given);
-    assert!(matches!(outcome, Outcome::Reply(_)), "{outcome:?}");
-    for who in [first, second, eve] {
-        assert_eq!(scene.club.call(who, ROOT, ("lamp", "on")), done(), "{who}");
-    }
-    // Of a visit that this server never heard it does not know whose it is.
-    let elsewhere = scene.club.visit_of(eve);
-    assert!(scene.club.join(elsewhere, scene.hall));
-    let given = [scene.club.ids[elsewhere].to_string(), "lamp".to_owned()].map(Value::from);
-    let outcome = scene.club.call_with(scene.ann, ROOT, "s.giverights", &given);
-    let Outcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
-    assert!(refusal.text.contains("give rights to the member"), "{refusal}");
 }

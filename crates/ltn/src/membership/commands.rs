@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ltn_proto::registry::{InviteWish, Member};
 use ltn_proto::{
-    Address, CommandSpec, Grant, Name, NodeId, NodePath, ParameterKind, Permission, Refusal,
+    Address, CommandSpec, Grant, Name, NodeId, NodePath, ParameterKind, Permission, Reach, Refusal,
     RefusalKind, Role, Value,
 };
 
@@ -38,7 +38,8 @@ pub(super) struct Here<'a> {
 
 fn specs() -> [CommandSpec; 7] {
     let spec = |name: &str, description: &str| {
-        CommandSpec::new(name, description).category(CATEGORY).permission(Permission::admin())
+        let spec = CommandSpec::new(name, description).category(CATEGORY).reach(Reach::Network);
+        spec.permission(Permission::admin())
     };
     let text = ParameterKind::Text;
     [
@@ -82,6 +83,9 @@ pub(super) async fn offer(network: &Network, node: &Node) -> Result<(), TalkErro
                     let text = "this is secret, and every server on the way could read it: do it \
                                 at the main server, or joined to it";
                     return Err(refuse(text).into());
+                }
+                if name == "s.backup" && !network.is_owner(call.from).await {
+                    return Err(only_for_the_owner().into());
                 }
                 let hints = node.addresses();
                 let here = Here { node: Some(&node), hints: &hints };
@@ -306,6 +310,13 @@ fn called(id: NodeId, member: &Member) -> String {
 
 fn in_words(what: &[Permission]) -> String {
     what.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The backup has the key of the network in it: who has that is an admin for ever.
+fn only_for_the_owner() -> Refusal {
+    let text = "a backup holds the key of the network, so the owner of the main server alone gets \
+                one: `ltn backup` at its machine";
+    Refusal::new(RefusalKind::NoPermission, text)
 }
 
 fn refuse(text: &str) -> Refusal {

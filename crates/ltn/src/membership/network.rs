@@ -220,6 +220,11 @@ impl Network {
         self.desk.look(|book| book.charter().clone()).await
     }
 
+    /// Is this the main server, or its owner on a visit?
+    pub(super) async fn is_owner(&self, id: NodeId) -> bool {
+        self.desk.look(|book| book.is_owner(id)).await
+    }
+
     /// What to call a member.
     pub(super) async fn call(&self, id: NodeId) -> String {
         self.desk.look(|book| book.call(id)).await

@@ -1,6 +1,7 @@
 //! Stories of real nodes: TLS over TCP on 127.0.0.1, every port given by the system.
 
 mod alone;
+mod authority;
 mod discovery;
 mod finding;
 mod gathering;

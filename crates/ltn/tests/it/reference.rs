@@ -56,7 +56,9 @@ async fn thirty_clients_at_once_with_one_name_one_gets_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_with_escapes_or_a_newline_are_refused() {
-    for name in ["\u{1b}[31mred", "two\nlines", "a\rb", "tab\there", "nul\0", "\u{202e}turned"] {
+    let steering = ["\u{1b}[31mred", "two\nlines", "a\rb", "tab\there", "nul\0", "\u{202e}turned"];
+    let pathlike = ["a/b", "/", "#", "+", "a*", "*", "**", "..", ".", " ", "@all", "id:x"];
+    for name in steering.into_iter().chain(pathlike) {
         let refused = Client::builder(name).open().start().await;
         let Err(StartError::BadName { .. }) = &refused else { panic!("{name:?}: {refused:?}") };
         let why = refused.unwrap_err().to_string();

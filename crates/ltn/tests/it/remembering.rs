@@ -1,32 +1,10 @@
 //! What a node with a state directory is after its process ended and another one began.
 
-use std::path::PathBuf;
-
 use ltn::{
     CallReply, Client, MainServer, Node, Permissions, RefusalKind, TalkError, Target, Value,
 };
 
-use crate::support::{join, network, soon};
-
-/// A directory for states of its own, gone when the story is over.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(story: &str) -> Self {
-        let name = format!("ltn-remembering-{story}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        // It may be left from a process of this number that was killed.
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // What cannot be removed is in the system's own place for such things.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::support::{Place, join, network, soon};
 
 async fn guarded(place: &Place, key: Option<&str>) -> Node {
     let builder = MainServer::builder().open().port(0).data_port(0).state(place.0.join("main"));

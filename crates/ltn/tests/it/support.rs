@@ -1,6 +1,7 @@
 //! What the stories share: nodes at free ports, and waiting that ends.
 #![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ltn::{Address, Client, Event, Joined, MainServer, Node, SubServer, TreeNode};
@@ -77,4 +78,24 @@ pub(crate) async fn network(node: &Node, fits: impl Fn(&[TreeNode]) -> bool) -> 
         }
     })
     .await
+}
+
+/// A directory for states of its own, gone when the story is over.
+pub(crate) struct Place(pub(crate) PathBuf);
+
+impl Place {
+    pub(crate) fn new(story: &str) -> Self {
+        let name = format!("ltn-story-{story}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // It may be left from a process of this number that was killed.
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What cannot be removed is in the system's own place for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

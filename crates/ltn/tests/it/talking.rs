@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ltn::{
     Arity, CallReply, Client, CommandSpec, Content, NodePath, Parameter, ParameterKind, Permission,
-    RefusalKind, TalkError, Target, Value,
+    Reach, RefusalKind, TalkError, Target, Value,
 };
 
 use crate::support::{client, join, main_server, network, soon, sub_server};
@@ -152,6 +152,7 @@ async fn commands_are_checked_and_answer() {
         parameters: vec![level],
         permission: Permission::user(),
         dangerous: false,
+        reach: Reach::default(),
     };
     lamp.command(spec, |invocation| async move {
         Ok(Value::List(vec![Value::from("dimmed to"), invocation.arguments[0].clone()]))

@@ -296,6 +296,7 @@ fn probe() -> CommandSpec {
         parameters: vec![number],
         permission: Permission::user(),
         dangerous: false,
+        reach: ltn_proto::Reach::default(),
     }
 }
 

@@ -73,6 +73,38 @@ fn a_server_speaks_for_those_below_it() {
     assert_eq!(texts_heard(&network, main), ["who said that?"]);
 }
 
+/// There is no compression, and no bit that could ask for it.
+#[test]
+fn a_bit_that_nobody_has_named_unpacks_nothing() {
+    let Demonstration { mut network, main, sub1, clients, .. } = demonstration();
+    let mut said = spoken(&network, clients[2], main, Kind::CAST);
+    said.header.flags = Flags::TEXT.with(Flags(0x80));
+    // What gzip makes of much more than this.
+    said.payload = Bytes::from_static(b"\x1f\x8b\x08 a thousand zeros");
+    assert!(network.inject(clients[2], sub1, said));
+    assert!(network.run_until_quiet());
+    assert_eq!(texts_heard(&network, main), [""; 0], "as text it is none");
+    let mut said = spoken(&network, clients[2], main, Kind::CAST);
+    said.header.flags = Flags::TEXT.with(Flags(0x80));
+    assert!(network.inject(clients[2], sub1, said));
+    assert!(network.run_until_quiet());
+    assert_eq!(texts_heard(&network, main), ["who said that?"], "byte for byte");
+}
+
+/// What a later version may add under a key of its own is skipped, whatever it is.
+#[test]
+fn nesting_without_end_under_an_unknown_key_harms_nobody() {
+    let Demonstration { mut network, main, sub1, clients, .. } = demonstration();
+    let deep = [&[0xa1, 0x18, 0x63][..], &vec![0x81; 60_000], &[0x00]].concat();
+    for kind in [Kind::RESOLVE, Kind::CALL, Kind::STATEMENT, Kind::PLACE, Kind::REGISTER] {
+        let mut said = spoken(&network, clients[2], main, kind);
+        said.payload = Bytes::from(deep.clone());
+        network.inject(clients[2], sub1, said);
+        network.run_for(SECOND);
+    }
+    assert_eq!(network.send(clients[3], "/", "all well"), Outcome::Delivered);
+}
+
 #[test]
 fn a_kind_of_a_later_version_is_passed_on_by_its_header_alone() {
     let Demonstration { mut network, sub3, clients, .. } = demonstration();

@@ -244,17 +244,43 @@ async fn who_shows_no_certificate_gets_no_link() {
     assert!(matches!(said, TlsError::NoProof(_)), "{said}");
 }
 
-#[test]
-fn nothing_is_heard_before_the_handshake_is_over_and_nothing_resumes() {
+/// A client that keeps whatever a server gives it to resume, and says its first word early if the
+/// server lets it.
+#[tokio::test]
+async fn nothing_is_heard_before_the_handshake_is_over_and_nothing_resumes() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let home = Network::new();
-    let (identity, membership) = home.member(Role::SubServer);
-    let links = server_config(&identity, &membership, &[ConnectionKind::Link]).unwrap();
-    let joiners = admission_config(&identity, &membership).unwrap();
-    for config in [links, joiners] {
-        assert_eq!((config.max_early_data_size, config.send_tls13_tickets), (0, 0));
+    let (_, server) = home.node(Role::SubServer);
+    let (identity, membership) = home.member(Role::Client);
+    let config = client_config(&identity, &membership, ConnectionKind::Link).unwrap();
+    assert!(!config.enable_early_data);
+    let mut eager = (*config).clone();
+    (eager.resumption, eager.enable_early_data) = (Resumption::in_memory_sessions(8), true);
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(eager));
+    for time in ["the first", "the second", "the third"] {
+        let (near, far) = pipe();
+        let server = async {
+            let mut stream = accepted(&server, far).await.unwrap();
+            stream.write_all(b"!").await.unwrap();
+            stream.flush().await.unwrap();
+            // Until the client has read it, with all that came before it.
+            let _ = stream.read(&mut [0]).await;
+        };
+        let client = async {
+            let mut may_be_early = false;
+            let connecting = connector.connect_with(server_name(), near.stream, |session| {
+                may_be_early = session.early_data().is_some();
+            });
+            let mut stream = connecting.await.unwrap();
+            stream.read_exact(&mut [0]).await.unwrap();
+            let kind = stream.get_ref().1.handshake_kind();
+            let seen = (kind, may_be_early);
+            assert_eq!(seen, (Some(rustls::HandshakeKind::Full), false), "{time} time");
+        };
+        tokio::join!(server, client);
     }
-    let dials = client_config(&identity, &membership, ConnectionKind::Link).unwrap();
-    assert!(!dials.enable_early_data);
+    let joiners = admission_config(&identity, &membership).unwrap();
+    assert_eq!((joiners.max_early_data_size, joiners.send_tls13_tickets), (0, 0));
 }
 
 #[test]
