@@ -20,7 +20,7 @@ use crate::secret::Secret;
 use crate::text::{quotable, span};
 
 /// The commands that carry a key, which nobody on the way may read.
-const WITH_KEY: [&str; 3] = ["s.getadmin", "s.setadminkey", "s.backup"];
+const WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
 
 impl NodeState {
     /// Does this node hold the permission here, from wherever it speaks? A visit does if its owner

@@ -17,6 +17,7 @@ mod obeying;
 mod registry;
 mod restored;
 mod scenarios;
+mod secrets;
 mod selector;
 mod signer;
 mod stating;

@@ -6,7 +6,7 @@
 //! program has; `relay.rs` lets a machine that wants to join talk to the root through any server;
 //! `joining.rs` is that machine's own side, `credentials.rs` what it gets; `home.rs` is for
 //! networks that live in state directories, `commands.rs` what admins say to the
-//! root, `backup.rs` a whole network in one file.
+//! root, `backup.rs` a whole network in one file, `recognising.rs` who joined after that was made.
 
 mod backup;
 mod commands;
@@ -15,10 +15,11 @@ pub(crate) mod desk;
 mod home;
 mod joining;
 mod network;
+mod recognising;
 pub(crate) mod relay;
 mod words;
 
-pub use backup::{RestoreError, restore_network_at};
+pub use backup::{RestoreError, restore_network_at, seal_backup};
 pub use credentials::Credentials;
 pub(crate) use credentials::VisitFacts;
 pub use home::make_network_at;
@@ -26,3 +27,4 @@ pub(crate) use home::{MAIN_NAME, home_of, of_state};
 pub use joining::{JoinError, join_network, join_network_at};
 pub(crate) use network::Home;
 pub use network::{MembershipError, Network};
+pub(crate) use recognising::serve;
