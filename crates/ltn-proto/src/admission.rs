@@ -49,7 +49,7 @@ pub enum JoinAnswer {
     Nonce(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
     /// You are a member.
     #[n(1)]
-    Admitted(#[n(0)] Admitted),
+    Admitted(#[n(0)] Box<Admitted>),
     /// You are not, and certainly nothing was done.
     #[n(2)]
     Refused(#[n(0)] String),

@@ -478,7 +478,7 @@ fn who_joined_after_the_backup_is_known_by_his_name_once_he_has_shown_himself() 
 
 /// Something that changes the charter.
 fn grant_of(home: &Home) -> Grant {
-    let what = vec![Permission::word("heat").unwrap()];
+    let what = vec![Permission::word("heat").expect("a word")];
     Grant { who: home.root.id(), what, scope: home.root.id() }
 }
 

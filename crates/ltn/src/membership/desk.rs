@@ -132,7 +132,9 @@ impl Desk {
             }
             Ok(JoinAsk::Prove(proof)) => {
                 let admitted = self.change(|book| book.admit(&proof)).await;
-                admitted.map_or_else(JoinAnswer::from, JoinAnswer::Admitted)
+                admitted.map_or_else(JoinAnswer::from, |admitted| {
+                    JoinAnswer::Admitted(Box::new(admitted))
+                })
             }
             Err(error) => JoinAnswer::Refused(error.to_string()),
         }

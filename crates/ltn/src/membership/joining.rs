@@ -196,7 +196,7 @@ async fn join_by(
     let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PROVE_TIME:?}")));
     let unknown = |why: String| JoinError::Unknown(format!("{address}: {why}"));
     let admitted = match answer.map_err(unknown)? {
-        JoinAnswer::Admitted(admitted) => admitted,
+        JoinAnswer::Admitted(admitted) => *admitted,
         JoinAnswer::Refused(text) => return Err(JoinError::Refused(text)),
         JoinAnswer::Nonce(_) => return Err(unknown("a second nonce".to_owned())),
     };
