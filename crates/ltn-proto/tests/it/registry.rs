@@ -13,21 +13,24 @@ use crate::signer::Signer;
 
 const NONCE: [u8; 32] = [5; 32];
 
-struct Home {
+pub(crate) struct Home {
     authority: Signer,
     root: Signer,
-    book: Registry,
+    pub(crate) book: Registry,
     invites: u8,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (authority, root) = (Signer::new(), Signer::new());
         let book = Registry::new(&authority.public, root.id(), vec![Signer::new().id()]);
         Self { authority, root, book, invites: 0 }
     }
 
-    fn invite(&mut self, change: impl FnOnce(&mut InviteWish)) -> Result<Invite, Refusal> {
+    pub(crate) fn invite(
+        &mut self,
+        change: impl FnOnce(&mut InviteWish),
+    ) -> Result<Invite, Refusal> {
         self.invites += 1;
         let mut wish = InviteWish {
             role: Role::Client,
@@ -42,7 +45,7 @@ impl Home {
         self.book.invite(id, InviteSecret([self.invites; 16]), wish)
     }
 
-    fn join(&mut self, invite: &Invite, key: &Signer) -> Result<Member, Refusal> {
+    pub(crate) fn join(&mut self, invite: &Invite, key: &Signer) -> Result<Member, Refusal> {
         self.book.admit(&proof_for(invite, key), &NONCE)
     }
 }
@@ -65,7 +68,7 @@ fn named(text: &str) -> Option<Name> {
     Name::known(text).ok()
 }
 
-fn admin() -> Vec<Permission> {
+pub(crate) fn admin() -> Vec<Permission> {
     vec![Permission::admin()]
 }
 
