@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use ltn_proto::signature::{Purpose, SIGNATURE_BYTES, public_key_of_point};
 use ltn_proto::{
-    BadCharter, Charter, Edition, Grant, NetworkId, NodeId, PASS_BYTES, Pass, Permission,
-    SignedCharter, Standing,
+    BadCharter, Charter, Edition, Grant, Name, NetworkId, NodeId, OwnName, PASS_BYTES, Pass,
+    Permission, SignedCharter, Standing,
 };
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -69,6 +69,9 @@ fn charter(feed: &mut Feed<'_>) -> Charter {
     });
     let grants = grants.collect();
     let revoked = (0..feed.byte() % 8).map(|_| node(feed)).collect();
+    let names = (0..feed.byte() % 8)
+        .filter_map(|_| Some(OwnName::new(&Name::known(&feed.word()).ok()?, node(feed))))
+        .collect();
     Charter {
         network: NetworkId::of_authority_key(key()),
         root,
@@ -76,6 +79,7 @@ fn charter(feed: &mut Feed<'_>) -> Charter {
         grants,
         revoked,
         ending: None,
+        names,
     }
 }
 

@@ -118,7 +118,7 @@ mod watches;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use audit::{AUDIT_TEXT_CHARS_MAX, AuditLine, AuditLog, Audited, BrokenChain};
-pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
+pub use charter::{BadCharter, Charter, Edition, Grant, OwnName, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, Reach, nearest};
 pub use drawing::draw_tree;

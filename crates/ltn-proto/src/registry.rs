@@ -6,10 +6,12 @@
 //! the book counts itself, because nobody's clock is trusted. Keys and secrets are made elsewhere.
 //! `words.rs` has what it is told and tells.
 
+mod homes;
+mod names;
 mod restored;
 mod words;
 
-pub use words::{InviteWish, JoinProof, Member, join_message};
+pub use words::{Home, InviteWish, JoinProof, Member, join_message};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +24,6 @@ use crate::charter::{Charter, Grant};
 use crate::id::{NetworkId, NodeId};
 use crate::invite::{Invite, InviteId, InviteSecret};
 use crate::limits::{INVITE_LIFETIME_MAX, INVITES_MAX, MEMBERS_MAX};
-use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::role::Role;
@@ -51,6 +52,9 @@ pub struct Registry {
     /// running time.
     #[n(6)]
     learns_until_ms: Option<u64>,
+    /// Below which server each one belongs.
+    #[cbor(n(7), default)]
+    homes: BTreeMap<NodeId, NodeId>,
 }
 
 /// An invite, and what became of it.
@@ -95,6 +99,7 @@ impl Registry {
             running_ms: 0,
             ends: Vec::new(),
             learns_until_ms: None,
+            homes: BTreeMap::new(),
         }
     }
 
@@ -213,6 +218,7 @@ impl Registry {
     }
 
     fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
+        self.check_names(wish)?;
         let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
         match wish.role {
             Role::SubServer | Role::Client => {}
@@ -332,6 +338,7 @@ impl Registry {
     }
 
     fn hand_over(&mut self, old: NodeId, new: NodeId) {
+        self.move_homes(old, new);
         let ends = self.ends.iter_mut().map(|end| &mut end.grant);
         let all = self.charter.grants.iter_mut().chain(ends);
         for grant in all.filter(|grant| grant.who == old) {
@@ -384,6 +391,7 @@ impl Registry {
         next.charter.grants.retain(|grant| grant.who != id);
         next.ends.retain(|end| end.grant.who != id);
         next.charter.revoked.push(id);
+        next.homes.remove(&id);
         next.charter.edition.version += 1;
         self.become_if_it_fits(next)
     }
@@ -433,51 +441,17 @@ impl Registry {
         changed
     }
 
-    /// The member that is meant: by its id, or by the name that it was invited with.
-    ///
-    /// # Errors
-    /// Says that nobody is, or that several are.
-    pub fn find(&self, text: &str) -> Result<NodeId, Refusal> {
-        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        if let Ok(id) = text.parse::<NodeId>() {
-            let known = self.members.contains_key(&id) || self.may_miss_members();
-            return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
-        }
-        let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
-        self.named(&name).ok_or_else(|| bad(format!("no member was invited as `{name}`")))
-    }
-
-    /// Who has this name and is not out.
-    fn named(&self, name: &Name) -> Option<NodeId> {
-        let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
-        let mut named = in_force.filter(|(_, member)| {
-            member.name.as_ref().is_some_and(|known| known.clashes_with(name))
-        });
-        named.next().map(|(id, _)| *id)
-    }
-
-    /// What to call a member in a text for people.
-    #[must_use]
-    pub fn call(&self, id: NodeId) -> String {
-        let name = self.members.get(&id).and_then(|member| member.name.as_ref());
-        name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
-    }
-
     fn forget_old_invites(&mut self) {
         let now = self.running_ms;
         self.invites.retain(|_, invited| invited.ends_ms > now);
     }
 
-    fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {
+    fn become_if_it_fits(&mut self, mut next: Self) -> Result<(), Refusal> {
+        next.give_names();
         if next.charter_to_sign().to_bytes().is_none() {
-            return Err(too_much());
+            return Err(names::too_much());
         }
         *self = next;
         Ok(())
     }
-}
-
-fn too_much() -> Refusal {
-    let text = "the charter of this network can hold no more grants or revocations";
-    Refusal::new(RefusalKind::Full, text)
 }

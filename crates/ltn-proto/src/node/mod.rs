@@ -10,8 +10,9 @@
 //! may, `renaming.rs` new names, `sleeping.rs` sleep, `stopping.rs` the end, `committing.rs` the
 //! write before a move, `keeping.rs` people and names on disk, `stating.rs` signed places,
 //! `calling.rs`, `proving.rs` signed commands, `visiting.rs` whose visits they are, `auditing.rs`
-//! what is written of them, `whereabouts.rs` where a node is, `outbox.rs` what waits for a
-//! signature, `picture.rs`, `helping.rs` what it tells of itself, `broken.rs` broken builds.
+//! what is written of them, `whereabouts.rs` where a node is, `settling.rs` where servers belong,
+//! `outbox.rs` what waits for a signature, `picture.rs`, `helping.rs` what it tells of itself,
+//! `broken.rs` broken builds.
 
 mod admitting;
 mod answering;
@@ -50,6 +51,7 @@ mod routing;
 mod running;
 mod selecting;
 mod serving;
+mod settling;
 mod sleeping;
 mod stating;
 mod stopping;
@@ -214,8 +216,10 @@ pub struct NodeState {
     services: Services,
     standing: Option<Standing>,
     passes: Passes,
-    /// The nodes above this one, as the main server signed that.
-    confirmed_above: Vec<NodeId>,
+    /// In whose scope this node is, as the main server signed that.
+    scopes: whereabouts::Scopes,
+    /// Only the root knows these.
+    homes: settling::Homes,
     /// Further data sockets, by name and port, as others are told of them.
     data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
@@ -294,7 +298,8 @@ impl NodeState {
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
             passes: Passes::default(),
-            confirmed_above: Vec::new(),
+            scopes: whereabouts::Scopes::default(),
+            homes: settling::Homes::default(),
             data_sockets: Vec::new(),
             roll_call: None,
             orders_heard: OrdersHeard::default(),
@@ -364,6 +369,7 @@ impl NodeState {
             self.roll_call.as_ref().map(RollCall::due),
             self.services.next_due(),
             self.renaming.as_ref().map(|renaming| renaming.due),
+            self.scopes.next_due(),
             Some(self.next_sweep).filter(|_| self.tree.len() > 0),
         ]
         .into_iter()
@@ -402,6 +408,7 @@ impl NodeState {
             self.on_roll_call_due(now);
         }
         self.end_kicks(now);
+        self.on_scopes_due(now);
         self.run_due_services(now);
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
@@ -436,6 +443,7 @@ impl NodeState {
             Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Charter { charter } => self.take_own_charter(now, charter),
+            Op::Homes { homes } => self.take_homes(now, homes),
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
             Op::GiveWay => self.give_way(now),
