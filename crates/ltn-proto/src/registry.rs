@@ -11,6 +11,7 @@ mod names;
 mod restored;
 mod words;
 
+use words::too_much;
 pub use words::{Home, InviteWish, JoinProof, Member, join_message};
 
 use std::collections::BTreeMap;
@@ -130,10 +131,12 @@ impl Registry {
         &self.authority_key
     }
 
-    /// Is there anything in it that ends by time alone?
+    /// How long the root has to run until something ends by that alone, if anything does.
     #[must_use]
-    pub fn awaits_time(&self) -> bool {
-        !self.invites.is_empty() || !self.ends.is_empty() || self.learns_until_ms.is_some()
+    pub fn next_end(&self) -> Option<Duration> {
+        let invites = self.invites.values().map(|invited| invited.ends_ms);
+        let all = invites.chain(self.ends.iter().map(|end| end.at_ms)).chain(self.learns_until_ms);
+        all.min().map(|at| Duration::from_millis(at.saturating_sub(self.running_ms)))
     }
 
     /// Which network.

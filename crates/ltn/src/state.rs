@@ -34,7 +34,7 @@ use bytes::Bytes;
 use ltn_proto::{Address, Durable, KeptParent, Remembered, Role, SignedCharter, Standing};
 
 pub(crate) use joining::Candidate;
-pub(crate) use keeper::{Keeper, Kept};
+pub(crate) use keeper::{Keeper, Kept, LastWord};
 pub(crate) use network::{Belonging, NetworkKind, Office};
 pub use views::{KeysView, StateView, inspect_keys, inspect_state};
 pub(crate) use visitor::{Visit, VisitKey, Visitors};

@@ -116,12 +116,14 @@ impl Network {
         (book, home): (Book, Home),
         keeper: &Keeper,
     ) -> Self {
-        let (charter, keeper) = (root.standing().signed().clone(), keeper.clone());
+        let (charter, writes) = (root.standing().signed().clone(), keeper.clone());
         let save: Save = Arc::new(move |bytes| {
-            let keeper = keeper.clone();
+            let keeper = writes.clone();
             Box::pin(async move { keeper.keep_book(bytes).await })
         });
-        Self::at_desk(Desk::new(book, charter, save), root).living_in(home)
+        let desk = Desk::new(book, charter, save);
+        keeper.say_at_the_end(desk.last_word());
+        Self::at_desk(desk, root).living_in(home)
     }
 }
 
