@@ -50,8 +50,8 @@ pub struct Member {
     /// When it became one, in milliseconds of the root's running time.
     #[n(3)]
     pub since_ms: u64,
-    /// The keys that visits of its owner are made with, one for each visit at a time; they may what
-    /// the member may.
+    /// The keys that visits of its owner are made with, one for each visit at a time; their passes
+    /// say that they may what the member may.
     #[n(4)]
     pub visitors: Vec<NodeId>,
 }

@@ -158,7 +158,9 @@ impl Desk {
             }
             Ok(JoinAsk::Prove(proof)) => {
                 let admitted = self.change(|book| book.admit(&proof)).await;
-                admitted.map_or_else(JoinAnswer::from, JoinAnswer::Admitted)
+                admitted.map_or_else(JoinAnswer::from, |admitted| {
+                    JoinAnswer::Admitted(Box::new(admitted))
+                })
             }
             Err(error) => JoinAnswer::Refused(error.to_string()),
         }
@@ -343,16 +345,16 @@ impl Book {
         let member = self.registry.admit(proof, &nonce.nonce)?;
         let certify = |key: &[u8], kind| self.authority.certify(key, kind).map_err(impossible);
         let certificate = certify(&proof.public_key, member.role)?;
-        let visitor_certificates: Result<Vec<ByteVec>, Refusal> = proof
-            .visitor_keys()
-            .unwrap_or_default()
-            .into_iter()
-            .map(|key| certify(key, Role::Session).map(ByteVec::from))
-            .collect();
+        let (mut visitor_certificates, mut passes) = (Vec::new(), Vec::new());
+        for visit in proof.visitor_keys().unwrap_or_default() {
+            visitor_certificates.push(ByteVec::from(certify(visit, Role::Session)?));
+            passes.push(self.authority.sign_pass(visit, key).map_err(impossible)?);
+        }
         let charter = self.signed_charter()?;
         Ok(Admitted {
             certificate,
-            visitor_certificates: visitor_certificates?,
+            visitor_certificates,
+            passes,
             root: self.registry.charter().root,
             name: member.name,
             place: member.place,
