@@ -302,6 +302,7 @@ impl NodeBuilder {
         let starts = state.as_ref().map_or(visits, State::starts);
         facts.kept = keeping::keep(state, &facts, wake_sender).await?;
         let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
+        let visits_from = self.beside.take().filter(|_| self.visit.is_some());
         let self_accepts = self.role.accepts_children();
         let network = self.network_of(book, facts.kept.as_ref());
         let certificate = self.member.as_ref().map(|member| member.certificate().to_vec());
@@ -319,6 +320,9 @@ impl NodeBuilder {
         let node = spawn(facts, config, surroundings);
         if let Some((_, waiting)) = joiners {
             tokio::spawn(admit::serve(waiting, node.without_queues()));
+        }
+        if let Some(directory) = visits_from {
+            membership::remember_charters(&node, directory);
         }
         let served = membership::serve(&node, certificate, network).await;
         served.map_err(|error| StartError::Identity(error.to_string()))?;

@@ -318,6 +318,12 @@ impl State {
         changes.extend(changes_of_forgetting(&self.facts.remembered, &after));
         self.commit(&changes)?;
         self.facts.remembered = after;
+        if let Durable::Charter { newest, .. } = what
+            && directory::holds_visitor(self.path())
+        {
+            // A visit begins with what the node knows.
+            Visitors::learn(self.path(), newest).map_err(|error| error.to_string())?;
+        }
         Ok(())
     }
 

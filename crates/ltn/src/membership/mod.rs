@@ -17,6 +17,7 @@ mod joining;
 mod network;
 mod recognising;
 pub(crate) mod relay;
+mod visiting;
 mod words;
 
 pub use backup::{RestoreError, restore_network_at, seal_backup};
@@ -28,3 +29,4 @@ pub use joining::{JoinError, join_network, join_network_at};
 pub(crate) use network::Home;
 pub use network::{MembershipError, Network};
 pub(crate) use recognising::serve;
+pub(crate) use visiting::remember_charters;

@@ -372,6 +372,22 @@ pub(super) fn read_visitor(directory: &Path) -> Result<String, StateError> {
     read_text(directory, VISITOR, VISITOR_BYTES_MAX)
 }
 
+/// Puts another file with the keys for visits in place of the one that is there; nobody needs to
+/// hold the directory for that.
+pub(super) fn put_visitor(directory: &Path, text: &str) -> Result<(), StateError> {
+    // Several processes may do so at the same time.
+    let new = directory.join(format!("{VISITOR}-{}{NEW}", std::process::id()));
+    let written = private()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&new)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, directory.join(VISITOR)))
+        .and_then(|()| File::open(directory)?.sync_all());
+    written.map_err(|source| system(&new, source))
+}
+
 /// The text of the file with the node's key; nobody needs to hold the directory for that.
 pub(super) fn read_identity(directory: &Path) -> Result<String, StateError> {
     check_is_private(directory, IDENTITY)?;

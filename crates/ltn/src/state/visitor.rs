@@ -74,6 +74,23 @@ impl Visitors {
         Self::read(&text).map_err(|why| directory::damaged(path, VISITOR, &why))
     }
 
+    /// The next visit begins with this charter, if it is newer than the one that is known: it may
+    /// refuse the very server that is visited.
+    pub(crate) fn learn(path: &Path, charter: &SignedCharter) -> Result<(), StateError> {
+        let mut known = Self::of_directory(path)?;
+        let damaged = |what: &str| directory::damaged(path, VISITOR, what);
+        let key = public_key_of(&known.authority).map_err(|why| damaged(&why.to_string()))?;
+        let edition = |charter: &SignedCharter| match charter.read(&key) {
+            Ok(charter) => Ok(charter.edition),
+            Err(bad) => Err(damaged(&bad.to_string())),
+        };
+        if edition(charter)? > edition(&known.charter)? {
+            known.charter = charter.clone();
+            directory::put_visitor(path, &known.write())?;
+        }
+        Ok(())
+    }
+
     /// Waits until one of the keys is free, and takes it.
     pub(crate) fn take_turn(mut self, path: &Path) -> Result<Visit, StateError> {
         let begin = Instant::now();

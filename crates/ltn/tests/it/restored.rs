@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ltn::{
-    Client, CloseReason, Event, MainServer, Network, Node, NodeId, Permission, Value,
-    join_network_at, make_network_at, restore_network_at,
+    Client, CloseReason, ConnectError, Event, MainServer, Network, Node, NodeId, Permission,
+    Session, SubServer, Value, join_network_at, make_network_at, restore_network_at,
 };
 
 use crate::support::{address_of, event, soon};
@@ -196,4 +196,42 @@ async fn an_orderly_stop_forgets_no_running_time() {
     let listed = format!("{:?}", main.call("/", "s.members", Vec::new()).await.unwrap());
     assert!(listed.contains("lamp") && !listed.contains("gate"), "{listed}");
     main.shutdown().await;
+}
+
+async fn visit(place: &Place, who: &str, server: &Node) -> Result<Node, ConnectError> {
+    let visit = Session::builder().visitor_of(place.of(who)).start().await.unwrap();
+    soon(visit.connect(&address_of(server))).await.map(|_| visit)
+}
+
+/// Each visit began with the charter of the day on which the machine had joined, so a server that
+/// was put out could be visited: it was listened to, and told things.
+#[tokio::test]
+async fn a_visit_remembers_who_is_out() {
+    let place = Place::new("visits");
+    make_network_at(&place.of("main"), "home").unwrap();
+    let main = main_server(&place.of("main")).await;
+    member(&place, &main, "ann").await;
+    let line = run(&main, "s.invite", &["sub-server", "thief"]).await;
+    let line = line.get("line").unwrap().as_text().unwrap().parse().unwrap();
+    let thief = soon(join_network_at(&line, &[], &place.of("thief"))).await.unwrap().id();
+    main.shutdown().await;
+    at_rest(&place, "main").await.revoke(thief).await.unwrap();
+    let stolen = SubServer::builder("").member_at(place.of("thief")).port(0);
+    let stolen = stolen.start().await.unwrap();
+    visit(&place, "ann", &stolen).await.expect("nobody has told ann").shutdown().await;
+
+    let main = main_server(&place.of("main")).await;
+    let keys = || std::fs::read(place.of("ann").join("visitor")).unwrap();
+    let before = keys();
+    let at_main = visit(&place, "ann", &main).await.unwrap();
+    soon(async {
+        while keys() == before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    at_main.shutdown().await;
+    main.shutdown().await;
+    visit(&place, "ann", &stolen).await.expect_err("ann was told at the visit before");
+    stolen.shutdown().await;
 }
