@@ -1,12 +1,13 @@
-//! A charter: nobody's word counts but the authority's, and nothing that it signed is misread.
+//! A charter and a pass: nobody's word counts but the authority's, and nothing that it signed is
+//! misread.
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use ltn_proto::signature::{Purpose, public_key_of_point};
+use ltn_proto::signature::{Purpose, SIGNATURE_BYTES, public_key_of_point};
 use ltn_proto::{
-    BadCharter, Charter, Edition, Grant, Name, NetworkId, NodeId, OwnName, Permission,
-    SignedCharter, Standing,
+    BadCharter, Charter, Edition, Grant, Name, NetworkId, NodeId, OwnName, PASS_BYTES, Pass,
+    Permission, SignedCharter, Standing,
 };
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -25,6 +26,7 @@ pub(crate) fn read(data: &[u8]) {
     assert!(read != Err(BadCharter::NotSigned), "it is signed");
     assert!(read.is_err() || Standing::new(key().to_vec(), odd).is_ok());
     let charter = charter(&mut feed);
+    check_passes(&mut feed);
     let Some(bytes) = charter.to_bytes() else { return };
     assert_eq!(signed(bytes).read(key()).as_ref(), Ok(&charter));
     for grant in &charter.grants {
@@ -37,6 +39,23 @@ pub(crate) fn read(data: &[u8]) {
                 || nowhere.iter().next().is_none()
         );
     }
+}
+
+/// A pass is good for the key that the authority signed it for, and whatever these bytes make of it
+/// for none.
+fn check_passes(feed: &mut Feed<'_>) {
+    let (visit, owner) = (NodeId::from_bytes(feed.array()), NodeId::from_bytes(feed.array()));
+    let message = Pass::message(NetworkId::of_authority_key(key()), visit, owner);
+    let pass = Pass::new(owner, sign(Purpose::Pass, &message));
+    assert_eq!(pass.check(key(), visit), Ok(owner));
+    let mut bytes = pass.to_bytes();
+    assert_eq!(Pass::from_bytes(&bytes), Some(pass));
+    let other = NodeId::from_bytes([feed.byte(); 32]);
+    assert!(other == visit || pass.check(key(), other).is_err(), "another key");
+    bytes[usize::from(feed.byte()) % PASS_BYTES] ^= feed.byte() | 1;
+    assert!(Pass::from_bytes(&bytes).is_some_and(|pass| pass.check(key(), visit).is_err()));
+    let stranger = Pass::from_bytes(feed.piece());
+    assert!(stranger.is_none_or(|pass| pass.check(key(), visit).is_err()), "nobody else signs");
 }
 
 fn charter(feed: &mut Feed<'_>) -> Charter {
@@ -81,10 +100,14 @@ fn key() -> &'static [u8] {
     &authority().1
 }
 
-fn signed(bytes: Bytes) -> SignedCharter {
-    let message = Purpose::Charter.bytes_to_sign(&bytes);
+fn sign(purpose: Purpose, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
+    let message = purpose.bytes_to_sign(message);
     let signature = authority().0.sign(&SystemRandom::new(), &message).expect("it signs");
-    let signature = signature.as_ref().try_into().expect("this form has 64 bytes");
+    signature.as_ref().try_into().expect("this form has 64 bytes")
+}
+
+fn signed(bytes: Bytes) -> SignedCharter {
+    let signature = sign(Purpose::Charter, &bytes);
     SignedCharter { bytes, signature }
 }
 

@@ -13,6 +13,7 @@ use crate::id::NodeId;
 use crate::invite::InviteId;
 use crate::name::Name;
 use crate::outcome::Refusal;
+use crate::pass::Pass;
 use crate::path::NodePath;
 use crate::registry::JoinProof;
 use crate::signature::SIGNATURE_BYTES;
@@ -48,7 +49,7 @@ pub enum JoinAnswer {
     Nonce(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
     /// You are a member.
     #[n(1)]
-    Admitted(#[n(0)] Admitted),
+    Admitted(#[n(0)] Box<Admitted>),
     /// You are not, and certainly nothing was done.
     #[n(2)]
     Refused(#[n(0)] String),
@@ -64,6 +65,9 @@ pub struct Admitted {
     /// The certificates of the keys that visits are made with (DER), in their order.
     #[n(6)]
     pub visitor_certificates: Vec<ByteVec>,
+    /// What shows of each of these keys that it is the new member's.
+    #[n(7)]
+    pub passes: Vec<Pass>,
     /// The main server.
     #[n(1)]
     pub root: NodeId,

@@ -46,6 +46,9 @@ pub struct Audited {
     /// How it ended, where this line is about the end of a command that was run.
     #[n(7)]
     pub ended: Option<String>,
+    /// Whose visit it was that gave it, if it was one.
+    #[n(8)]
+    pub owner: Option<NodeId>,
 }
 
 /// One line of the log.
@@ -198,6 +201,7 @@ mod tests {
             left_out: 0,
             deed: None,
             ended: None,
+            owner: None,
         }
     }
 

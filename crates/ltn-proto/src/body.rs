@@ -11,7 +11,7 @@ mod watching;
 mod words;
 
 pub(crate) use edges::{EdgeAnswer, EdgeAsk, EdgeDone, TakeAsk};
-pub(crate) use orders::{OrderCheck, OrderGo};
+pub(crate) use orders::{Order, OrderCheck, OrderGo};
 
 use bytes::Bytes;
 use minicbor::{Decode, Decoder, Encode};
@@ -21,6 +21,7 @@ use crate::charter::{Mark, SignedCharter};
 use crate::id::NodeId;
 use crate::name::Name;
 use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
+use crate::pass::Pass;
 use crate::path::NodePath;
 use crate::proof::Proof;
 use crate::role::Role;
@@ -93,6 +94,9 @@ pub(crate) struct Hello {
     /// Which charter of the network the child has.
     #[n(20)]
     pub(crate) charter: Option<Mark>,
+    /// Whose visit it is, if it is a member's.
+    #[n(21)]
+    pub(crate) pass: Option<Pass>,
 }
 
 /// `WELCOME`: the parent lets the child in.
@@ -380,6 +384,9 @@ pub(crate) struct Call {
     /// What its issuer signed.
     #[n(3)]
     pub(crate) proof: Option<Proof>,
+    /// Whose visit its issuer is, if he is one.
+    #[n(4)]
+    pub(crate) pass: Option<Pass>,
 }
 
 /// `REPLY` with the flag `CONFIRM`.
@@ -419,24 +426,6 @@ pub(crate) struct NoRoute {
     /// Why, for people.
     #[n(1)]
     pub(crate) text: String,
-}
-
-/// `ORDER`: stop, or restart.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct Order {
-    /// Which order; all servers it goes through use the same number.
-    #[n(0)]
-    pub(crate) order: u64,
-    /// Come back afterwards?
-    #[n(1)]
-    pub(crate) restart: bool,
-    /// With everything below?
-    #[n(2)]
-    pub(crate) subtree: bool,
-    /// Who gave it in the first place.
-    #[n(3)]
-    pub(crate) issuer: NodeId,
 }
 
 /// One line of an `ORDER_REPORT`.

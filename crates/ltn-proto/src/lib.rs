@@ -87,6 +87,8 @@ mod name;
 mod node;
 mod offers;
 mod outcome;
+mod pass;
+mod passes;
 mod path;
 mod people;
 mod permissions;
@@ -143,6 +145,7 @@ pub use outcome::{
     CloseReason, Confirmation, NoRoute, Outcome, Refusal, RefusalKind, RollCallEntry, RollCallNews,
     RollCallOutcome,
 };
+pub use pass::{BadPass, PASS_BYTES, Pass};
 pub use path::{BadPath, NodePath, Target};
 pub use permissions::{Permission, Permissions};
 pub use role::Role;

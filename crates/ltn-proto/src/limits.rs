@@ -158,8 +158,11 @@ pub const STALE_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 /// The members of one network, those who are out included.
 pub const MEMBERS_MAX: usize = 4_096;
 /// Visits that the owner of one member makes at the same time, each with a key of its own; further
-/// ones wait for their turn. Each key takes its place among grants and revocations.
+/// ones wait for their turn.
 pub const VISITORS_MAX: usize = 4;
+/// The visits whose owners a node remembers, beyond those that are joined to it: each shows its
+/// pass again with the next command.
+pub const PASSES_KNOWN_MAX: usize = 1_024;
 /// The invites of one network that have not ended.
 pub const INVITES_MAX: usize = 256;
 /// An invite is good for at most this long.

@@ -13,6 +13,7 @@ use crate::id::{DialId, LinkId, NodeId};
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::CloseReason;
+use crate::pass::Pass;
 use crate::role::Role;
 use crate::{body, body::Close};
 
@@ -142,6 +143,8 @@ pub(crate) struct Link {
     pub(crate) incarnation: u64,
     /// What its certificate says that it was invited to be.
     pub(crate) invited_as: Option<Role>,
+    /// Whose visit it is, as it showed.
+    pub(crate) pass: Option<Pass>,
     /// When the ping left whose pong has not come.
     pub(crate) pinged: Option<Moment>,
     /// How long the last ping took, and when its pong came.
@@ -185,6 +188,7 @@ impl Links {
             stalled: false,
             incarnation: 0,
             invited_as: None,
+            pass: None,
             pinged: None,
             round_trip: None,
         };

@@ -11,9 +11,10 @@ mod names;
 mod restored;
 mod words;
 
+use words::too_much;
 pub use words::{Home, InviteWish, JoinProof, Member, join_message};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -88,8 +89,7 @@ impl Registry {
     pub fn new(authority_key: &[u8], root: NodeId, visitors: Vec<NodeId>) -> Self {
         let network = NetworkId::of_authority_key(authority_key);
         let mut charter = Charter::first(network, root);
-        let admin = |who| Grant { who, what: vec![Permission::admin()], scope: root };
-        charter.grants.extend(visitors.iter().copied().map(admin));
+        charter.grants.push(Grant { who: root, what: vec![Permission::admin()], scope: root });
         let role = Role::MainServer;
         let main = Member { role, name: None, place: None, since_ms: 0, visitors };
         Self {
@@ -131,10 +131,12 @@ impl Registry {
         &self.authority_key
     }
 
-    /// Is there anything in it that ends by time alone?
+    /// How long the root has to run until something ends by that alone, if anything does.
     #[must_use]
-    pub fn awaits_time(&self) -> bool {
-        !self.invites.is_empty() || !self.ends.is_empty() || self.learns_until_ms.is_some()
+    pub fn next_end(&self) -> Option<Duration> {
+        let invites = self.invites.values().map(|invited| invited.ends_ms);
+        let all = invites.chain(self.ends.iter().map(|end| end.at_ms)).chain(self.learns_until_ms);
+        all.min().map(|at| Duration::from_millis(at.saturating_sub(self.running_ms)))
     }
 
     /// Which network.
@@ -221,8 +223,13 @@ impl Registry {
     fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
         self.check_names(wish)?;
         let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
-        if !matches!(wish.role, Role::SubServer | Role::Client | Role::Session) {
-            return refuse(format!("a {} is not invited: a network has one root", wish.role));
+        match wish.role {
+            Role::SubServer | Role::Client => {}
+            Role::Session => {
+                let text = "a session is not invited: members make visits, with keys of their own";
+                return refuse(text.to_owned());
+            }
+            role => return refuse(format!("a {role} is not invited: a network has one root")),
         }
         let longest = INVITE_LIFETIME_MAX.as_secs();
         if wish.seconds == 0 || wish.seconds > longest {
@@ -328,40 +335,30 @@ impl Registry {
         }
         if wish.admin {
             let (what, scope) = (vec![Permission::admin()], next.charter.root);
-            next.put_grant(&Grant { who: id, what, scope });
+            next.put_grant(Grant { who: id, what, scope });
         }
         self.become_if_it_fits(next)
     }
 
     fn hand_over(&mut self, old: NodeId, new: NodeId) {
         self.move_homes(old, new);
-        for (old, new) in self.keys_of(old).into_iter().zip(self.keys_of(new)) {
-            for grant in self.charter.grants.iter_mut().filter(|grant| grant.who == old) {
-                grant.who = new;
-            }
-            for end in self.ends.iter_mut().filter(|end| end.grant.who == old) {
-                end.grant.who = new;
-            }
+        let ends = self.ends.iter_mut().map(|end| &mut end.grant);
+        let all = self.charter.grants.iter_mut().chain(ends);
+        for grant in all.filter(|grant| grant.who == old) {
+            grant.who = new;
         }
-        for key in self.keys_of(old) {
-            self.charter.grants.retain(|grant| grant.who != key);
-            if !self.charter.is_revoked(key) {
-                self.charter.revoked.push(key);
-            }
+        if !self.charter.is_revoked(old) {
+            self.charter.revoked.push(old);
         }
         self.charter.edition.version += 1;
-    }
-
-    /// A member's own key, and those that its owner visits with.
-    fn keys_of(&self, id: NodeId) -> Vec<NodeId> {
-        let visitors = self.members.get(&id).into_iter().flat_map(|member| &member.visitors);
-        [id].into_iter().chain(visitors.copied()).collect()
     }
 
     /// Is this the main server's own key, or one that its owner visits with?
     #[must_use]
     pub fn is_owner(&self, id: NodeId) -> bool {
-        self.keys_of(self.charter.root).contains(&id)
+        let root = self.charter.root;
+        let visits = self.members.get(&root).map(|main| &main.visitors);
+        id == root || visits.is_some_and(|visits| visits.contains(&id))
     }
 
     fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
@@ -369,14 +366,11 @@ impl Registry {
         self.members.iter().any(|(known, member)| new(known) || member.visitors.iter().any(new))
     }
 
-    /// Gives a member this, and its visits too.
-    fn put_grant(&mut self, grant: &Grant) {
-        for who in self.keys_of(grant.who) {
-            let grant = Grant { who, ..grant.clone() };
-            if !self.charter.grants.contains(&grant) {
-                self.charter.grants.push(grant);
-                self.charter.edition.version += 1;
-            }
+    /// Gives a member this.
+    fn put_grant(&mut self, grant: Grant) {
+        if !self.charter.grants.contains(&grant) {
+            self.charter.grants.push(grant);
+            self.charter.edition.version += 1;
         }
     }
 
@@ -397,11 +391,9 @@ impl Registry {
             return refuse(format!("{} is revoked already", self.call(id)));
         }
         let mut next = self.clone();
-        for key in self.keys_of(id) {
-            next.charter.grants.retain(|grant| grant.who != key);
-            next.ends.retain(|end| end.grant.who != key);
-            next.charter.revoked.push(key);
-        }
+        next.charter.grants.retain(|grant| grant.who != id);
+        next.ends.retain(|end| end.grant.who != id);
+        next.charter.revoked.push(id);
         next.homes.remove(&id);
         next.charter.edition.version += 1;
         self.become_if_it_fits(next)
@@ -423,38 +415,33 @@ impl Registry {
             return refuse(format!("{} may do that already", self.call(grant.who)));
         }
         let mut next = self.clone();
-        next.put_grant(&grant);
-        for who in self.keys_of(grant.who) {
-            let grant = Grant { who, ..grant.clone() };
-            next.ends.retain(|end| end.grant != grant);
-            if let Some(time) = time {
-                let more = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                next.ends.push(End { at_ms: self.running_ms.saturating_add(more), grant });
-            }
+        next.put_grant(grant.clone());
+        next.ends.retain(|end| end.grant != grant);
+        if let Some(time) = time {
+            let more = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            next.ends.push(End { at_ms: self.running_ms.saturating_add(more), grant });
         }
         self.become_if_it_fits(next)
     }
 
     /// Takes these permissions, wherever they were given. Says how many grants were changed.
     pub fn ungrant(&mut self, who: NodeId, what: &[Permission]) -> usize {
-        let keys = self.keys_of(who);
         let ends = self.ends.iter_mut().map(|end| &mut end.grant);
-        let all = self.charter.grants.iter_mut().chain(ends);
-        // A member's grants are told twice, for its key and for that of its visits.
-        let mut changed = BTreeSet::new();
-        for grant in all.filter(|grant| keys.contains(&grant.who)) {
-            let before = grant.clone();
+        for grant in ends.filter(|grant| grant.who == who) {
             grant.what.retain(|word| !what.contains(word));
-            if grant.what != before.what {
-                changed.insert((before.scope, before.what));
-            }
         }
-        if !changed.is_empty() {
+        let mut changed = 0;
+        for grant in self.charter.grants.iter_mut().filter(|grant| grant.who == who) {
+            let before = grant.what.len();
+            grant.what.retain(|word| !what.contains(word));
+            changed += usize::from(grant.what.len() != before);
+        }
+        self.ends.retain(|end| !end.grant.what.is_empty());
+        if changed > 0 {
             self.charter.grants.retain(|grant| !grant.what.is_empty());
-            self.ends.retain(|end| !end.grant.what.is_empty());
             self.charter.edition.version += 1;
         }
-        changed.len()
+        changed
     }
 
     fn forget_old_invites(&mut self) {

@@ -30,6 +30,8 @@ pub enum Purpose {
     Charter,
     /// The proof of a joining node that the key is its own.
     Join,
+    /// That a key for visits is a member's, by the authority.
+    Pass,
     /// A node's statement about its place in the tree.
     Place,
     /// A command, by who gives it.
@@ -50,6 +52,7 @@ impl Purpose {
         match self {
             Self::Charter => b"ltn/1 charter\0",
             Self::Join => b"ltn/1 join\0",
+            Self::Pass => b"ltn/1 pass\0",
             Self::Place => b"ltn/1 place\0",
             Self::Command => b"ltn/1 command\0",
             Self::Result => b"ltn/1 result\0",

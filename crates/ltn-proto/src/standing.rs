@@ -1,5 +1,5 @@
-//! What a node knows of its network's members: the newest charter it has seen. A node of an open
-//! network knows none.
+//! What a node knows of its network's members: the newest charter it has seen and, if it is a
+//! visit, whose. A node of an open network knows none.
 //!
 //! Who is out stays out. A main server that was restored from a backup may sign a newer charter
 //! that lacks some of them, because it has not heard of them: the older charter is kept then, and
@@ -14,6 +14,7 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::charter::{BadCharter, Charter, Edition, Mark, SignedCharter};
 use crate::id::NodeId;
 use crate::limits::OWED_CHARTERS_MAX;
+use crate::pass::{BadPass, Pass};
 use crate::permissions::Permissions;
 
 /// Which network with members a node belongs to, and the newest charter of it that was seen.
@@ -24,6 +25,7 @@ pub struct Standing {
     charter: Charter,
     /// Older charters that refuse somebody whom no other one here does, the first one first.
     owed: VecDeque<(SignedCharter, Charter)>,
+    pass: Option<Pass>,
 }
 
 /// What became of a charter that somebody showed.
@@ -49,7 +51,14 @@ impl Standing {
     /// Says why it is no charter of that network.
     pub fn new(authority_key: Vec<u8>, signed: SignedCharter) -> Result<Self, BadCharter> {
         let charter = signed.read(&authority_key)?;
-        Ok(Self { authority_key, signed, charter, owed: VecDeque::new() })
+        Ok(Self { authority_key, signed, charter, owed: VecDeque::new(), pass: None })
+    }
+
+    /// The same of a visit, which shows this pass.
+    #[must_use]
+    pub const fn with_pass(mut self, pass: Pass) -> Self {
+        self.pass = Some(pass);
+        self
     }
 
     /// The same, with older charters that the newest one owes.
@@ -136,6 +145,16 @@ impl Standing {
         }
         self.owed.push_back((signed, charter));
         true
+    }
+
+    /// What this node shows, if it is a visit.
+    pub(crate) const fn pass(&self) -> Option<Pass> {
+        self.pass
+    }
+
+    /// Whose the visits with this key are, by this pass.
+    pub(crate) fn check_pass(&self, pass: Pass, visit: NodeId) -> Result<NodeId, BadPass> {
+        pass.check(&self.authority_key, visit)
     }
 
     pub(crate) fn mark(&self) -> Mark {

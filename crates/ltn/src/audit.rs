@@ -123,7 +123,12 @@ pub(crate) fn in_words(line: &AuditLine) -> String {
         more => format!(" ({more} refusals before it were only counted)"),
     };
     let (actor, command) = (what.actor.short(), &what.command);
-    format!("{} {time}{at} id:{actor}… {command}({}) {how}{more}", line.number, what.arguments)
+    let whose =
+        what.owner.map_or_else(String::new, |owner| format!(" (a visit of id:{}…)", owner.short()));
+    format!(
+        "{} {time}{at} id:{actor}…{whose} {command}({}) {how}{more}",
+        line.number, what.arguments
+    )
 }
 
 /// The same for programs.
@@ -135,6 +140,7 @@ pub(crate) fn value_of(line: &AuditLine) -> Value {
         ("running_s", line.running().as_secs_f64().into()),
         ("node", line.node.map(|node| node.to_string()).into()),
         ("actor", what.actor.to_string().into()),
+        ("visit_of", what.owner.map(|owner| owner.to_string()).into()),
         ("command", what.command.as_str().into()),
         ("arguments", what.arguments.as_str().into()),
         ("refused", what.refused.clone().into()),

@@ -34,10 +34,10 @@ use bytes::Bytes;
 use ltn_proto::{Address, Durable, KeptParent, Remembered, Role, SignedCharter, Standing};
 
 pub(crate) use joining::Candidate;
-pub(crate) use keeper::{Keeper, Kept};
+pub(crate) use keeper::{Keeper, Kept, LastWord};
 pub(crate) use network::{Belonging, NetworkKind, Office};
 pub use views::{KeysView, StateView, inspect_keys, inspect_state};
-pub(crate) use visitor::{Visit, Visitors};
+pub(crate) use visitor::{Visit, VisitKey, Visitors};
 
 use crate::audit::{AuditBook, Entry};
 use crate::store::{Change, Shelf, Store};
@@ -216,7 +216,9 @@ impl State {
             directory.put(directory::VISITOR, visitor.write().as_bytes())?;
         }
         // What could not be read again is not acknowledged.
-        let standing = check_belonging(&facts, &identity, visitor.as_ref())
+        let whole = visitor.as_ref().map_or(Ok(()), Visitors::check);
+        let standing = whole
+            .and_then(|()| check_belonging(&facts, &identity, visitor.as_ref()))
             .map_err(|why| directory.damaged(directory::STORE, &why))?;
         let mut store =
             Store::create(&directory.file(directory::STORE)).map_err(|error| failed(&error))?;

@@ -25,7 +25,7 @@ const IMPURE: [(&str, &str); 12] = [
 /// The two lowest floors, words and language, and the containers that know no subject: everybody in
 /// the mind may use these modules. Every other module beside them is a room, unless it is one of
 /// [`ABOVE_ROOMS`].
-const WORDS: [&str; 32] = [
+const WORDS: [&str; 33] = [
     "address",
     "admission",
     "audit",
@@ -45,6 +45,7 @@ const WORDS: [&str; 32] = [
     "moment",
     "name",
     "outcome",
+    "pass",
     "path",
     "permissions",
     "proof",

@@ -1,11 +1,33 @@
-//! The second word of an order between two servers: it is asked for by who shall carry it out, so
-//! that an order which was on its way for too long is none any more. Nobody shares a clock; what is
-//! fresh is found out by asking.
+//! An order to stop or restart, and its second word between two servers: that is asked for by who
+//! shall carry the order out, so that one which was on its way for too long is none any more.
+//! Nobody shares a clock; what is fresh is found out by asking.
 
 use minicbor::{Decode, Encode};
 
 use crate::id::NodeId;
+use crate::pass::Pass;
 use crate::proof::Proof;
+
+/// `ORDER`: stop, or restart.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Order {
+    /// Which order; all servers it goes through use the same number.
+    #[n(0)]
+    pub(crate) order: u64,
+    /// Come back afterwards?
+    #[n(1)]
+    pub(crate) restart: bool,
+    /// With everything below?
+    #[n(2)]
+    pub(crate) subtree: bool,
+    /// Who gave it in the first place.
+    #[n(3)]
+    pub(crate) issuer: NodeId,
+    /// Whose visit that is, if it is one.
+    #[n(4)]
+    pub(crate) pass: Option<Pass>,
+}
 
 /// `ORDER_CHECK`: an order came in; does its giver still want it?
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]

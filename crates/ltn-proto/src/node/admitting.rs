@@ -43,9 +43,13 @@ impl NodeState {
             self.turn_away(now, link, RefusalKind::Kicked, &text);
             return Ok(());
         }
-        let allowed = self.check_invited(link, hello.role);
+        let allowed = self.check_invited(link, (hello.role, hello.pass));
         if let Err(refusal) = allowed.and_then(|()| self.check_hello(peer, &hello)) {
             self.turn_away(now, link, refusal.kind, &refusal.text);
+            return Ok(());
+        }
+        if self.is_revoked(peer) {
+            self.part_with_revoked(now, link);
             return Ok(());
         }
         match self.links.child(peer).and_then(|old| Some((old, self.links.get(old)?.incarnation))) {

@@ -149,6 +149,9 @@ impl NodeState {
             let refusal = Refusal::new(RefusalKind::BadArguments, "a command that cannot be read");
             return self.reply(now, caller, Outcome::Refused(refusal));
         };
+        if let Err(refusal) = self.check_caller(caller.node, &call) {
+            return self.refuse_call(now, caller, &call, Outcome::Refused(refusal));
+        }
         if let Some(used) = self.used_before(caller, &call) {
             return self.refuse_call(now, caller, &call, used);
         }

@@ -12,6 +12,7 @@ use crate::id::{LinkId, NodeId, OpId};
 use crate::limits::{ANSWER_TIME_MAX, ARGUMENTS_MAX, MESSAGE_BYTES_MAX, WORD_BYTES_MAX};
 use crate::moment::Moment;
 use crate::outcome::{NoRoute, Outcome, Refusal, RefusalKind};
+use crate::pass::Pass;
 use crate::path::{NodePath, Target};
 use crate::requests::{Open, Origin, Question, Stage};
 use crate::value::Value;
@@ -49,7 +50,7 @@ impl NodeState {
                 (op, to, timeout, request(name, argument).map(Some))
             }
             Op::Call { op, to, command, arguments, token, timeout } => {
-                (op, to, timeout, call(command, arguments, token).map(Some))
+                (op, to, timeout, call((command, arguments), token, self.own_pass()).map(Some))
             }
             Op::Locate { op, target, timeout } => (op, target, timeout, Ok(None)),
             _ => return,
@@ -443,9 +444,9 @@ pub(super) fn request(name: String, argument: Value) -> Result<Question, Refusal
 }
 
 pub(super) fn call(
-    command: String,
-    arguments: Vec<Value>,
+    (command, arguments): (String, Vec<Value>),
     token: Option<[u8; 16]>,
+    pass: Option<Pass>,
 ) -> Result<Question, Refusal> {
     if command.len() > WORD_BYTES_MAX || arguments.len() > ARGUMENTS_MAX {
         let text = format!(
@@ -457,7 +458,7 @@ pub(super) fn call(
     let token = token.map(body::Token);
     let arguments = Value::List(arguments);
     check_value(&arguments)?;
-    let call = body::Call { command, arguments, token, proof: None };
+    let call = body::Call { command, arguments, token, proof: None, pass };
     Ok(Question { kind: Kind::CALL, flags: Flags::default(), payload: body::write(&call) })
 }
 

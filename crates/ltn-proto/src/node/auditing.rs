@@ -38,6 +38,7 @@ impl NodeState {
             left_out: 0,
             deed: None,
             ended: None,
+            owner: self.visit_of(actor),
         }
     }
 

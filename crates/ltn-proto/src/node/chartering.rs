@@ -9,9 +9,10 @@ use crate::durable::Durable;
 use crate::event::Event;
 use crate::frame::Kind;
 use crate::id::{LinkId, NodeId};
-use crate::links::Misbehaved;
+use crate::links::{Link, Misbehaved};
 use crate::moment::Moment;
 use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::pass::Pass;
 use crate::permissions::Permissions;
 use crate::role::Role;
 use crate::standing::{Shown, Standing};
@@ -40,18 +41,24 @@ impl NodeState {
         }
     }
 
-    fn part_with_revoked(&mut self, now: Moment, link: LinkId) {
+    pub(super) fn part_with_revoked(&mut self, now: Moment, link: LinkId) {
         let text = "this node was revoked; a new invite lets a new key in";
         self.close_link(now, link, CloseReason::Revoked, text);
     }
 
-    /// May this member be what it says it is? Everybody may make a visit.
-    pub(super) fn check_invited(&self, link: LinkId, role: Role) -> Result<(), Refusal> {
+    /// May this member be what it says it is? Everybody may make a visit; with a key for visits
+    /// only he who shows whose it is.
+    pub(super) fn check_invited(
+        &mut self,
+        link: LinkId,
+        (role, pass): (Role, Option<Pass>),
+    ) -> Result<(), Refusal> {
         if self.standing.is_none() {
             return Ok(());
         }
         let invited = self.links.get(link).and_then(|known| known.invited_as);
         match invited {
+            Some(Role::Session) if role == Role::Session => self.check_visit(link, pass),
             Some(invited) if invited == role || role == Role::Session => Ok(()),
             Some(invited) => {
                 let text = format!("it was invited as a {invited} and wants to be a {role}");
@@ -218,25 +225,28 @@ impl NodeState {
 
     fn part_with_all_revoked(&mut self, now: Moment) {
         let Some(standing) = &self.standing else { return };
-        let out: Vec<LinkId> = self
-            .links
-            .iter()
-            .filter(|(_, link)| standing.is_revoked(link.peer))
-            .map(|(id, _)| id)
-            .collect();
+        let is_out = |link: &Link| {
+            let owner = link.pass.map(|pass| pass.owner());
+            standing.is_revoked(link.peer) || owner.is_some_and(|owner| standing.is_revoked(owner))
+        };
+        let out: Vec<LinkId> =
+            self.links.iter().filter(|(_, link)| is_out(link)).map(|(id, _)| id).collect();
         for link in out {
             self.part_with_revoked(now, link);
         }
     }
 
-    /// What the charter lets this node do here, beyond what everybody may.
+    /// What the charter lets this node do here, beyond what everybody may: a visit what its owner
+    /// may.
     pub(super) fn granted_to(&self, who: NodeId) -> Permissions {
         let Some(standing) = &self.standing else { return Permissions::none() };
-        standing.granted(who, |scope| self.is_in_scope(scope))
+        standing.granted(self.owner_of(who), |scope| self.is_in_scope(scope))
     }
 
-    /// Is this node out by the charter? Nothing that it says counts any more.
+    /// Is this node out by the charter, or whose visit it is? Nothing that it says counts any more.
     pub(super) fn is_revoked(&self, id: NodeId) -> bool {
-        self.standing.as_ref().is_some_and(|standing| standing.is_revoked(id))
+        let ids = [id, self.owner_of(id)];
+        let is_out = |standing: &Standing| ids.iter().any(|id| standing.is_revoked(*id));
+        self.standing.as_ref().is_some_and(is_out)
     }
 }

@@ -81,6 +81,11 @@ impl NodeState {
             let change = "nothing brings a revoked key back; `ltn invite` lets a new one in";
             return Verdict { may: false, rule, change: change.to_owned() };
         }
+        // A visit may what its owner may, and is given nothing in its own name.
+        let (who, called) = match self.visit_of(who) {
+            Some(owner) => (owner, self.call(owner)),
+            None => (who, called),
+        };
         if who == self.config.id {
             let rule = format!("it is {me} itself, which may do everything here");
             return yes(rule, "this does not change".to_owned());

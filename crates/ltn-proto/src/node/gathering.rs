@@ -13,6 +13,7 @@ use crate::id::{NodeId, OpId};
 use crate::limits::{ANSWER_TIME_MAX, GATHERINGS_MAX};
 use crate::moment::Moment;
 use crate::outcome::{NoRoute, Outcome, Refusal, RefusalKind};
+use crate::pass::Pass;
 use crate::path::{NodePath, Target};
 use crate::requests::{Open, Origin, Question, Stage};
 use crate::selector::{Pattern, Selector};
@@ -97,7 +98,7 @@ impl NodeState {
         }
         match purpose {
             Purpose::List => Ok(()),
-            Purpose::Say(wording) => question_of(wording, None).map(drop),
+            Purpose::Say(wording) => question_of(wording, None, None).map(drop),
         }
     }
 
@@ -170,7 +171,7 @@ impl NodeState {
         }
         let timeout = gathering.deadline.since(now);
         let Purpose::Say(wording) = &gathering.purpose else { return };
-        match question_of(wording, token) {
+        match question_of(wording, token, self.own_pass()) {
             Ok(question) => {
                 let origin = Origin::Gathered { op, id, path };
                 self.ask_for(now, origin, Target::Id(id), Some(question), timeout);
@@ -348,7 +349,11 @@ impl NodeState {
 }
 
 /// What is said to one of many.
-fn question_of(wording: &Wording, token: Option<[u8; 16]>) -> Result<Question, Refusal> {
+fn question_of(
+    wording: &Wording,
+    token: Option<[u8; 16]>,
+    pass: Option<Pass>,
+) -> Result<Question, Refusal> {
     let question = match wording {
         Wording::Send(content) => {
             if let Content::Value(value) = content {
@@ -357,7 +362,9 @@ fn question_of(wording: &Wording, token: Option<[u8; 16]>) -> Result<Question, R
             send(content.clone())
         }
         Wording::Request { name, argument } => request(name.clone(), argument.clone())?,
-        Wording::Call { command, arguments } => call(command.clone(), arguments.clone(), token)?,
+        Wording::Call { command, arguments } => {
+            call((command.clone(), arguments.clone()), token, pass)?
+        }
     };
     check_size(&question)?;
     Ok(question)

@@ -145,6 +145,7 @@ impl NodeState {
             height: u8::try_from(self.tree.height()).unwrap_or(u8::MAX),
             features: if self.config.keeps_key { KEEPS_KEY } else { 0 },
             charter: self.charter_mark(),
+            pass: self.own_pass(),
         }
     }
 

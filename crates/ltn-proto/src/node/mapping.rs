@@ -48,6 +48,13 @@ impl NodeState {
 
     /// What to call a node in a text for people.
     pub(super) fn call(&self, id: NodeId) -> String {
+        match self.visit_of(id) {
+            Some(owner) => format!("a visit of {}", self.name_or_id(owner)),
+            None => self.name_or_id(id),
+        }
+    }
+
+    fn name_or_id(&self, id: NodeId) -> String {
         if id == self.config.id {
             return self.name.to_string();
         }

@@ -9,9 +9,10 @@
 //! every node, `serving.rs` its periodic routines, `governing.rs` its people, `rights.rs` what they
 //! may, `renaming.rs` new names, `sleeping.rs` sleep, `stopping.rs` the end, `committing.rs` the
 //! write before a move, `keeping.rs` people and names on disk, `stating.rs` signed places,
-//! `calling.rs`, `proving.rs` signed commands, `auditing.rs` what is written of them,
-//! `whereabouts.rs` where a node is, `settling.rs` where servers belong, `outbox.rs` what waits for
-//! a signature, `picture.rs`, `helping.rs` what it tells of itself, `broken.rs` broken builds.
+//! `calling.rs`, `proving.rs` signed commands, `visiting.rs` whose visits they are, `auditing.rs`
+//! what is written of them, `whereabouts.rs` where a node is, `settling.rs` where servers belong,
+//! `outbox.rs` what waits for a signature, `picture.rs`, `helping.rs` what it tells of itself,
+//! `broken.rs` broken builds.
 
 mod admitting;
 mod answering;
@@ -54,6 +55,7 @@ mod settling;
 mod sleeping;
 mod stating;
 mod stopping;
+mod visiting;
 mod watching;
 mod whereabouts;
 
@@ -86,6 +88,7 @@ use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
 use crate::outcome::CloseReason;
+use crate::passes::Passes;
 use crate::path::NodePath;
 use crate::people::People;
 use crate::permissions::Permissions;
@@ -212,6 +215,7 @@ pub struct NodeState {
     audit_desk: AuditDesk,
     services: Services,
     standing: Option<Standing>,
+    passes: Passes,
     /// In whose scope this node is, as the main server signed that.
     scopes: whereabouts::Scopes,
     /// Only the root knows these.
@@ -293,6 +297,7 @@ impl NodeState {
             audit_desk: AuditDesk::new(now),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
+            passes: Passes::default(),
             scopes: whereabouts::Scopes::default(),
             homes: settling::Homes::default(),
             data_sockets: Vec::new(),

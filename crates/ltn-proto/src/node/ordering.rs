@@ -183,7 +183,8 @@ impl NodeState {
 
     fn send_order(&mut self, now: Moment, to: NodeId, order: Order, time_left: Duration) {
         let Order { number, restart, subtree, issuer, .. } = order;
-        let body = body::Order { order: number, restart, subtree, issuer };
+        let pass = self.pass_of(issuer);
+        let body = body::Order { order: number, restart, subtree, issuer, pass };
         let mut header = Header::new(Kind::ORDER, self.config.id, to);
         header.id = number;
         header.time_left_ms = u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX);
@@ -205,7 +206,11 @@ impl NodeState {
         if self.orders_heard.is_known(body.order) {
             return self.ignore_order("it was heard before");
         }
-        let body::Order { order: number, restart, subtree, issuer } = body;
+        let body::Order { order: number, restart, subtree, issuer, pass } = body;
+        if let Some(pass) = pass {
+            // Whose visit it would be nobody knows by a bad one, and then it may order nothing.
+            let _ = self.take_pass(issuer, pass);
+        }
         let order = Order { number, restart, subtree, issuer, includes_me: true };
         if let Err(why) = self.check_order(giver) {
             return self.refuse_order(now, giver, number, why);

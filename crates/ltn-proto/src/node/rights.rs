@@ -23,9 +23,10 @@ use crate::text::{quotable, span};
 const WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
 
 impl NodeState {
-    /// Does this node hold the permission here, from wherever it speaks?
+    /// Does this node hold the permission here, from wherever it speaks? A visit does if its owner
+    /// does.
     pub(super) fn holds(&self, actor: NodeId, needed: &Permission) -> bool {
-        actor == self.config.id
+        self.owner_of(actor) == self.config.id
             || self.config.newcomers.allow(needed)
             || self.given_here(actor).is_some_and(|rights| rights.allow(needed))
             || self.granted_to(actor).allow(needed)

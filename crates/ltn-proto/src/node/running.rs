@@ -404,6 +404,7 @@ impl NodeState {
             arguments: Value::list([Value::from(address.to_string())]),
             token: None,
             proof: None,
+            pass: None,
         };
         let question =
             Question { kind: Kind::CALL, flags: Flags::default(), payload: body::write(&call) };

@@ -6,6 +6,7 @@ use crate::id::{NetworkId, NodeId};
 use crate::invite::InviteId;
 use crate::limits::VISITORS_MAX;
 use crate::name::Name;
+use crate::outcome::{Refusal, RefusalKind};
 use crate::path::NodePath;
 use crate::role::Role;
 use crate::signature::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES, point_of_public_key};
@@ -50,8 +51,8 @@ pub struct Member {
     /// When it became one, in milliseconds of the root's running time.
     #[n(3)]
     pub since_ms: u64,
-    /// The keys that visits of its owner are made with, one for each visit at a time; they may what
-    /// the member may.
+    /// The keys that visits of its owner are made with, one for each visit at a time; their passes
+    /// say that they may what the member may.
     #[n(4)]
     pub visitors: Vec<NodeId>,
 }
@@ -132,4 +133,9 @@ pub fn join_message(
     message.extend_from_slice(visitors.as_bytes());
     message.extend_from_slice(nonce);
     message
+}
+
+pub(super) fn too_much() -> Refusal {
+    let text = "the charter of this network can hold no more grants or revocations";
+    Refusal::new(RefusalKind::Full, text)
 }

@@ -89,6 +89,7 @@ impl Network {
             height: 0,
             features: 0,
             charter: None,
+            pass: None,
         };
         let (me, peer) = (config.id, self.id(server));
         self.hosts[clone.0].config = config;

@@ -11,8 +11,8 @@ use ltn_proto::signature::Purpose;
 use ltn_proto::{
     Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
     Input, Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
-    ParameterKind, Permission, Permissions, Remembered, Role, SignedCharter, Standing, Target,
-    Value,
+    ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter, Standing,
+    Target, Value,
 };
 
 use crate::signer::Signer;
@@ -102,6 +102,23 @@ impl Club {
         self.wants_name(number, name, false);
         assert!(self.join(number, to), "{name} joins");
         number
+    }
+
+    /// One more visit, with the pass that this makes for its key.
+    pub(crate) fn visit_with(&mut self, pass: impl FnOnce(&Self, NodeId) -> Option<Pass>) -> usize {
+        let number = self.node(Role::Session, Some(Role::Session));
+        if let Some(pass) = pass(self, self.ids[number]) {
+            let config = &mut self.configs[number];
+            config.standing = config.standing.take().map(|standing| standing.with_pass(pass));
+            self.minds[number] = NodeState::new(config.clone(), self.now);
+        }
+        number
+    }
+
+    /// One more visit of this member.
+    pub(crate) fn visit_of(&mut self, owner: usize) -> usize {
+        let owner = self.ids[owner];
+        self.visit_with(|club, visit| Some(club.authority.sign_pass(visit, owner)))
     }
 
     fn node_with(&mut self, key: Signer, role: Role, invited: Option<Role>) -> usize {

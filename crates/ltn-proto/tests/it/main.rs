@@ -25,3 +25,4 @@ mod signer;
 mod stating;
 mod text;
 mod value;
+mod visits;

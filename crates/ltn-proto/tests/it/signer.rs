@@ -1,7 +1,7 @@
 //! Keys that sign, for tests: the mind itself only checks.
 
 use ltn_proto::signature::{Purpose, SIGNATURE_BYTES, public_key_of_point};
-use ltn_proto::{Charter, NetworkId, NodeId, SignedCharter};
+use ltn_proto::{Charter, NetworkId, NodeId, Pass, SignedCharter};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 
@@ -37,6 +37,12 @@ impl Signer {
         let bytes = charter.to_bytes().expect("the charter fits");
         let signature = self.sign(purpose, &bytes);
         SignedCharter { bytes, signature }
+    }
+
+    /// The pass of a visit in the network of this authority.
+    pub(crate) fn sign_pass(&self, visit: NodeId, owner: NodeId) -> Pass {
+        let network = NetworkId::of_authority_key(&self.public);
+        Pass::new(owner, self.sign(Purpose::Pass, &Pass::message(network, visit, owner)))
     }
 
     pub(crate) fn charter(&self) -> Charter {

@@ -103,9 +103,11 @@ impl Credentials {
 
     /// What visits are made with.
     pub(crate) fn of_visit(visit: Visit) -> Result<(Self, VisitFacts), IdentityError> {
-        let Visit { identity, membership, charter, number, turn } = visit;
+        let Visit { identity, membership, pass, charter, number, turn } = visit;
         let facts = VisitFacts { number, _turn: Arc::new(turn) };
-        Ok((Self::new(Arc::new(identity), membership, charter)?, facts))
+        let credentials = Self::new(Arc::new(identity), membership, charter)?;
+        let standing = credentials.standing.clone().with_pass(pass);
+        Ok((Self { standing, ..credentials }, facts))
     }
 
     /// Key, certificates and charter, to be stored.

@@ -9,7 +9,7 @@ use ltn_proto::{Address, NetworkId, Role};
 use super::credentials::Credentials;
 use super::desk::{Book, Desk, Save};
 use super::network::{Home, MembershipError, Network};
-use crate::state::{Belonging, Keeper, NewMember, Office, State, StateError, Visitors};
+use crate::state::{Belonging, Keeper, NewMember, Office, State, StateError, VisitKey, Visitors};
 use crate::tls::{Identity, IdentityError, Membership};
 
 /// What the main server of every network is called.
@@ -46,7 +46,8 @@ fn new_root(label: &str) -> Result<NewMember, IdentityError> {
     };
     let certified = |key: Identity| {
         let certificate = authority.certify(key.signer()?.public_key(), Role::Session)?;
-        Ok((key, certificate))
+        let pass = authority.sign_pass(key.signer()?.public_key(), root.id())?;
+        Ok(VisitKey { identity: key, certificate, pass })
     };
     let keys = owner.into_iter().map(certified).collect::<Result<Vec<_>, IdentityError>>()?;
     let charter =
@@ -115,12 +116,14 @@ impl Network {
         (book, home): (Book, Home),
         keeper: &Keeper,
     ) -> Self {
-        let (charter, keeper) = (root.standing().signed().clone(), keeper.clone());
+        let (charter, writes) = (root.standing().signed().clone(), keeper.clone());
         let save: Save = Arc::new(move |bytes| {
-            let keeper = keeper.clone();
+            let keeper = writes.clone();
             Box::pin(async move { keeper.keep_book(bytes).await })
         });
-        Self::at_desk(Desk::new(book, charter, save), root).living_in(home)
+        let desk = Desk::new(book, charter, save);
+        keeper.say_at_the_end(desk.last_word());
+        Self::at_desk(desk, root).living_in(home)
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::credentials::{Credentials, charter_of};
 use super::words::{read_word, write_word};
 use crate::carrier::{Carriers, Reach};
-use crate::state::{Belonging, Candidate, NewMember, StateError, Visitors};
+use crate::state::{Belonging, Candidate, NewMember, StateError, VisitKey, Visitors};
 use crate::tls::{Identity, IdentityError, JoinStream, Membership, TlsError, connect_to_join};
 
 /// Finding the network at one address, and hearing that the invite is open, take at most this long.
@@ -98,10 +98,15 @@ pub async fn join_network_at(
     on_disk(move || {
         candidate.admitted(|identity, visitors| {
             let certificates = admitted.visitor_certificates.iter().map(|der| der.to_vec());
+            let shown = certificates.zip(admitted.passes.iter().copied());
+            let keys = visitors
+                .into_iter()
+                .zip(shown)
+                .map(|(identity, (certificate, pass))| VisitKey { identity, certificate, pass });
             NewMember {
                 identity,
                 visitors: Visitors {
-                    keys: visitors.into_iter().zip(certificates).collect(),
+                    keys: keys.collect(),
                     network: membership.network,
                     authority: membership.authority.clone(),
                     charter: charter_of(&admitted),
@@ -191,7 +196,7 @@ async fn join_by(
     let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PROVE_TIME:?}")));
     let unknown = |why: String| JoinError::Unknown(format!("{address}: {why}"));
     let admitted = match answer.map_err(unknown)? {
-        JoinAnswer::Admitted(admitted) => admitted,
+        JoinAnswer::Admitted(admitted) => *admitted,
         JoinAnswer::Refused(text) => return Err(JoinError::Refused(text)),
         JoinAnswer::Nonce(_) => return Err(unknown("a second nonce".to_owned())),
     };

@@ -5,7 +5,7 @@
 //! for anything any more.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use ltn_proto::{Address, Durable, Remembered, WriteId};
@@ -20,9 +20,16 @@ use crate::wake::{Wake, WakeSender};
 const WRITES_MAX: usize = 256;
 
 /// The way to the thread. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Keeper {
     jobs: mpsc::Sender<Job>,
+    last_word: Arc<Mutex<Option<LastWord>>>,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").finish_non_exhaustive()
+    }
 }
 
 /// What the state directory said when the node was started.
@@ -62,6 +69,9 @@ enum Job {
     Close(oneshot::Sender<()>),
 }
 
+/// The book of the network as it is at the end, if it has to be kept.
+pub(crate) type LastWord = Box<dyn FnOnce() -> Option<Bytes> + Send>;
+
 impl Keeper {
     /// Starts the thread.
     pub(crate) fn start(state: State, wakes: WakeSender) -> Result<Kept, StateError> {
@@ -71,7 +81,7 @@ impl Keeper {
             remembered: Arc::new(state.remembered().clone()),
             told_parent: state.told_parent().cloned(),
             audit: state.audit().clone(),
-            keeper: Self { jobs },
+            keeper: Self { jobs, last_word: Arc::default() },
         };
         let file = kept.directory.clone();
         let thread = std::thread::Builder::new().name("ltn-state".to_owned());
@@ -112,11 +122,22 @@ impl Keeper {
         self.ask(|reply| Job::Book { book, reply }).await?
     }
 
+    /// Asks for the book once more before the directory is let go of.
+    pub(crate) fn say_at_the_end(&self, word: LastWord) {
+        *self.last_word.lock().unwrap_or_else(PoisonError::into_inner) = Some(word);
+    }
+
     /// Ends the thread; when this returns others may own the directory. What waits for room among
     /// the wakes is thrown away with `wakes`.
     pub(crate) async fn close(&self, wakes: &mut mpsc::Receiver<Wake>) {
         wakes.close();
         while wakes.recv().await.is_some() {}
+        let word = self.last_word.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(book) = word.and_then(|word| word())
+            && let Err(why) = self.keep_book(book).await
+        {
+            tracing::error!(why, "the time that the main server ran cannot be written");
+        }
         // An error only says that it has ended already.
         let _ = self.ask(Job::Close).await;
     }

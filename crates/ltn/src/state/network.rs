@@ -163,6 +163,9 @@ impl Belonging {
         if visitors.authority != self.membership.authority {
             return Err("the keys for visits are of another network".to_owned());
         }
+        if visitors.owner() != identity.id() {
+            return Err("the keys for visits are another member's".to_owned());
+        }
         let charter = remembered.charter.as_ref().ok_or("its entry `charter` is missing")?;
         let key = public_key_of(&self.membership.authority).map_err(|error| error.to_string())?;
         let standing = Standing::new(key, charter.clone())
@@ -198,7 +201,7 @@ impl Belonging {
             && book.authority_key() == key
             && book.charter().root == me
             && root.is_some_and(|(_, root)| {
-                root.visitors.iter().copied().eq(visitors.keys.iter().map(|(key, _)| key.id()))
+                root.visitors.iter().copied().eq(visitors.keys.iter().map(|key| key.identity.id()))
             });
         if fits { Ok(()) } else { Err("the book is not of this main server".to_owned()) }
     }

@@ -377,6 +377,7 @@ fn the_audit_log_is_written_with_what_it_tells_of_and_hangs_together() {
             left_out: 0,
             deed: None,
             ended: None,
+            owner: None,
         },
     };
     let commands = ["s.mute", "s.unmute", "s.mute"];

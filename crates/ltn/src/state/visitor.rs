@@ -1,10 +1,10 @@
 //! The keys for visits: short stays in the network that are on no list and take nobody's place,
 //! also while the node of the directory runs and holds its store.
 //!
-//! One file has the keys with their certificates, the authority's, and a charter. It is taken only
-//! if it is, byte for byte, what would be written for what is in it. Each visit takes a key for
-//! itself, as long as it lasts, and counts it: a later visit with the same key is known for the
-//! later one.
+//! One file has the keys with their certificates and passes, the authority's certificate, and a
+//! charter. It is taken only if it is, byte for byte, what would be written for what is in it. Each
+//! visit takes a key for itself, as long as it lasts, and counts it: a later visit with the same
+//! key is known for the later one.
 
 use std::fmt::Write as _;
 use std::fs::{File, TryLockError};
@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use ltn_proto::limits::{CHARTER_BYTES_MAX, VISITORS_MAX};
-use ltn_proto::{NetworkId, Role, SignedCharter};
+use ltn_proto::{NetworkId, NodeId, Pass, Role, SignedCharter};
 
 use super::StateError;
 use super::directory::{self, VISITOR, VISITS};
-use crate::tls::{Identity, Membership, check_membership, network_of};
+use crate::tls::{Identity, Membership, check_membership, network_of, public_key_of};
 
 /// The largest file that is read, in bytes: a charter in base64, and room for all else.
 pub(super) const VISITOR_BYTES_MAX: u64 = (CHARTER_BYTES_MAX as u64) * 3 / 2 + 16 * 1024;
@@ -29,11 +29,21 @@ const TURN: Duration = Duration::from_secs(30);
 /// The pause before the keys are looked at again.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// A key for visits.
+#[derive(Debug)]
+pub(crate) struct VisitKey {
+    pub(crate) identity: Identity,
+    /// The certificate of it (DER).
+    pub(crate) certificate: Vec<u8>,
+    /// Whose it is.
+    pub(crate) pass: Pass,
+}
+
 /// What visits are made with.
 #[derive(Debug)]
 pub(crate) struct Visitors {
-    /// Keys with the certificates (DER) of them.
-    pub(crate) keys: Vec<(Identity, Vec<u8>)>,
+    /// One for each visit at a time.
+    pub(crate) keys: Vec<VisitKey>,
     pub(crate) network: NetworkId,
     /// The authority's certificate (DER).
     pub(crate) authority: Vec<u8>,
@@ -46,6 +56,7 @@ pub(crate) struct Visitors {
 pub(crate) struct Visit {
     pub(crate) identity: Identity,
     pub(crate) membership: Membership,
+    pub(crate) pass: Pass,
     pub(crate) charter: SignedCharter,
     /// How many visits there were with this key, this one included.
     pub(crate) number: u32,
@@ -69,10 +80,10 @@ impl Visitors {
         loop {
             for at in 0..self.keys.len() {
                 let Some((turn, number)) = try_turn(path, at)? else { continue };
-                let (identity, certificate) = self.keys.swap_remove(at);
+                let VisitKey { identity, certificate, pass } = self.keys.swap_remove(at);
                 let Self { network, authority, charter, .. } = self;
                 let membership = Membership { network, authority, certificate };
-                return Ok(Visit { identity, membership, charter, number, turn });
+                return Ok(Visit { identity, membership, pass, charter, number, turn });
             }
             if begin.elapsed() > TURN {
                 let holder = format!("{} visits, and no more at a time", self.keys.len());
@@ -82,6 +93,11 @@ impl Visitors {
         }
     }
 
+    /// Whose visits they are.
+    pub(crate) fn owner(&self) -> NodeId {
+        self.keys.first().map_or(NodeId::NOBODY, |key| key.pass.owner())
+    }
+
     /// The text of the file.
     pub(crate) fn write(&self) -> String {
         let mut text = String::new();
@@ -89,9 +105,10 @@ impl Visitors {
         let mut line = |what: &str, bytes: &[u8]| {
             let _ = writeln!(text, "{what} {}", BASE64.encode(bytes));
         };
-        for (identity, certificate) in &self.keys {
+        for VisitKey { identity, certificate, pass } in &self.keys {
             line("key", identity.pkcs8());
             line("certificate", certificate);
+            line("pass", &pass.to_bytes());
         }
         line("authority", &self.authority);
         line("charter", &[self.charter.bytes.as_ref(), &self.charter.signature].concat());
@@ -116,7 +133,15 @@ impl Visitors {
         while lines.peek().is_some_and(|line| line.starts_with("key ")) {
             let key = part(lines.next(), "key").ok_or_else(broken)?;
             let certificate = part(lines.next(), "certificate").ok_or_else(broken)?;
-            keys.push((Identity::of_key(&key).map_err(|_| broken())?, certificate));
+            if !lines.peek().is_some_and(|line| line.starts_with("pass ")) {
+                let text = "an earlier build made it, whose visits showed no passes: a new invite \
+                            and a new directory make this machine a member again";
+                return Err(text.to_owned());
+            }
+            let pass = part(lines.next(), "pass").and_then(|bytes| Pass::from_bytes(&bytes));
+            let pass = pass.ok_or_else(broken)?;
+            let identity = Identity::of_key(&key).map_err(|_| broken())?;
+            keys.push(VisitKey { identity, certificate, pass });
         }
         let authority = part(lines.next(), "authority").ok_or_else(broken)?;
         let charter = part(lines.next(), "charter").ok_or_else(broken)?;
@@ -131,8 +156,13 @@ impl Visitors {
         Ok(visitors)
     }
 
-    fn check(&self) -> Result<(), String> {
-        for (identity, certificate) in &self.keys {
+    /// Does all of it fit together?
+    pub(super) fn check(&self) -> Result<(), String> {
+        let authority_key = public_key_of(&self.authority).map_err(|error| error.to_string())?;
+        for VisitKey { identity, certificate, pass } in &self.keys {
+            if pass.check(&authority_key, identity.id()) != Ok(self.owner()) {
+                return Err("a pass in it is not for its key, or another member's".to_owned());
+            }
             let (network, authority) = (self.network, self.authority.clone());
             let membership = Membership { network, authority, certificate: certificate.clone() };
             match check_membership(identity, &membership) {

@@ -5,7 +5,7 @@
 //! by the charter. Whom to make a member is decided elsewhere.
 
 use ltn_proto::signature::{PUBLIC_KEY_BYTES, Purpose, SIGNATURE_BYTES};
-use ltn_proto::{NetworkId, NodeId, Role};
+use ltn_proto::{NetworkId, NodeId, Pass, Role};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -100,6 +100,12 @@ impl Authority {
         charter: &[u8],
     ) -> Result<[u8; SIGNATURE_BYTES], IdentityError> {
         self.signer.sign(Purpose::Charter, charter)
+    }
+
+    /// Signs that visits with this key (the DER of its `SubjectPublicKeyInfo`) are this member's.
+    pub(crate) fn sign_pass(&self, visit: &[u8], owner: NodeId) -> Result<Pass, IdentityError> {
+        let message = Pass::message(self.network, NodeId::of_public_key(visit), owner);
+        Ok(Pass::new(owner, self.signer.sign(Purpose::Pass, &message)?))
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ltn::{
-    Client, CloseReason, Event, MainServer, Network, Node, NodeId, Value, join_network_at,
-    make_network_at, restore_network_at,
+    Client, CloseReason, Event, MainServer, Network, Node, NodeId, Permission, Value,
+    join_network_at, make_network_at, restore_network_at,
 };
 
 use crate::support::{address_of, event, soon};
@@ -171,4 +171,29 @@ async fn who_was_away_while_a_restored_main_server_learnt_brings_a_revocation_wi
     assert!(at_rest(&place, "restored").await.is_revoked(thief).await);
     let lines = ltn::inspect_state(&place.of("lamp")).unwrap().lines.join("\n");
     assert!(!lines.contains("older charters"), "it has nothing to tell any more: {lines}");
+}
+
+/// Each life took less than after what the time is written down, so the right never ended.
+#[tokio::test]
+async fn an_orderly_stop_forgets_no_running_time() {
+    let place = Place::new("short");
+    make_network_at(&place.of("main"), "home").unwrap();
+    let main = main_server(&place.of("main")).await;
+    let lamp = member(&place, &main, "lamp").await;
+    main.shutdown().await;
+    let network = at_rest(&place, "main").await;
+    let gate = Permission::word("gate").unwrap();
+    network.grant_at((lamp, main.id()), vec![gate], Some(Duration::from_secs(10))).await.unwrap();
+    drop(network);
+    for _ in 0..4 {
+        let main = main_server(&place.of("main")).await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        tokio::time::resume();
+        main.shutdown().await;
+    }
+    let main = main_server(&place.of("main")).await;
+    let listed = format!("{:?}", main.call("/", "s.members", Vec::new()).await.unwrap());
+    assert!(listed.contains("lamp") && !listed.contains("gate"), "{listed}");
+    main.shutdown().await;
 }

@@ -135,6 +135,7 @@ fn a_line_of_the_audit_log_that_was_acknowledged_is_there_after_a_power_cut() {
             refused: None,
             running_ms: 1,
             left_out: 0,
+            owner: None,
             deed: None,
             ended: None,
         };
