@@ -11,7 +11,6 @@ mod names;
 mod restored;
 mod words;
 
-use words::too_much;
 pub use words::{Home, InviteWish, JoinProof, Member, join_message};
 
 use std::collections::BTreeMap;

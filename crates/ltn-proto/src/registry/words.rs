@@ -6,7 +6,6 @@ use crate::id::{NetworkId, NodeId};
 use crate::invite::InviteId;
 use crate::limits::VISITORS_MAX;
 use crate::name::Name;
-use crate::outcome::{Refusal, RefusalKind};
 use crate::path::NodePath;
 use crate::role::Role;
 use crate::signature::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES, point_of_public_key};
@@ -133,9 +132,4 @@ pub fn join_message(
     message.extend_from_slice(visitors.as_bytes());
     message.extend_from_slice(nonce);
     message
-}
-
-pub(super) fn too_much() -> Refusal {
-    let text = "the charter of this network can hold no more grants or revocations";
-    Refusal::new(RefusalKind::Full, text)
 }
