@@ -141,7 +141,7 @@ impl NodeState {
     }
 
     fn is_admin_over(&self, standing: &Standing, who: NodeId, scopes: &[NodeId]) -> bool {
-        let granted = standing.granted(who, |scope| scopes.contains(&scope));
+        let granted = standing.granted(self.owner_of(who), |scope| scopes.contains(&scope));
         who == self.config.id || granted.allow(&Permission::admin())
     }
 }
