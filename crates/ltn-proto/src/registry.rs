@@ -6,9 +6,12 @@
 //! the book counts itself, because nobody's clock is trusted. Keys and secrets are made elsewhere.
 //! `words.rs` has what it is told and tells.
 
+mod invites;
 mod restored;
 mod words;
 
+use invites::Invited;
+pub use invites::OpenInvite;
 pub use words::{InviteWish, JoinProof, Member, join_message};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +23,7 @@ use minicbor::{Decode, Encode};
 use crate::body;
 use crate::charter::{Charter, Grant};
 use crate::id::{NetworkId, NodeId};
-use crate::invite::{Invite, InviteId, InviteSecret};
-use crate::limits::{INVITE_LIFETIME_MAX, INVITES_MAX, MEMBERS_MAX};
+use crate::invite::InviteId;
 use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::permissions::Permission;
@@ -51,21 +53,6 @@ pub struct Registry {
     /// running time.
     #[n(6)]
     learns_until_ms: Option<u64>,
-}
-
-/// An invite, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-struct Invited {
-    #[n(0)]
-    secret: InviteSecret,
-    #[n(1)]
-    wish: InviteWish,
-    #[n(2)]
-    ends_ms: u64,
-    /// Who used it.
-    #[n(3)]
-    used_by: Option<NodeId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -173,86 +160,9 @@ impl Registry {
         let changed = self.charter.grants.len() != before;
         if changed {
             self.charter.edition.version += 1;
+            self.drop_orphaned_invites();
         }
         changed
-    }
-
-    /// Makes an invite of this number and secret.
-    ///
-    /// # Errors
-    /// Says what the wish has that cannot be; nothing changed.
-    pub fn invite(
-        &mut self,
-        id: InviteId,
-        secret: InviteSecret,
-        wish: InviteWish,
-    ) -> Result<Invite, Refusal> {
-        self.forget_old_invites();
-        self.check_has_learnt()?;
-        self.check_wish(&wish)?;
-        if self.invites.len() >= INVITES_MAX {
-            let text = format!("there are {INVITES_MAX} invites; wait until one has ended");
-            return Err(Refusal::new(RefusalKind::Full, text));
-        }
-        if self.members.len() >= MEMBERS_MAX {
-            let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
-            return Err(Refusal::new(RefusalKind::Full, text));
-        }
-        let invite = Invite {
-            network: self.network(),
-            id,
-            secret: secret.clone(),
-            role: wish.role,
-            name: wish.name.clone(),
-            place: wish.place.clone(),
-            hints: Vec::new(),
-        };
-        let lifetime = wish.seconds.saturating_mul(1_000);
-        let ends_ms = self.running_ms.saturating_add(lifetime);
-        self.invites.insert(id, Invited { secret, wish, ends_ms, used_by: None });
-        Ok(invite)
-    }
-
-    fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
-        let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
-        if !matches!(wish.role, Role::SubServer | Role::Client | Role::Session) {
-            return refuse(format!("a {} is not invited: a network has one root", wish.role));
-        }
-        let longest = INVITE_LIFETIME_MAX.as_secs();
-        if wish.seconds == 0 || wish.seconds > longest {
-            return refuse(format!("an invite is good for 1 to {longest} seconds"));
-        }
-        if let Some(name) = &wish.name
-            && wish.replaces.is_none()
-            && let Some(holder) = self.named(name)
-        {
-            let text = format!(
-                "{} is called `{name}` already; `ltn replace` gives its name to new hardware",
-                self.call(holder)
-            );
-            return refuse(text);
-        }
-        Ok(())
-    }
-
-    /// What is said of a joining node that names this invite: the role that the proof has to be
-    /// about.
-    ///
-    /// # Errors
-    /// Says that the invite is none, or over.
-    pub fn expects(&self, invite: InviteId) -> Result<Role, Refusal> {
-        self.good(invite).map(|invited| invited.wish.role)
-    }
-
-    fn good(&self, invite: InviteId) -> Result<&Invited, Refusal> {
-        let refuse = |text: &str| Refusal::new(RefusalKind::NoPermission, text.to_owned());
-        let invited = self.invites.get(&invite).ok_or_else(|| {
-            refuse("this invite is not known here: it has ended, or is of another network")
-        })?;
-        if invited.ends_ms <= self.running_ms {
-            return Err(refuse("this invite has ended; ask for a new one"));
-        }
-        Ok(invited)
     }
 
     /// Lets a node in that has proved to hold an invite, and burns that. The same key gets the same
@@ -305,6 +215,13 @@ impl Registry {
         (id, visitors): (NodeId, Vec<NodeId>),
         wish: &InviteWish,
     ) -> Result<(), Refusal> {
+        let holder = wish.name.as_ref().and_then(|name| self.named(name).first().copied());
+        if let (Some(name), Some(holder)) = (&wish.name, holder)
+            && Some(holder) != wish.replaces
+        {
+            let text = format!("{holder} is called `{name}` by now; ask for a new invite");
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
         let mut next = self.clone();
         if let Some(invited) = next.invites.get_mut(&invite) {
             invited.used_by = Some(id);
@@ -336,6 +253,13 @@ impl Registry {
                 end.grant.who = new;
             }
         }
+        // What was granted at a server holds at the new one in its place.
+        let ends = self.ends.iter_mut().map(|end| &mut end.grant);
+        for grant in self.charter.grants.iter_mut().chain(ends) {
+            if grant.scope == old {
+                grant.scope = new;
+            }
+        }
         for key in self.keys_of(old) {
             self.charter.grants.retain(|grant| grant.who != key);
             if !self.charter.is_revoked(key) {
@@ -343,6 +267,7 @@ impl Registry {
             }
         }
         self.charter.edition.version += 1;
+        self.drop_orphaned_invites();
     }
 
     /// A member's own key, and those that its owner visits with.
@@ -351,10 +276,17 @@ impl Registry {
         [id].into_iter().chain(visitors.copied()).collect()
     }
 
-    /// Is this the main server's own key, or one that its owner visits with?
+    /// Is this the main server, or its owner on a visit?
     #[must_use]
     pub fn is_owner(&self, id: NodeId) -> bool {
-        self.keys_of(self.charter.root).contains(&id)
+        self.owner_of(id) == self.charter.root
+    }
+
+    /// The member whose key this is, its own or one for visits; else the key itself.
+    #[must_use]
+    pub fn owner_of(&self, id: NodeId) -> NodeId {
+        let visits = |(_, member): &(&NodeId, &Member)| member.visitors.contains(&id);
+        self.members.iter().find(visits).map_or(id, |(owner, _)| *owner)
     }
 
     fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
@@ -396,6 +328,7 @@ impl Registry {
             next.charter.revoked.push(key);
         }
         next.charter.edition.version += 1;
+        next.drop_orphaned_invites();
         self.become_if_it_fits(next)
     }
 
@@ -411,7 +344,8 @@ impl Registry {
                 return refuse(format!("{} is no member", self.call(id)));
             }
         }
-        if self.charter.grants.contains(&grant) && time.is_none() {
+        let ends = self.ends.iter().any(|end| end.grant == grant);
+        if self.charter.grants.contains(&grant) && time.is_none() && !ends {
             return refuse(format!("{} may do that already", self.call(grant.who)));
         }
         let mut next = self.clone();
@@ -445,6 +379,7 @@ impl Registry {
             self.charter.grants.retain(|grant| !grant.what.is_empty());
             self.ends.retain(|end| !end.grant.what.is_empty());
             self.charter.edition.version += 1;
+            self.drop_orphaned_invites();
         }
         changed.len()
     }
@@ -460,16 +395,28 @@ impl Registry {
             return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
         }
         let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
-        self.named(&name).ok_or_else(|| bad(format!("no member was invited as `{name}`")))
+        match self.named(&name).as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let text = format!("no member was invited as `{name}`; `ltn members` lists them");
+                Err(bad(text))
+            }
+            several => {
+                let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+                let text =
+                    format!("several members are called `{name}`; say which: {}", ids.join(", "));
+                Err(bad(text))
+            }
+        }
     }
 
     /// Who has this name and is not out.
-    fn named(&self, name: &Name) -> Option<NodeId> {
+    fn named(&self, name: &Name) -> Vec<NodeId> {
         let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
-        let mut named = in_force.filter(|(_, member)| {
+        let named = in_force.filter(|(_, member)| {
             member.name.as_ref().is_some_and(|known| known.clashes_with(name))
         });
-        named.next().map(|(id, _)| *id)
+        named.map(|(id, _)| *id).collect()
     }
 
     /// What to call a member in a text for people.
@@ -477,11 +424,6 @@ impl Registry {
     pub fn call(&self, id: NodeId) -> String {
         let name = self.members.get(&id).and_then(|member| member.name.as_ref());
         name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
-    }
-
-    fn forget_old_invites(&mut self) {
-        let now = self.running_ms;
-        self.invites.retain(|_, invited| invited.ends_ms > now);
     }
 
     fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {

@@ -13,21 +13,24 @@ use crate::signer::Signer;
 
 const NONCE: [u8; 32] = [5; 32];
 
-struct Home {
+pub(crate) struct Home {
     authority: Signer,
-    root: Signer,
-    book: Registry,
+    pub(crate) root: Signer,
+    pub(crate) book: Registry,
     invites: u8,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (authority, root) = (Signer::new(), Signer::new());
         let book = Registry::new(&authority.public, root.id(), vec![Signer::new().id()]);
         Self { authority, root, book, invites: 0 }
     }
 
-    fn invite(&mut self, change: impl FnOnce(&mut InviteWish)) -> Result<Invite, Refusal> {
+    pub(crate) fn invite(
+        &mut self,
+        change: impl FnOnce(&mut InviteWish),
+    ) -> Result<Invite, Refusal> {
         self.invites += 1;
         let mut wish = InviteWish {
             role: Role::Client,
@@ -36,13 +39,14 @@ impl Home {
             admin: false,
             replaces: None,
             seconds: 3_600,
+            by: None,
         };
         change(&mut wish);
         let id = InviteId([self.invites; 8]);
         self.book.invite(id, InviteSecret([self.invites; 16]), wish)
     }
 
-    fn join(&mut self, invite: &Invite, key: &Signer) -> Result<Member, Refusal> {
+    pub(crate) fn join(&mut self, invite: &Invite, key: &Signer) -> Result<Member, Refusal> {
         self.book.admit(&proof_for(invite, key), &NONCE)
     }
 }
@@ -61,11 +65,11 @@ fn proof_with(invite: &Invite, key: &Signer, visitors: &[Signer]) -> JoinProof {
     JoinProof { invite: invite.id, public_key, visitor_keys, mac, signature }
 }
 
-fn named(text: &str) -> Option<Name> {
+pub(crate) fn named(text: &str) -> Option<Name> {
     Name::known(text).ok()
 }
 
-fn admin() -> Vec<Permission> {
+pub(crate) fn admin() -> Vec<Permission> {
     vec![Permission::admin()]
 }
 
@@ -216,6 +220,7 @@ fn wishes_that_cannot_be_are_refused_in_words() {
             admin: false,
             replaces: None,
             seconds: 9,
+            by: None,
         };
         let _full = home.book.invite(InviteId(number.to_be_bytes()), InviteSecret([1; 16]), wish);
     }
