@@ -217,8 +217,6 @@ mod tests {
             "  S.GetAdmin(sesame)",
             "getadmin(sesame)",
             "s.setadmin key(sesame)",
-            "s.backup('sesame')",
-            "@/ s.backup sesame",
         ] {
             assert!(carries_key(line), "{line}");
             if let Err(trouble) = read(line) {

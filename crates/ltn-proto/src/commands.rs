@@ -39,9 +39,9 @@ pub enum Arity {
     Any,
 }
 
-/// The commands that carry a key or a passphrase, which nobody on the way may read: they are said
-/// to neighbours only, and stand in no history.
-pub const COMMANDS_WITH_KEY: [&str; 3] = ["s.getadmin", "s.setadminkey", "s.backup"];
+/// The commands that carry a key, which nobody on the way may read: they are said to neighbours
+/// only, and stand in no history.
+pub const COMMANDS_WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
 
 /// How far what a command does may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -177,6 +177,9 @@ pub enum Op {
     /// As `Stop`, where somebody may start the node again: whoever is joined to it goes on looking
     /// for it. Ends with `Event::Stopped`.
     GoAway,
+    /// Another main server with this node's key is in charge: as `GoAway`, after
+    /// `Event::Superseded`.
+    GiveWay,
     /// Look there for another higher server when the own one is lost, in this order; 16 at most.
     BackUp {
         /// Their addresses; they take the place of earlier ones.
@@ -427,6 +430,9 @@ pub enum Event {
         /// The charter.
         charter: SignedCharter,
     },
+    /// The root's part: another main server with its key was restored from a backup and is in
+    /// charge, so this one stops and must not start again.
+    Superseded,
     /// The root's part: somebody has a later charter than the root's own book made, or an older one
     /// that refuses somebody whom the book does not.
     UnheardCharter {

@@ -26,7 +26,7 @@ use crate::listen::{Listener, Serves};
 use crate::log::{self, Log};
 use crate::log_file::FILE_BYTES_MAX;
 use crate::membership::relay::{self as admit, Joiners};
-use crate::membership::{Credentials, Network, VisitFacts};
+use crate::membership::{self, Credentials, Network, VisitFacts};
 use crate::node::{Ends, Facts, Node, event_channel};
 use crate::notice::NoticeKind;
 use crate::port::{self, PortExpr};
@@ -304,6 +304,7 @@ impl NodeBuilder {
         let announced = facts.address.as_ref().filter(|_| self.discoverable).cloned();
         let self_accepts = self.role.accepts_children();
         let network = self.network_of(book, facts.kept.as_ref());
+        let certificate = self.member.as_ref().map(|member| member.certificate().to_vec());
         let mut config = self.config(&facts, name, random_bytes().map_err(keeping::no_identity)?);
         config.incarnation = u64::from_be_bytes(random_bytes().map_err(keeping::no_identity)?);
         config.starts = starts;
@@ -319,10 +320,8 @@ impl NodeBuilder {
         if let Some((_, waiting)) = joiners {
             tokio::spawn(admit::serve(waiting, node.without_queues()));
         }
-        if let Some(network) = network {
-            let served = network.serve(node.clone()).await;
-            served.map_err(|error| StartError::Identity(error.to_string()))?;
-        }
+        let served = membership::serve(&node, certificate, network).await;
+        served.map_err(|error| StartError::Identity(error.to_string()))?;
         Ok(node)
     }
 

@@ -50,6 +50,7 @@ mod clock;
 mod dial;
 mod discovery;
 mod driver;
+mod envelope;
 mod error;
 mod find;
 #[cfg(feature = "fuzzing")]
@@ -84,6 +85,7 @@ mod words;
 
 pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
+pub use envelope::{AnswerKey, EnvelopeError};
 pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
 pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
 pub use ltn_proto::registry::{InviteWish, Member};
@@ -98,7 +100,7 @@ pub use ltn_proto::{
 pub use ltn_proto::{BadInvite, Grant, Invite, InviteId, InviteSecret, NetworkId};
 pub use membership::{
     Credentials, JoinError, MembershipError, Network, RestoreError, join_network, join_network_at,
-    make_network_at, restore_network_at,
+    make_network_at, restore_network_at, seal_backup,
 };
 pub use node::{Answering, Gather, MovePlan, Node, RollCall, Watch, WatchEvent};
 pub use notice::{Notice, NoticeKind};

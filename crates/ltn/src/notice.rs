@@ -176,6 +176,7 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::RollCall { entries, .. } => roll_call(entries),
         Event::OrderIgnored { why } => (Warning, format!("an order was ignored: {why}")),
         Event::Ordered { text, .. } => (Status, text.clone()),
+        Event::Superseded => (Error, SUPERSEDED.to_owned()),
         Event::Stopped { restart: true } => (Status, "restarting".to_owned()),
         Event::Stopped { restart: false } => (Status, "stopped".to_owned()),
         Event::ServiceFailed { name, error } => {
@@ -185,6 +186,9 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
     };
     Some(said)
 }
+
+const SUPERSEDED: &str = "another main server with this key was restored from a backup, and is in \
+                          charge: this one stops, and does not start again";
 
 fn call(name: Option<&Name>, id: &NodeId) -> String {
     name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)

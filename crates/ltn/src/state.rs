@@ -250,6 +250,11 @@ impl State {
             return Err(directory.damaged(directory::VISITOR, what));
         }
         let standing = check_belonging(&facts, &identity, visitor.as_ref()).map_err(broken)?;
+        if let (Some(belonging), Some(standing)) = (&facts.belonging, &standing)
+            && belonging.is_superseded(standing)
+        {
+            return Err(is_superseded(directory.path()));
+        }
         let lines = store.all(Shelf::Audit).map_err(|error| broken(error.to_string()))?;
         let audit = AuditBook::read(lines).map_err(|error| broken(error.to_string()))?;
         Ok(Self {
@@ -436,6 +441,13 @@ fn check_belonging(
 
 fn holds_nobody(directory: &Path) -> StateError {
     let what = "holds no member of a network yet: `ltn init` makes a network, `ltn join` joins one";
+    StateError::Foreign { directory: directory.to_owned(), what: what.to_owned() }
+}
+
+fn is_superseded(directory: &Path) -> StateError {
+    let what = "is of a main server whose place another one has taken, which was restored from a \
+                backup with the same key: this one does not start any more. If that one is gone \
+                for good, restore its newest backup; this directory can be thrown away";
     StateError::Foreign { directory: directory.to_owned(), what: what.to_owned() }
 }
 

@@ -7,12 +7,11 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use ltn::{Value, restore_network_at};
+use ltn::{Value, restore_network_at, seal_backup};
 
 use crate::args::{RestoreArgs, SealArgs};
-use crate::commands::members::at_main_server;
+use crate::commands::members::in_secret;
 use crate::commands::rights::line_in;
-use crate::commands::visit::Asking;
 use crate::output::{Output, ask_secret};
 use crate::settings;
 use crate::trouble::{Ending, Trouble};
@@ -26,11 +25,13 @@ pub(crate) async fn backup(args: &SealArgs) -> Result<Ending, Trouble> {
         return Err(Trouble::usage(format!("{name} is there already, and is not replaced")));
     }
     let passphrase = passphrase(args.passphrase_file.as_deref(), true)?;
-    let order = ("s.backup", vec![Value::from(passphrase)]);
-    let (output, sealed) =
-        at_main_server(&args.visit, "ltn backup FILE", order, Asking::Skipped).await?;
-    let sealed = sealed.as_bytes().ok_or_else(|| Trouble::failed("there came no backup"))?;
-    write(&args.file, sealed)
+    let order = ("s.backup", Vec::new());
+    let (output, content) = in_secret(&args.visit, "ltn backup FILE", order).await?;
+    let content = content.as_bytes().ok_or_else(|| Trouble::failed("there came no backup"))?;
+    // Here, so that the passphrase goes nowhere.
+    let sealed = seal_backup(content, &passphrase)
+        .map_err(|error| Trouble::usage(format!("{error}; nothing was written")))?;
+    write(&args.file, &sealed)
         .map_err(|error| Trouble::failed(format!("{name} cannot be written: {error}")))?;
     output.map(
         &Value::map([("file", Value::from(name.to_string()))]),

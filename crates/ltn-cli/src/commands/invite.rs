@@ -6,8 +6,7 @@ use fast_qr::QRBuilder;
 use ltn::Value;
 
 use crate::args::{InviteArgs, ReplaceArgs};
-use crate::commands::members::at_main_server;
-use crate::commands::visit::Asking;
+use crate::commands::members::in_secret;
 use crate::output::Output;
 use crate::settings;
 use crate::trouble::{Ending, Trouble};
@@ -22,16 +21,13 @@ pub(crate) async fn perform(args: &InviteArgs) -> Result<Ending, Trouble> {
         seconds(settings::span(&args.ttl)?),
         args.admin.into(),
     ];
-    let (output, value) =
-        at_main_server(&args.visit, "ltn invite", ("s.invite", arguments), Asking::Skipped).await?;
+    let (output, value) = in_secret(&args.visit, "ltn invite", ("s.invite", arguments)).await?;
     show(output, &value, !args.no_qr)
 }
 
 pub(crate) async fn replace(args: &ReplaceArgs) -> Result<Ending, Trouble> {
     let arguments = vec![args.member.as_str().into(), seconds(settings::span(&args.ttl)?)];
-    let (output, value) =
-        at_main_server(&args.visit, "ltn replace", ("s.replace", arguments), Asking::Skipped)
-            .await?;
+    let (output, value) = in_secret(&args.visit, "ltn replace", ("s.replace", arguments)).await?;
     show(output, &value, !args.no_qr)
 }
 

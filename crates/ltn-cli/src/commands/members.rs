@@ -4,7 +4,7 @@
 //! The main server does it, asked by an admin; while it does not run, the owner of its state
 //! directory does the same there.
 
-use ltn::{Network, StateError, Target, Value, holds_member};
+use ltn::{AnswerKey, EnvelopeError, Network, StateError, Target, Value, holds_member};
 
 use crate::args::{GrantArgs, MembersArgs, RevokeArgs, UngrantArgs, UninviteArgs, VisitArgs};
 use crate::commands::invite::seconds;
@@ -59,6 +59,21 @@ pub(crate) async fn ungrant(args: &UngrantArgs) -> Result<Ending, Trouble> {
 fn tell(output: Output, value: &Value) -> Result<Ending, Trouble> {
     output.map(value, &readable(value));
     Ok(Ending::All)
+}
+
+/// The same for what nobody on the way may read: the answer is closed for a key that is made for
+/// it and goes along as the last argument, which the signature of the command covers.
+pub(crate) async fn in_secret(
+    args: &VisitArgs,
+    verb: &str,
+    (command, mut arguments): (&str, Vec<Value>),
+) -> Result<(Output, Value), Trouble> {
+    let broken = |error: EnvelopeError| Trouble::failed(error.to_string());
+    let key = AnswerKey::make().map_err(|error| broken(error).nothing_done())?;
+    arguments.push(key.public());
+    let (output, closed) =
+        at_main_server(args, verb, (command, arguments), Asking::Skipped).await?;
+    Ok((output, key.open(command, &closed).map_err(broken)?))
 }
 
 /// Has a command done at the main server, running or not.

@@ -189,6 +189,11 @@ pub(crate) fn parted_for_good(news: &News) -> Option<Ending> {
     }
 }
 
+/// What is read by who runs a main server whose place another one has taken.
+const SUPERSEDED: &str = "error: another main server with this key was restored from a backup, and \
+                          is in charge of the network: this one stops. Its directory is of no use \
+                          any more; whoever was revoked with it stays out";
+
 /// Shows what happens to a node until it stops or is wished to. Stops it cleanly then. A node that
 /// nobody can reach has nothing left to do once its server is gone for good.
 pub(crate) async fn stay(
@@ -197,12 +202,17 @@ pub(crate) async fn stay(
     signals: &mut Signals,
     output: Output,
 ) -> Ending {
+    let mut ending = Ending::All;
     loop {
         tokio::select! {
             news = watch.next() => {
                 show(output, None, &news);
                 match news {
-                    News::Over => return Ending::All,
+                    News::Over => return ending,
+                    News::Event(Event::Superseded) => {
+                        output.remark(SUPERSEDED);
+                        ending = Ending::Untrusted;
+                    }
                     News::Event(Event::Stopping { restart: false }) => watchdog::arm(),
                     _ => (),
                 }

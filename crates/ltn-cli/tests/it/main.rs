@@ -21,6 +21,7 @@ mod returning;
 mod sending;
 mod servers;
 mod state;
+mod superseded;
 mod terminal;
 #[cfg(unix)]
 mod typing;

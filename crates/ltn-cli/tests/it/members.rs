@@ -4,7 +4,7 @@ use crate::process::{Ended, PATIENCE, Running, run};
 use crate::state::Place;
 
 /// A new network, and its main server at some port.
-fn network(place: &Place) -> (Running, String) {
+pub(crate) fn network(place: &Place) -> (Running, String) {
     let state = place.of("main");
     let made = run(&["init", "home", "--state", &state]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
@@ -12,7 +12,7 @@ fn network(place: &Place) -> (Running, String) {
     (main_server(&state), state)
 }
 
-fn main_server(state: &str) -> Running {
+pub(crate) fn main_server(state: &str) -> Running {
     let ports = ["--listen", "127.0.0.1", "--port", "0", "--data-port", "0"];
     let mut main = Running::start(&[&["main", "--state", state][..], &ports].concat());
     main.expect("is running at 127.0.0.1:");
@@ -32,7 +32,7 @@ fn join(line: &str, state: &str) -> Ended {
     run(&["join", line, "--state", state])
 }
 
-fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
+pub(crate) fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
     let line = invite(main, &[&["--name", name][..], more].concat());
     let state = place.of(name);
     let joined = join(&line, &state);
@@ -41,7 +41,7 @@ fn member(place: &Place, main: &str, name: &str, more: &[&str]) -> String {
     state
 }
 
-fn client(state: &str) -> Running {
+pub(crate) fn client(state: &str) -> Running {
     let mut client = Running::start(&["client", "--state", state]);
     client.expect("Connected to");
     client
@@ -130,6 +130,54 @@ fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
     check(&audit(&[]));
     assert!(audit(&["--json"]).stdout.contains("\"broken_before\":null"));
     assert_eq!(audit(&["--last", "0"]).code, Some(2));
+}
+
+/// A sub-server of this name that runs below another one.
+fn sub_server(place: &Place, main: &str, name: &str, more: &[&str]) -> (Running, String) {
+    let state = member(place, main, name, &[&["--role", "sub-server"][..], more].concat());
+    let ports = ["--listen", "127.0.0.1", "--port", "0", "--data-port", "0"];
+    let mut server = Running::start(&[&["sub", "--state", &state][..], &ports].concat());
+    server.expect("connected with");
+    (server, state)
+}
+
+#[cfg(unix)]
+#[test]
+fn an_admin_below_two_servers_does_all_that_is_done_at_the_main_server() {
+    let place = Place::new("below");
+    let (_main, state) = network(&place);
+    let (_hall, _) = sub_server(&place, &state, "hall", &[]);
+    let (_attic, attic) = sub_server(&place, &state, "attic", &["--under", "/hall", "--admin"]);
+    // It may have come to the main server first, and goes to its place from there.
+    until(0, &["ping", "/hall/attic", "--count", "1", "--state", &attic]);
+    let lamp = place.of("lamp");
+    assert_eq!(join(&invite(&attic, &["--name", "lamp"]), &lamp).code, Some(0));
+    let done = |words: &[&str], said: &str| {
+        let ended = run(&[words, &["--state", &attic]].concat());
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.stderr);
+        assert!(ended.stdout.contains(said), "{words:?}: {}", ended.stdout);
+        ended.stdout
+    };
+    done(&["grant", "lamp", "admin", "--at", "/hall"], "holds");
+    done(&["members"], "lamp: client, holds `admin` below");
+    done(&["ungrant", "lamp", "admin"], "holds `admin` no more");
+    let line = done(&["replace", "lamp"], "ltn1");
+    assert_eq!(join(line.trim(), &place.of("new")).code, Some(0));
+    done(&["revoke", "lamp", "--yes"], "is out");
+    let file = place.of("home.ltn");
+    let secret = secret_file(&place, "secret", "a long passphrase");
+    done(&["backup", &file, "--passphrase-file", &secret], "The network is in");
+    let restored = place.of("restored");
+    let made = run(&["restore", &file, "--passphrase-file", &secret, "--state", &restored]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    // What is typed as a command has no key to answer for.
+    let open = run(&["run", "/", "s.invite(client)", "--state", &attic]);
+    assert_eq!(open.code, Some(2), "{}", open.stdout);
+    assert!(open.stderr.contains("every server on the way could read it"), "{}", open.stderr);
+    // Who has no right is refused there, as anywhere.
+    let (_cellar, cellar) = sub_server(&place, &state, "cellar", &["--under", "/hall"]);
+    let refused = run(&["invite", "--state", &cellar]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
 }
 
 #[test]
@@ -243,7 +291,7 @@ fn invites_are_made_and_members_thrown_out_while_the_main_server_does_not_run() 
 }
 
 #[cfg(unix)]
-fn secret_file(place: &Place, name: &str, text: &str) -> String {
+pub(crate) fn secret_file(place: &Place, name: &str, text: &str) -> String {
     use std::os::unix::fs::PermissionsExt;
     let file = place.of(name);
     std::fs::write(&file, format!("{text}\n")).expect("it is ours");
@@ -314,7 +362,7 @@ fn what_goes_wrong_with_an_invite_is_said_and_nothing_is_done() {
 }
 
 /// Where the main server of this directory is reached.
-fn address_in(state: &str) -> String {
+pub(crate) fn address_in(state: &str) -> String {
     let tree = run(&["tree", "--json", "--state", state]);
     let (_, rest) = tree.stdout.split_once("\"address\":\"").expect("a server has one");
     rest.split('"').next().expect("there is always a first part").to_owned()

@@ -115,6 +115,12 @@ impl NodeState {
         }
     }
 
+    /// Another main server with this key is in charge. Whoever is joined looks for that one.
+    pub(super) fn give_way(&mut self, now: Moment) {
+        self.event(Event::Superseded);
+        self.stop_because(now, CloseReason::Away);
+    }
+
     /// A charter was made, or shown by somebody.
     fn take_charter(
         &mut self,

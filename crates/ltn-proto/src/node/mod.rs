@@ -440,6 +440,7 @@ impl NodeState {
             Op::Charter { charter } => self.take_own_charter(now, charter),
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
+            Op::GiveWay => self.give_way(now),
             Op::BackUp { parents } => self.back_up(parents),
         }
     }

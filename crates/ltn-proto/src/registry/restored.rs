@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Registry, too_much};
+use super::{Member, Registry, too_much};
 use crate::charter::Charter;
+use crate::id::NodeId;
+use crate::limits::MEMBERS_MAX;
+use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
+use crate::path::NodePath;
+use crate::role::Role;
 
 /// So long a restored main server runs before it signs anything: members that lost it try it again
 /// within half a minute.
@@ -51,6 +56,7 @@ impl Registry {
         }
         self.charter = next;
         self.ends.retain(|end| !self.charter.is_revoked(end.grant.who));
+        self.drop_orphaned_invites();
         if !self.is_learning() {
             self.charter.edition.version += 1;
         }
@@ -65,9 +71,42 @@ impl Registry {
     }
 
     /// May there be members that this book does not know? Whoever joined after the backup that it
-    /// is from is one; he is put out by his id.
-    pub(super) const fn may_miss_members(&self) -> bool {
-        self.charter.edition.epoch > 1
+    /// is from is one, until he is recognised; he is put out by his id.
+    #[must_use]
+    pub const fn may_miss_members(&self) -> bool {
+        self.is_learning() || self.charter.edition.epoch > 1
+    }
+
+    /// Does the book know this one, as a member or as one who is out?
+    #[must_use]
+    pub fn knows(&self, id: NodeId) -> bool {
+        self.members.contains_key(&id) || self.charter.is_revoked(id)
+    }
+
+    /// This one has shown that he was let in, and joined after the backup: he is called so and
+    /// hangs below that server. A name that another member has already stays that one's: he is
+    /// known by his id then. Says whether he is new in the book.
+    ///
+    /// # Errors
+    /// The network has as many members as it may have; nothing changed.
+    pub fn recognise(
+        &mut self,
+        id: NodeId,
+        role: Role,
+        (name, place): (Option<Name>, Option<NodePath>),
+    ) -> Result<bool, Refusal> {
+        let is_invited = matches!(role, Role::SubServer | Role::Client);
+        if !self.may_miss_members() || self.knows(id) || !is_invited {
+            return Ok(false);
+        }
+        if self.members.len() >= MEMBERS_MAX {
+            let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
+            return Err(Refusal::new(RefusalKind::Full, text));
+        }
+        let name = name.filter(|name| self.named(name).is_empty());
+        let (since_ms, visitors) = (self.running_ms, Vec::new());
+        self.members.insert(id, Member { role, name, place, since_ms, visitors });
+        Ok(true)
     }
 
     /// What it says counts from now on before all that was said in earlier epochs.

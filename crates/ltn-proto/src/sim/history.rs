@@ -166,6 +166,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
         Op::GoAway => "go away",
+        Op::GiveWay => "give way",
         Op::BackUp { .. } => "back up",
     }
 }
@@ -200,6 +201,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::Charter { .. }
         | Op::BackUp { .. }
         | Op::GoAway
+        | Op::GiveWay
         | Op::Stop { .. } => None,
     }
 }

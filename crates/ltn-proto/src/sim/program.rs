@@ -126,7 +126,7 @@ impl Network {
                 machine.home.wanted = true;
                 machine.seeking = Some(*op);
             }
-            Op::GoAway => machine.goes_away = true,
+            Op::GoAway | Op::GiveWay => machine.goes_away = true,
             Op::Disconnect { .. } => {
                 machine.home.wanted = false;
             }

@@ -18,6 +18,7 @@ mod obeying;
 mod registry;
 mod restored;
 mod scenarios;
+mod secrets;
 mod selector;
 mod signer;
 mod stating;

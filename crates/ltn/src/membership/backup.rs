@@ -37,6 +37,17 @@ impl Network {
     /// # Errors
     /// The network does not live in a state directory, or the passphrase cannot be used.
     pub async fn backup(&self, passphrase: &str) -> Result<Vec<u8>, MembershipError> {
+        let (content, passphrase) = (self.backup_content().await?, passphrase.to_owned());
+        let sealed = tokio::task::spawn_blocking(move || seal_backup(&content, &passphrase)).await;
+        sealed.map_err(|error| MembershipError::new(error.to_string()))?
+    }
+
+    /// All that the main server needs to begin again on another machine: whoever has it is the
+    /// network. [`seal_backup`] makes the file of it.
+    ///
+    /// # Errors
+    /// The network does not live in a state directory.
+    pub(super) async fn backup_content(&self) -> Result<Vec<u8>, MembershipError> {
         let failed = |text: &str| MembershipError::new(text.to_owned());
         let directory = self
             .home()
@@ -59,11 +70,18 @@ impl Network {
             ("charter", Value::Bytes(charter.bytes.to_vec())),
             ("signature", Value::Bytes(charter.signature.to_vec())),
         ]);
-        let (passphrase, content) = (Secret::new(passphrase), content.to_cbor());
-        let sealed = tokio::task::spawn_blocking(move || seal(&passphrase, &content)).await;
-        let sealed = sealed.map_err(|error| failed(&error.to_string()))?;
-        sealed.map_err(|error| failed(&error.to_string()))
+        Ok(content.to_cbor())
     }
+}
+
+/// The file for what `s.backup` answers, sealed with this passphrase (8 to 1,024 bytes). Takes a
+/// moment, and the thread: guessing shall be expensive.
+///
+/// # Errors
+/// The passphrase cannot be used.
+pub fn seal_backup(content: &[u8], passphrase: &str) -> Result<Vec<u8>, MembershipError> {
+    let sealed = seal(&Secret::new(passphrase), content);
+    sealed.map_err(|error| MembershipError::new(error.to_string()))
 }
 
 /// Makes the state directory of a network's main server from a backup. For the first minute that it

@@ -15,6 +15,7 @@ use ltn_proto::{
 
 use super::listing::in_words;
 use super::network::{MembershipError, Network};
+use crate::envelope::close;
 use crate::error::TalkError;
 use crate::handlers::{Action, Forecast, Foretell, Offer};
 use crate::node::Node;
@@ -24,8 +25,9 @@ use crate::words::{HandlerError, Invocation};
 const INVITE_TIME: Duration = Duration::from_secs(3_600);
 /// What the commands are listed under.
 const CATEGORY: &str = "members";
-/// The commands that say something which nobody on the way may read.
-const WITH_SECRET: [&str; 3] = ["s.invite", "s.replace", "s.backup"];
+/// The commands that say something which nobody on the way may read, and which of their arguments
+/// is the key that the answer is closed for ([`crate::AnswerKey`]).
+const WITH_SECRET: [(&str, usize); 3] = [("s.invite", 5), ("s.replace", 2), ("s.backup", 0)];
 
 /// Where a command is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -51,10 +53,12 @@ fn specs() -> [CommandSpec; 8] {
             .optional("name", text)
             .optional("under", text)
             .optional("seconds", ParameterKind::Int)
-            .optional("admin", ParameterKind::Any),
+            .optional("admin", ParameterKind::Any)
+            .optional("reader", ParameterKind::Any),
         spec("s.replace", "an invite for new hardware that takes over a member's name and rights")
             .required("member", text)
-            .optional("seconds", ParameterKind::Int),
+            .optional("seconds", ParameterKind::Int)
+            .optional("reader", ParameterKind::Any),
         spec("s.uninvite", "withdraw an invite that nobody has used")
             .required("number_or_name", text),
         spec("s.revoke", "refuse a member's key from now on, everywhere and for ever")
@@ -66,8 +70,8 @@ fn specs() -> [CommandSpec; 8] {
             .optional("scope", text)
             .optional("seconds", ParameterKind::Int)
             .foretold(),
-        spec("s.backup", "all that the main server needs to begin again elsewhere, sealed")
-            .required("passphrase", ParameterKind::Secret),
+        spec("s.backup", "all that the main server needs to begin again elsewhere")
+            .required("reader", ParameterKind::Any),
         spec("s.ungrant", "take permissions from a member again, wherever they were given")
             .required("member", text)
             .one_or_more("permission", text)
@@ -106,9 +110,11 @@ impl Network {
         command: &str,
         call: &Invocation,
     ) -> Result<Value, HandlerError> {
-        if WITH_SECRET.contains(&command) && !call.direct && call.from != node.id() {
-            let text = "this is secret, and every server on the way could read it: do it at the \
-                        main server, or joined to it";
+        let is_near = call.direct || call.from == node.id();
+        if !is_near && is_secret(command) && reader_in(command, &call.arguments).is_none() {
+            let text = "this is secret, and every server on the way could read it: use `ltn \
+                        invite`, `ltn replace` and `ltn backup`, which send a key that the answer \
+                        is closed for";
             return Err(refuse(text).into());
         }
         if command == "s.backup" && !self.is_owner(call.from).await {
@@ -167,7 +173,27 @@ impl Network {
         })
     }
 
+    /// Does it, and closes the answer for who asked with a key.
     async fn carry_out(
+        &self,
+        here: Here<'_>,
+        command: &str,
+        arguments: &[Value],
+    ) -> Result<Value, HandlerError> {
+        let Some(reader) = reader_in(command, arguments) else {
+            return self.decide(here, command, arguments).await;
+        };
+        let closed = |answer: &Value| {
+            let reader = reader.as_bytes().unwrap_or_default();
+            close(reader, command, answer).map_err(|error| bad(error.to_string()))
+        };
+        // Before anything is done: a key that is none loses the answer.
+        closed(&Value::Null)?;
+        let answer = self.decide(here, command, arguments).await?;
+        Ok(closed(&answer)?)
+    }
+
+    async fn decide(
         &self,
         here: Here<'_>,
         command: &str,
@@ -186,10 +212,7 @@ impl Network {
                 Ok(Value::from(format!("{called} is out: its key is refused from now on")))
             }
             "s.grant" => self.give(here, &said).await,
-            "s.backup" => {
-                let sealed = self.backup(said.needed(0)).await.map_err(refused)?;
-                Ok(Value::Bytes(sealed))
-            }
+            "s.backup" => Ok(Value::Bytes(self.backup_content().await.map_err(refused)?)),
             _ => {
                 let who = self.find(here, said.needed(0)).await?;
                 let what = said.words(1)?;
@@ -331,6 +354,17 @@ fn checked(command: &str, arguments: &[Value]) -> Result<Vec<Value>, MembershipE
     let spec = specs().into_iter().find(|spec| spec.name == command);
     let spec = spec.ok_or_else(|| MembershipError::new(format!("no command `{command}`")))?;
     spec.check(arguments.to_vec()).map_err(MembershipError::new)
+}
+
+/// Does this command say something that nobody on the way may read?
+fn is_secret(command: &str) -> bool {
+    WITH_SECRET.iter().any(|(name, _)| *name == command)
+}
+
+/// The key that the answer to this command is closed for, if one was given.
+fn reader_in<'a>(command: &str, arguments: &'a [Value]) -> Option<&'a Value> {
+    let (_, at) = WITH_SECRET.iter().find(|(name, _)| *name == command)?;
+    arguments.get(*at).filter(|reader| **reader != Value::Null)
 }
 
 /// What a command was given.

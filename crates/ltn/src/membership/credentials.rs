@@ -113,6 +113,11 @@ impl Credentials {
         (&self.identity, &self.membership, self.standing.signed())
     }
 
+    /// The certificate of its key (DER).
+    pub(crate) fn certificate(&self) -> &[u8] {
+        &self.membership.certificate
+    }
+
     pub(crate) fn keys(&self) -> Result<(Signer, Tls), IdentityError> {
         Ok((self.identity.signer()?, Tls::members(&self.identity, &self.membership)?))
     }

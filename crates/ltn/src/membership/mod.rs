@@ -6,8 +6,8 @@
 //! program has; `relay.rs` lets a machine that wants to join talk to the root through any server;
 //! `joining.rs` is that machine's own side, `credentials.rs` what it gets; `home.rs` is for
 //! networks that live in state directories, `commands.rs` what admins say to the
-//! root, `foretelling.rs` what that would do, `listing.rs` who is in, out and invited,
-//! `backup.rs` a whole network in one file.
+//! root, `foretelling.rs` what that would do, `listing.rs` who is in, out and invited, `backup.rs`
+//! a whole network in one file, `recognising.rs` who joined after that was made.
 
 mod backup;
 mod commands;
@@ -18,10 +18,11 @@ mod home;
 mod joining;
 mod listing;
 mod network;
+mod recognising;
 pub(crate) mod relay;
 mod words;
 
-pub use backup::{RestoreError, restore_network_at};
+pub use backup::{RestoreError, restore_network_at, seal_backup};
 pub use credentials::Credentials;
 pub(crate) use credentials::VisitFacts;
 pub use home::make_network_at;
@@ -29,3 +30,4 @@ pub(crate) use home::{MAIN_NAME, home_of, of_state};
 pub use joining::{JoinError, join_network, join_network_at};
 pub(crate) use network::Home;
 pub use network::{MembershipError, Network};
+pub(crate) use recognising::serve;

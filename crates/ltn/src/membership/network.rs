@@ -14,6 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::commands;
 use super::credentials::Credentials;
 use super::desk::{Book, Desk, Save};
+use super::recognising::recognise;
 use super::relay::JOIN;
 use crate::error::TalkError;
 use crate::node::Node;
@@ -297,6 +298,8 @@ impl Network {
         };
         node.handle(JOIN, answer).await?;
         commands::offer(&self, &node).await?;
+        let (_, membership, _) = self.root.parts();
+        tokio::spawn(recognise(self.desk.clone(), node.without_queues(), membership.clone()));
         tokio::spawn(keep_charter(self.desk, node.without_queues()));
         Ok(())
     }
@@ -321,8 +324,8 @@ async fn keep_charter(desk: Desk, node: Node) {
             event = events.recv() => match event {
                 Ok(Event::UnheardCharter { charter }) => {
                     if !desk.adopt(&charter).await {
-                        tracing::error!("another main server with this key was restored; stopping");
-                        node.shutdown().await;
+                        // An error says that it has stopped already.
+                        let _ = node.order(Op::GiveWay).await;
                         return;
                     }
                 }

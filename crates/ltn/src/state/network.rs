@@ -172,16 +172,17 @@ impl Belonging {
             .and_then(|standing| standing.owing(&remembered.owed_charters))
             .map_err(|why| format!("its charter: {why}"))?;
         match &self.office {
-            Some(office) if office.book.is_superseded_by(standing.charter()) => {
-                let text = "another main server with this key was restored from a backup, and is \
-                            in charge since: this one must not start";
-                return Err(text.to_owned());
-            }
             Some(office) => self.check_office(office, (identity, role), visitors)?,
             None if role.is_root() => return Err("its entry `book` is missing".to_owned()),
             None => {}
         }
         Ok(standing)
+    }
+
+    /// Was another main server with this key restored from a backup, and is in charge?
+    pub(super) fn is_superseded(&self, standing: &Standing) -> bool {
+        let office = self.office.as_ref();
+        office.is_some_and(|office| office.book.is_superseded_by(standing.charter()))
     }
 
     fn check_office(

@@ -56,6 +56,23 @@ impl Membership {
     fn chain(&self) -> Vec<CertificateDer<'static>> {
         [&self.certificate, &self.authority].map(|der| CertificateDer::from(der.clone())).into()
     }
+
+    /// Whose certificate it is, and what he was invited to be, if that authority has made it.
+    pub(crate) fn subject(&self) -> Result<(NodeId, Role), IdentityError> {
+        let certificate = CertificateDer::from(self.certificate.as_slice());
+        let id = id_of(&certificate).map_err(super::refused)?;
+        let anchors = self.anchors()?;
+        let parsed = EndEntityCert::try_from(&certificate)
+            .map_err(|error| IdentityError(format!("it cannot be read: {error}")))?;
+        let usage = webpki::KeyUsage::client_auth();
+        let algorithms = provider().signature_verification_algorithms.all;
+        parsed
+            .verify_for_usage(algorithms, &anchors.roots, &[], always(), usage, None, None)
+            .map_err(|error| IdentityError(format!("the authority has not made it: {error}")))?;
+        let kind = kind_of(&certificate, self.network, id);
+        let kind = kind.ok_or_else(|| IdentityError("it does not say what it is for".to_owned()));
+        Ok((id, kind?))
+    }
 }
 
 /// Would others take this for a member of this network, with this key?
@@ -63,21 +80,10 @@ pub(crate) fn check_membership(
     identity: &Identity,
     membership: &Membership,
 ) -> Result<Role, IdentityError> {
-    let certificate = CertificateDer::from(membership.certificate.as_slice());
-    let id = id_of(&certificate).map_err(super::refused)?;
-    if id != identity.id() {
-        return Err(IdentityError("it is about another key".to_owned()));
+    match membership.subject()? {
+        (id, role) if id == identity.id() => Ok(role),
+        _ => Err(IdentityError("it is about another key".to_owned())),
     }
-    let anchors = membership.anchors()?;
-    let parsed = EndEntityCert::try_from(&certificate)
-        .map_err(|error| IdentityError(format!("it cannot be read: {error}")))?;
-    let usage = webpki::KeyUsage::client_auth();
-    let algorithms = provider().signature_verification_algorithms.all;
-    parsed
-        .verify_for_usage(algorithms, &anchors.roots, &[], always(), usage, None, None)
-        .map_err(|error| IdentityError(format!("the authority has not made it: {error}")))?;
-    let kind = kind_of(&certificate, membership.network, id);
-    kind.ok_or_else(|| IdentityError("it does not say what it is for".to_owned()))
 }
 
 /// The server's name, which only certificates of servers are good for.

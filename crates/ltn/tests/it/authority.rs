@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
 
 use ltn::{
-    CallReply, Client, CommandSpec, MainServer, Network, Node, Permission, Permissions,
+    AnswerKey, CallReply, Client, CommandSpec, MainServer, Network, Node, Permission, Permissions,
     RefusalKind, Role, Session, StartError, SubServer, TalkError, Value, join_network,
     make_network_at,
 };
@@ -11,7 +11,6 @@ use ltn::{
 use crate::support::{Place, address_of, soon};
 
 const KEY: &str = "open sesame 7";
-const PASSPHRASE: &str = "a passphrase of ann's own";
 
 /// One more member, joined to this server.
 async fn member(network: &Network, name: &str, to: &Node) -> Node {
@@ -107,11 +106,17 @@ async fn nobody_but_the_owner_gets_a_backup() {
     confirmed(&owner, "s.grant", &["ann", "admin"]).await;
     until(async || refusal(&ann, "/", "s.members", &[]).await.is_none()).await;
 
-    let refused = refusal(&ann, "/", "s.backup", &[PASSPHRASE]).await.expect("it is not hers");
-    assert_eq!(refused.0, RefusalKind::NoPermission, "{}", refused.1);
-    assert!(refused.1.contains("owner"), "{}", refused.1);
-    let given = soon(owner.call("/", "s.backup", vec![PASSPHRASE.into()])).await.unwrap();
-    assert!(matches!(given, CallReply::Done(Value::Bytes(_))), "{given:?}");
+    let key = AnswerKey::make().unwrap();
+    match soon(ann.call("/", "s.backup", vec![key.public()])).await {
+        Err(TalkError::Refused(refusal)) => {
+            assert_eq!(refusal.kind, RefusalKind::NoPermission, "{refusal}");
+            assert!(refusal.text.contains("owner"), "{refusal}");
+        }
+        other => panic!("it is not hers: {other:?}"),
+    }
+    let given = soon(owner.call("/", "s.backup", vec![key.public()])).await.unwrap();
+    let CallReply::Done(given) = given else { panic!("a backup wants no confirmation") };
+    assert!(matches!(key.open("s.backup", &given), Ok(Value::Bytes(_))));
     main.shutdown().await;
 }
 

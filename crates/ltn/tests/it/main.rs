@@ -20,5 +20,6 @@ mod streaming;
 mod support;
 mod talking;
 mod transferring;
+mod unanswered;
 mod upkeep;
 mod watching;

@@ -1,9 +1,9 @@
 //! A network with members over real sockets: invited, joined, refused, revoked.
 
 use ltn::{
-    Address, CallReply, Client, CloseReason, ConnectError, Content, Credentials, Event, JoinError,
-    MainServer, Network, Node, Permission, RefusalKind, Role, StartError, SubServer, TalkError,
-    join_network,
+    Address, AnswerKey, CallReply, Client, CloseReason, ConnectError, Content, Credentials, Event,
+    Invite, JoinError, MainServer, Network, Node, Permission, RefusalKind, Role, StartError,
+    SubServer, TalkError, Value, join_network,
 };
 
 use crate::support::{address_of as at, event, soon};
@@ -207,6 +207,51 @@ async fn what_admins_do_is_in_the_audit_log_and_a_copy_of_it_at_the_main_server(
     until(|| async { told(vec![10.into(), "copies".into()]).await.contains("s.audit() run") })
         .await;
     main.shutdown().await;
+}
+
+/// What an answer says when it arrives is what each server on the way reads of it: the payload of
+/// its frames, passed on as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_on_the_way_read_nothing_of_an_invite_that_they_pass_on() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let mut above = main.clone();
+    let mut servers = Vec::new();
+    for name in ["hall", "attic"] {
+        let server = member(&network, Role::SubServer, name, &at(&above)).await;
+        let server = SubServer::builder("").member(&server).port(0).start().await.unwrap();
+        server.connect(&at(&above)).await.unwrap();
+        above = server.clone();
+        servers.push(server);
+    }
+    let ann = member(&network, Role::Client, "ann", &at(&above)).await;
+    network.grant(ann.id(), vec![Permission::admin()], None).await.unwrap();
+    let node = client(&ann, &at(&above)).await;
+    until(|| async { admitted(&node).await }).await;
+
+    let asked = |reader: Value| {
+        let words = ["client", "lamp", ""].map(Value::from);
+        words.into_iter().chain([60.into(), false.into(), reader]).collect::<Vec<_>>()
+    };
+    for nonsense in [Value::Bytes(vec![4; 65]), Value::from("key")] {
+        let refused = node.call("/", "s.invite", asked(nonsense)).await.unwrap_err();
+        assert!(matches!(&refused, TalkError::Refused(no) if no.kind == RefusalKind::BadArguments));
+    }
+    let open = node.call("/", "s.invite", asked(Value::Null)).await.unwrap_err();
+    assert!(open.to_string().contains("every server on the way could read it"), "{open}");
+    // Nothing of that has taken the name.
+    let key = AnswerKey::make().unwrap();
+    let answer = node.call("/", "s.invite", asked(key.public())).await;
+    let Ok(CallReply::Done(answer)) = answer else { panic!("{answer:?}") };
+    let seen = answer.to_cbor();
+    let invited = key.open("s.invite", &answer).unwrap();
+    let line = invited.get("line").and_then(Value::as_text).unwrap();
+    let invite: Invite = line.parse().unwrap();
+    let shows = |what: &[u8]| seen.windows(what.len()).any(|part| part == what);
+    assert!(!shows(&invite.secret.0) && !shows(&line.as_bytes()[..12]) && !shows(b"lamp"));
+    join_network(&invite, &[at(&main)]).await.unwrap();
+    main.shutdown().await;
+    drop(servers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,10 +15,10 @@ use crate::support::{address_of, event, soon};
 const PASSPHRASE: &str = "a long passphrase";
 
 /// A directory for the states of a story, gone when it is over.
-struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 impl Place {
-    fn new(story: &str) -> Self {
+    pub(crate) fn new(story: &str) -> Self {
         let path =
             std::env::temp_dir().join(format!("ltn-restored-{story}-{}", std::process::id()));
         // It may be left from a process of this number that was killed.
@@ -26,7 +26,7 @@ impl Place {
         Self(path)
     }
 
-    fn of(&self, who: &str) -> PathBuf {
+    pub(crate) fn of(&self, who: &str) -> PathBuf {
         self.0.join(who)
     }
 }
@@ -52,6 +52,17 @@ async fn member(place: &Place, main: &Node, name: &str) -> NodeId {
 async fn client(place: &Place, name: &str, main: &Node) -> Node {
     let node = Client::builder("").member_at(place.of(name)).start().await.unwrap();
     soon(node.connect(&address_of(main))).await.unwrap();
+    node
+}
+
+/// The same, who has heard of so many new charters.
+async fn client_that_hears(place: &Place, name: &str, main: &Node, charters: usize) -> Node {
+    let node = Client::builder("").member_at(place.of(name)).start().await.unwrap();
+    let mut events = node.events();
+    soon(node.connect(&address_of(main))).await.unwrap();
+    for _ in 0..charters {
+        event(&mut events, |event| matches!(event, Event::Chartered { .. }).then_some(())).await;
+    }
     node
 }
 
@@ -90,6 +101,34 @@ async fn a_minute_goes_by(main: &Node) {
     .await;
 }
 
+/// The restored book knew whoever joined after the backup by his id only.
+#[tokio::test]
+async fn who_joined_after_the_backup_can_be_revoked_by_his_name_also_when_he_is_away() {
+    let place = Place::new("joined");
+    make_network_at(&place.of("main"), "home").unwrap();
+    let sealed = at_rest(&place, "main").await.backup(PASSPHRASE).await.unwrap();
+    let main = main_server(&place.of("main")).await;
+    let kitchen = member(&place, &main, "kitchen").await;
+    main.shutdown().await;
+
+    restore_network_at(&sealed, PASSPHRASE, &place.of("restored")).unwrap();
+    let main = main_server(&place.of("restored")).await;
+    let kitchen_node = client(&place, "kitchen", &main).await;
+    soon(async {
+        while !run(&main, "s.members", &[]).await.to_string().contains("kitchen: client") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    kitchen_node.shutdown().await;
+    a_minute_goes_by(&main).await;
+    main.shutdown().await;
+    let book = at_rest(&place, "restored").await;
+    let out = book.run("s.revoke", &["kitchen".into()]).await.unwrap();
+    assert!(out.to_string().contains("kitchen is out"), "{out}");
+    assert!(book.is_revoked(kitchen).await);
+}
+
 #[tokio::test]
 async fn who_was_away_while_a_restored_main_server_learnt_brings_a_revocation_with_it() {
     let place = Place::new("away");
@@ -101,10 +140,7 @@ async fn who_was_away_while_a_restored_main_server_learnt_brings_a_revocation_wi
     let sealed = at_rest(&place, "main").await.backup(PASSPHRASE).await.unwrap();
     at_rest(&place, "main").await.revoke(thief).await.unwrap();
     let main = main_server(&place.of("main")).await;
-    let lamp = Client::builder("").member_at(place.of("lamp")).start().await.unwrap();
-    let mut events = lamp.events();
-    soon(lamp.connect(&address_of(&main))).await.unwrap();
-    event(&mut events, |event| matches!(event, Event::Chartered { .. }).then_some(())).await;
+    let lamp = client_that_hears(&place, "lamp", &main, 1).await;
     lamp.shutdown().await;
     main.shutdown().await;
 
@@ -116,7 +152,8 @@ async fn who_was_away_while_a_restored_main_server_learnt_brings_a_revocation_wi
     let thief_node = client(&place, "thief", &main).await;
     let mut events = thief_node.events();
 
-    let lamp = client(&place, "lamp", &main).await;
+    // Of the new epoch, and then of what it has told itself.
+    let lamp = client_that_hears(&place, "lamp", &main, 2).await;
     let thrown_out = event(&mut events, |event| match event {
         Event::Disconnected { reason, returning, .. } => Some((reason, returning)),
         _ => None,
