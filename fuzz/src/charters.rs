@@ -78,7 +78,18 @@ fn signed(bytes: Bytes) -> SignedCharter {
 
 /// What a node of this authority's network stands on.
 pub(crate) fn standing() -> Standing {
-    let charter = Charter::first(NetworkId::of_authority_key(key()), NodeId::from_bytes([9; 32]));
-    let bytes = charter.to_bytes().expect("the first charter is small");
+    let root = NodeId::from_bytes([9; 32]);
+    standing_on(&Charter::first(NetworkId::of_authority_key(key()), root))
+}
+
+/// The same where this is the main server, and that one may do everything.
+pub(crate) fn standing_with_admin(root: NodeId, admin: NodeId) -> Standing {
+    let mut charter = Charter::first(NetworkId::of_authority_key(key()), root);
+    charter.grants.push(Grant { who: admin, what: vec![Permission::admin()], scope: root });
+    standing_on(&charter)
+}
+
+fn standing_on(charter: &Charter) -> Standing {
+    let bytes = charter.to_bytes().expect("the charter is small");
     Standing::new(key().to_vec(), signed(bytes)).expect("the authority signed it")
 }

@@ -9,8 +9,10 @@
 //! know libFuzzer, which lives outside the workspace, in `driver/`.
 
 mod charters;
+mod commands;
 mod feed;
 mod frames;
+mod hall;
 mod joining;
 mod minds;
 mod recorded;
@@ -18,6 +20,7 @@ mod values;
 mod words;
 mod world;
 
+pub use commands::commands_run;
 pub use minds::is_heard;
 pub use recorded::recorded;
 
@@ -33,7 +36,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "frames", about: "the bytes of a link, in any pieces", run: frames::read },
     Target { name: "parts", about: "messages in parts, in any order", run: frames::assemble },
     Target { name: "values", about: "values in CBOR", run: values::read },
@@ -63,6 +66,11 @@ pub const TARGETS: [Target; 13] = [
         name: "members",
         about: "a node, by those who are registered with it",
         run: minds::members,
+    },
+    Target {
+        name: "commands",
+        about: "signed commands, past a hostile server",
+        run: commands::play,
     },
     Target {
         name: "certificates",

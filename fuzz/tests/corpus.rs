@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ltn_fuzz::{TARGETS, Target, recorded};
+use ltn_proto::sim::Mutant;
 
 fn folder(target: &Target) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name)
@@ -44,6 +45,28 @@ fn no_folder_of_the_corpus_is_without_a_target() {
 fn what_honest_minds_say_gets_through_to_the_program() {
     let heard = recorded().into_iter().filter(|(_, tape)| ltn_fuzz::is_heard(tape)).count();
     assert!(heard >= 6, "only {heard} recordings reach the program");
+}
+
+/// A sequence in which nothing is run would try nothing behind the first word.
+#[test]
+fn what_an_admin_gives_is_run_in_sequences_of_the_corpus() {
+    let files = files(&Target::named("commands").expect("it is there"));
+    let sequences = files.iter().map(|file| fs::read(file).expect("it can be read"));
+    let run = sequences.filter(|data| ltn_fuzz::commands_run(data, None) > 0).count();
+    assert!(run >= 8, "only {run} sequences run anything");
+}
+
+/// Promises that hold whatever is done would be none.
+#[test]
+fn a_mind_that_lacks_a_defence_is_caught_by_sequences_of_the_corpus() {
+    let files = files(&Target::named("commands").expect("it is there"));
+    for mutant in [Mutant::NoNonceCheck, Mutant::NoProofCheck] {
+        let caught = files.iter().filter(|file| {
+            let data = fs::read(file).expect("it can be read");
+            std::panic::catch_unwind(|| ltn_fuzz::commands_run(&data, Some(mutant))).is_err()
+        });
+        assert!(caught.count() >= 1, "{mutant:?} got away");
+    }
 }
 
 /// After the wire has changed: `LTN_RECORD=1 cargo test --package ltn-fuzz --all-features`.

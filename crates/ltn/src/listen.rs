@@ -2,8 +2,9 @@
 //!
 //! Before a stranger has proved who it is it costs little and not for long: the handshakes at one
 //! time are bounded, in all and per address, and each has a time limit; `places.rs` chooses who is
-//! next. A stranger that is turned away costs one line in the log. No error of accepting ends a
-//! listener. Whether a proved id may join is for the mind.
+//! next. After each that comes everything else has its turn, so that a crowd costs those inside
+//! little, and the log tells of one in a second. No error of accepting ends a listener. Whether a
+//! proved id may join is for the mind.
 
 mod places;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use ltn_proto::{Address, Direction};
 use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::carrier::{Acceptor, Carried};
@@ -30,6 +31,9 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
 /// See [`ACCEPT_PAUSE_MIN`].
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// So often the log tells of somebody who was turned away; the others are counted. In a crowd the
+/// lines would cost more than the crowd.
+const TELLS: Duration = Duration::from_secs(1);
 
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +64,7 @@ impl Listener {
             serves,
             places: Places::new(context.limits()),
             handshakes: JoinSet::new(),
+            tells: Tells::default(),
             context,
         };
         let task = tokio::spawn(door.keep(acceptor, stopped));
@@ -106,8 +111,29 @@ struct Door {
     serves: Serves,
     context: LinkContext,
     places: Places<Carried>,
-    /// Their numbers, and whether somebody was let in.
-    handshakes: JoinSet<(u64, bool)>,
+    /// With their numbers; whether it was somebody who belongs here.
+    handshakes: JoinSet<(u64, String, Result<bool, TurnedAway>)>,
+    tells: Tells,
+}
+
+/// Of whom the log tells, see [`TELLS`].
+#[derive(Default)]
+struct Tells {
+    last: Option<Instant>,
+    /// Those it did not tell of since.
+    untold: u64,
+}
+
+impl Tells {
+    /// One more; if it is to be told of, how many before it were not.
+    fn one_more(&mut self, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now < last + TELLS) {
+            self.untold += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
 }
 
 impl Door {
@@ -121,8 +147,8 @@ impl Door {
                 biased;
                 _ = &mut stopped => break,
                 Some(done) = self.handshakes.join_next() => {
-                    if let Ok((number, let_in)) = done {
-                        self.places.end(number, let_in);
+                    if let Ok((number, remote, done)) = done {
+                        self.end(number, &remote, done);
                     }
                 }
                 () = sleep_until(makes_room_at.unwrap_or_else(Instant::now)),
@@ -131,6 +157,7 @@ impl Door {
                     Ok(carried) => {
                         pause = ACCEPT_PAUSE_MIN;
                         self.welcome(carried);
+                        yield_now().await;
                     }
                     Err(error) if concerns_one_connection(&error) => {
                         tracing::debug!(address = %self.address, %error, "a connection was gone");
@@ -156,35 +183,41 @@ impl Door {
 
     fn welcome(&mut self, carried: Carried) {
         if let Some(goes) = self.places.wait(carried.origin, carried) {
-            turned_away(&self.address, &goes.remote, &"too many others wait");
+            self.turned_away(&goes.remote, &"too many others wait");
         }
     }
 
     fn begin_next(&mut self) {
         while let Some((origin, carried)) = self.places.next() {
             let (context, serves) = (self.context.clone(), self.serves);
-            let (address, remote) = (self.address.clone(), carried.remote.clone());
-            let (number, name) = (self.places.number(), remote.clone());
+            let (number, remote) = (self.places.number(), carried.remote.clone());
+            let name = remote.clone();
             let task = self.handshakes.spawn(async move {
                 let done = handshake(&context, serves, carried).await;
-                if let Err(why) = &done {
-                    turned_away(&address, &name, why);
-                }
-                (number, done.is_ok_and(|let_in| let_in))
+                (number, name, done)
             });
             self.places.begin(number, remote, origin, task);
         }
     }
 
+    fn end(&mut self, number: u64, remote: &str, done: Result<bool, TurnedAway>) {
+        if let Err(why) = &done {
+            self.turned_away(remote, why);
+        }
+        self.places.end(number, done.is_ok_and(|belongs_here| belongs_here));
+    }
+
     fn make_room(&mut self) {
         if let Some(oldest) = self.places.make_room() {
-            turned_away(&self.address, &oldest.remote, &"its handshake takes others' time");
+            self.turned_away(&oldest.remote, &"its handshake takes others' time");
         }
     }
-}
 
-fn turned_away(address: &Address, remote: &str, why: &dyn std::fmt::Display) {
-    tracing::info!(listener = %address, remote, %why, "a connection was turned away");
+    fn turned_away(&mut self, remote: &str, why: &dyn std::fmt::Display) {
+        let Some(others_before) = self.tells.one_more(Instant::now()) else { return };
+        let listener = &self.address;
+        tracing::info!(%listener, remote, %why, others_before, "a connection was turned away");
+    }
 }
 
 /// Says whether it was one that belongs here, not one that wants to.

@@ -22,7 +22,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::{Acceptor, ServerConfig};
 use rustls::{CertificateError, Error, InvalidMessage};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor, TlsConnector, TlsStream};
+use tokio::sync::Mutex;
+use tokio::task::yield_now;
+use tokio_rustls::server::StartHandshake;
+use tokio_rustls::{LazyConfigAcceptor, TlsConnector, TlsStream};
 use webpki::EndEntityCert;
 
 use crate::carrier::{Carried, Transport};
@@ -112,6 +115,8 @@ pub(crate) struct Tls {
     dial_data: Arc<ClientConfig>,
     accept_all: Arc<ServerConfig>,
     accept_data: Arc<ServerConfig>,
+    /// Held by whose hello is being answered.
+    answering: Arc<Mutex<()>>,
     /// For those who have no certificate yet; only servers of a network with members have it.
     accept_joiners: Option<Arc<ServerConfig>>,
     /// Which network; `None` for an open one.
@@ -140,6 +145,7 @@ impl Tls {
             dial_data: dialer(ConnectionKind::Data)?,
             accept_all: open::server_config(identity, &both)?,
             accept_data: open::server_config(identity, &[ConnectionKind::Data])?,
+            answering: Arc::default(),
             accept_joiners: None,
             network: None,
         })
@@ -157,6 +163,7 @@ impl Tls {
             dial_data: dialer(ConnectionKind::Data)?,
             accept_all: acceptor(&[ConnectionKind::Link, ConnectionKind::Data])?,
             accept_data: acceptor(&[ConnectionKind::Data])?,
+            answering: Arc::default(),
             accept_joiners: Some(members::admission_config(identity, membership)?),
             network: Some(membership.network),
         })
@@ -164,21 +171,16 @@ impl Tls {
 
     /// The server's side of a handshake, for a listener that takes every kind of connection.
     pub(crate) async fn accept(&self, carried: Carried) -> Result<Accepted, TlsError> {
-        let remote = carried.remote;
-        let start = LazyConfigAcceptor::new(Acceptor::default(), Transport::new(carried.stream));
-        let start = start.await.map_err(|error| explain(&error))?;
+        let (remote, start) = hear(carried).await?;
         let wants_in = {
             let hello = start.client_hello();
             hello.alpn().is_some_and(|mut words| words.any(|word| word == JOIN_ALPN))
         };
         if let Some(config) = self.accept_joiners.as_ref().filter(|_| wants_in) {
-            let stream = start.into_stream(Arc::clone(config)).await;
-            let stream = stream.map_err(|error| explain(&error))?;
-            return Ok(Accepted::Joiner(Box::new(TlsStream::Server(stream))));
+            return Ok(Accepted::Joiner(Box::new(self.answer(start, config).await?)));
         }
-        let stream = start.into_stream(Arc::clone(&self.accept_all)).await;
-        let stream = stream.map_err(|error| explain(&error))?;
-        let (kind, stream) = self.secured(TlsStream::Server(stream), remote)?;
+        let stream = self.answer(start, &self.accept_all).await?;
+        let (kind, stream) = self.secured(stream, remote)?;
         Ok(Accepted::Node(kind, stream))
     }
 
@@ -187,11 +189,25 @@ impl Tls {
         &self,
         carried: Carried,
     ) -> Result<(ConnectionKind, SecureStream), TlsError> {
-        let stream = TlsAcceptor::from(Arc::clone(&self.accept_data))
-            .accept(Transport::new(carried.stream))
-            .await
-            .map_err(|error| explain(&error))?;
-        self.secured(TlsStream::Server(stream), carried.remote)
+        let (remote, start) = hear(carried).await?;
+        let stream = self.answer(start, &self.accept_data).await?;
+        self.secured(stream, remote)
+    }
+
+    /// The answer to a hello costs as much as hundreds of frames, and those who say hello are
+    /// strangers. So they are answered one at a time, each after what else is to be done: however
+    /// many come at once, the links go on.
+    async fn answer(
+        &self,
+        start: StartHandshake<Transport>,
+        config: &Arc<ServerConfig>,
+    ) -> Result<TlsStream<Transport>, TlsError> {
+        let answered = {
+            let _turn = self.answering.lock().await;
+            yield_now().await;
+            start.into_stream(Arc::clone(config))
+        };
+        answered.await.map(TlsStream::Server).map_err(|error| explain(&error))
     }
 
     /// The client's side of a handshake. There are no dials of the kind `Join`: see
@@ -250,6 +266,13 @@ impl Tls {
         let stream = Box::new(stream);
         Ok((kind, SecureStream { stream, peer, invited_as, remote: remote.into() }))
     }
+}
+
+/// Waits for a whole hello, which costs little.
+async fn hear(carried: Carried) -> Result<(String, StartHandshake<Transport>), TlsError> {
+    let stream = Transport::new(carried.stream);
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
+    Ok((carried.remote, start.map_err(|error| explain(&error))?))
 }
 
 /// The joiner's side of a handshake: whoever answers has shown to be a server of this network.

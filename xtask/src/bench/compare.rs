@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 /// How many turns each contestant gets.
-const ROUNDS: u32 = 5;
+pub(super) const ROUNDS: u32 = 5;
 /// No round keeps more samples than this, however fast it is.
 const SAMPLES_MAX: usize = 1_000_000;
 
@@ -88,7 +88,8 @@ pub(super) async fn compare<F: Contestant, O: Contestant>(
     Ok(figures.iter().enumerate().map(row).collect())
 }
 
-fn median_of(rounds: &[Vec<f64>], figure: usize) -> Option<f64> {
+/// The median of one figure over all rounds.
+pub(super) fn median_of(rounds: &[Vec<f64>], figure: usize) -> Option<f64> {
     let mut values: Vec<f64> =
         rounds.iter().filter_map(|round| round.get(figure).copied()).collect();
     values.sort_by(f64::total_cmp);
@@ -116,6 +117,11 @@ impl Samples {
     /// One more.
     pub(super) fn push(&mut self, start: Instant) {
         self.taken.push(start.elapsed());
+    }
+
+    /// More that were taken elsewhere.
+    pub(super) fn add(&mut self, taken: Vec<Duration>) {
+        self.taken.extend(taken);
     }
 
     /// The median and the 99th percentile, in seconds.

@@ -7,6 +7,8 @@
 #[cfg(feature = "bench")]
 mod compare;
 #[cfg(feature = "bench")]
+mod crowd;
+#[cfg(feature = "bench")]
 mod floor;
 #[cfg(feature = "bench")]
 mod listing;
@@ -16,6 +18,8 @@ mod ours;
 mod table;
 #[cfg(feature = "bench")]
 mod works;
+
+use std::net::SocketAddr;
 
 use anyhow::Result;
 
@@ -36,6 +40,12 @@ pub(crate) struct Arguments {
     /// All in one thread; the caller sees to it that this is on one core
     #[arg(long, hide = true)]
     pinned: bool,
+    /// Be the crowd that comes to this address
+    #[arg(long, hide = true)]
+    crowd_to: Option<SocketAddr>,
+    /// Be a door where each is hung up on
+    #[arg(long, hide = true)]
+    hang_up: bool,
     /// What to measure; everything if nothing is named
     works: Vec<Work>,
 }
@@ -65,6 +75,8 @@ pub(crate) enum Work {
     Stream,
     /// Reading the list of 10 servers with 10 clients each, and of 1,000 with 10 each
     Listing,
+    /// What 100 members wait for answers while a crowd of strangers comes, here or elsewhere
+    Crowd,
 }
 
 /// Measures, in a release build: builds one and hands over to it if this is none.

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use tokio::runtime::{Builder, Runtime};
 
 use super::compare::{Contestant, Figure, Row, Unit, compare};
-use super::{Arguments, Work, floor, listing, ours, table};
+use super::{Arguments, Work, crowd, floor, listing, ours, table};
 use crate::shell;
 
 /// What a request carries.
@@ -40,6 +40,12 @@ impl Contestant for Nobody {
 
 /// Measures what was asked for and prints it.
 pub(super) fn measure(arguments: Arguments) -> Result<()> {
+    if let Some(to) = arguments.crowd_to {
+        return crowd::be_the_crowd(to);
+    }
+    if arguments.hang_up {
+        return crowd::hang_up();
+    }
     let works = chosen(&arguments);
     let rows = run(runtime(arguments.pinned)?, works.clone(), &arguments)?;
     if arguments.json {
@@ -123,6 +129,7 @@ impl Bench {
             Work::Connect => self.connect().await,
             Work::Stream => self.stream().await,
             Work::Listing => self.listing().await,
+            Work::Crowd => self.crowd().await,
         }
     }
 
@@ -214,6 +221,11 @@ impl Bench {
             }
         }
         Ok(rows)
+    }
+
+    /// There is no floor of it: nothing bare has members.
+    async fn crowd(&self) -> Result<Vec<Row>> {
+        if self.with_ours { crowd::measure().await } else { Ok(Vec::new()) }
     }
 
     async fn stream(&self) -> Result<Vec<Row>> {

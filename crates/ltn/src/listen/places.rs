@@ -17,7 +17,10 @@ use tokio::time::Instant;
 
 /// When others wait, the oldest handshake gets no more than this. An honest one takes a small part
 /// of it.
-pub(super) const FAIR_TIME: Duration = Duration::from_secs(1);
+pub(super) const FAIR_TIME: Duration = Duration::from_millis(500);
+/// All places change hands once in this time at the most, one after the other: so there is always
+/// one soon, and the work of many handshakes does not come at one moment.
+pub(super) const TURNOVER: Duration = Duration::from_secs(1);
 /// Connections that wait for a place, each of which costs a file descriptor; beyond that a random
 /// one goes.
 const WAITING_MAX: usize = 256;
@@ -33,16 +36,24 @@ pub(super) struct UnderWay {
     task: AbortHandle,
 }
 
-/// See the module. `W` is a connection that waits.
+/// Those who wait, the longest waiting first, and where they come from.
+type Queue<W> = VecDeque<(Option<IpAddr>, W)>;
+
+/// See the module. `W` is a connection that waits. All of this is asked for every connection that
+/// comes, so it has to be quick however many there are.
 #[derive(Debug)]
 pub(super) struct Places<W> {
     under_way: BTreeMap<u64, UnderWay>,
-    /// The longest waiting first, and where they come from.
-    waiting: VecDeque<(Option<IpAddr>, W)>,
-    /// Each with the handshake that let somebody in last. Asked for every one who waits, so it has
-    /// to be quick.
+    /// How many of those there are of each address.
+    shares: BTreeMap<IpAddr, usize>,
+    /// From addresses that were known when they came.
+    waiting_known: Queue<W>,
+    /// From all others.
+    waiting: Queue<W>,
+    /// Each with the handshake that let somebody in last.
     known: BTreeMap<IpAddr, u64>,
     next_number: u64,
+    made_room_at: Option<Instant>,
     all_max: usize,
     per_origin_max: usize,
 }
@@ -51,9 +62,12 @@ impl<W> Places<W> {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             under_way: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            waiting_known: VecDeque::new(),
             waiting: VecDeque::new(),
             known: BTreeMap::new(),
             next_number: 0,
+            made_room_at: None,
             all_max: limits.pending_links.max(1),
             per_origin_max: limits.pending_links_per_address.max(1),
         }
@@ -61,36 +75,41 @@ impl<W> Places<W> {
 
     /// One more waits. If too many do, this is one that has to go.
     pub(super) fn wait(&mut self, origin: Option<IpAddr>, connection: W) -> Option<W> {
-        self.waiting.push_back((origin, connection));
-        if self.waiting.len() <= WAITING_MAX {
+        let is_known = self.is_known(origin);
+        let queue = if is_known { &mut self.waiting_known } else { &mut self.waiting };
+        queue.push_back((origin, connection));
+        if self.waiting.len() + self.waiting_known.len() <= WAITING_MAX {
             return None;
         }
-        let strangers: Vec<usize> = (0..self.waiting.len())
-            .filter(|place| !self.is_known(self.waiting[*place].0))
-            .collect();
         // Not the oldest, nor the newest: whoever keeps coming must not decide who goes.
-        let chosen = strangers.get(dice(strangers.len())).copied().unwrap_or(0);
-        self.waiting.remove(chosen).map(|(_, connection)| connection)
+        let goes = self.waiting.remove(dice(self.waiting.len()));
+        goes.or_else(|| self.waiting_known.pop_front()).map(|(_, connection)| connection)
     }
 
     /// The next whose handshake may begin: those from known addresses first, then who waited most.
+    /// In a crowd it is who came last: who waited long has gone by then, or wants nothing.
     pub(super) fn next(&mut self) -> Option<(Option<IpAddr>, W)> {
         if self.under_way.len() >= self.all_max {
             return None;
         }
-        let takes_strangers = self.strangers() < self.strangers_max();
-        let known = |place: &usize| self.is_known(self.waiting[*place].0);
-        let may = |place: &usize| {
-            (takes_strangers || known(place)) && self.has_share(self.waiting[*place].0)
+        let may = |(origin, _): &(Option<IpAddr>, W)| self.has_share(*origin);
+        if let Some(next) = self.waiting_known.iter().position(may) {
+            return self.waiting_known.remove(next);
+        }
+        if self.waiting.is_empty() || self.strangers() >= self.strangers_max() {
+            return None;
+        }
+        let next = if self.waiting.len() > WAITING_MAX / 2 {
+            self.waiting.iter().rposition(may)
+        } else {
+            self.waiting.iter().position(may)
         };
-        let places = || (0..self.waiting.len()).filter(may);
-        let next = places().find(known).or_else(|| places().next())?;
-        self.waiting.remove(next)
+        self.waiting.remove(next?)
     }
 
     fn has_share(&self, origin: Option<IpAddr>) -> bool {
-        let of_this = || self.under_way.values().filter(|other| other.origin == origin).count();
-        origin.is_none() || of_this() < self.per_origin_max
+        let of_this = origin.and_then(|origin| self.shares.get(&origin));
+        of_this.is_none_or(|of_this| *of_this < self.per_origin_max)
     }
 
     fn is_known(&self, origin: Option<IpAddr>) -> bool {
@@ -98,7 +117,8 @@ impl<W> Places<W> {
     }
 
     fn strangers(&self) -> usize {
-        self.under_way.values().filter(|other| !self.is_known(other.origin)).count()
+        let known = self.shares.iter().filter(|(origin, _)| self.known.contains_key(origin));
+        self.under_way.len() - known.map(|(_, count)| count).sum::<usize>()
     }
 
     /// Nothing is kept as long as there is nobody to keep it for. One place belongs to strangers
@@ -121,12 +141,16 @@ impl<W> Places<W> {
         task: AbortHandle,
     ) {
         let since = Instant::now();
+        if let Some(origin) = origin {
+            *self.shares.entry(origin).or_default() += 1;
+        }
         self.under_way.insert(number, UnderWay { remote, origin, since, task });
     }
 
     /// This handshake is over. If it went well, its address is known from now on.
     pub(super) fn end(&mut self, number: u64, let_in: bool) {
         let Some(ended) = self.under_way.remove(&number) else { return };
+        self.give_back(ended.origin);
         if let Some(origin) = ended.origin.filter(|_| let_in) {
             self.known.insert(origin, number);
             if self.known.len() > KNOWN_MAX
@@ -138,16 +162,31 @@ impl<W> Places<W> {
         }
     }
 
+    fn give_back(&mut self, origin: Option<IpAddr>) {
+        let Some(origin) = origin else { return };
+        if let Some(share) = self.shares.get_mut(&origin) {
+            *share -= 1;
+            if *share == 0 {
+                self.shares.remove(&origin);
+            }
+        }
+    }
+
     /// If somebody waits: when the oldest handshake has to make room.
     pub(super) fn makes_room_at(&self) -> Option<Instant> {
-        let oldest = self.under_way.values().next().filter(|_| !self.waiting.is_empty());
-        oldest.map(|oldest| oldest.since + FAIR_TIME)
+        let waits = !self.waiting.is_empty() || !self.waiting_known.is_empty();
+        let oldest = self.under_way.values().next().filter(|_| waits)?;
+        let places = u32::try_from(self.all_max).unwrap_or(u32::MAX);
+        let next = self.made_room_at.map(|last| last + TURNOVER / places);
+        next.max(Some(oldest.since + FAIR_TIME))
     }
 
     /// The oldest handshake goes.
     pub(super) fn make_room(&mut self) -> Option<UnderWay> {
         let (_, oldest) = self.under_way.pop_first()?;
+        self.give_back(oldest.origin);
         oldest.task.abort();
+        self.made_room_at = Some(Instant::now());
         Some(oldest)
     }
 }
@@ -232,6 +271,39 @@ mod tests {
         assert!(!gone.contains(&2), "not the one whose address is known");
         assert!(!gone.is_sorted(), "neither the oldest nor the newest go");
         assert_eq!(begin_all(&mut places), [2]);
+    }
+
+    /// Who came late waited for all who had come before, most of whom were gone or silent.
+    #[tokio::test]
+    async fn in_a_crowd_who_came_last_comes_first() {
+        let mut places = Places::new(&limits(2, 4));
+        for who in 0..10 {
+            places.wait(None, who);
+        }
+        assert_eq!(begin_all(&mut places), [0, 1], "this is no crowd");
+        for who in 10..300 {
+            places.wait(None, who);
+        }
+        places.end(1, false);
+        assert_eq!(begin_all(&mut places), [299]);
+    }
+
+    /// All places were taken from those who had them in the same moment, once a second.
+    #[tokio::test(start_paused = true)]
+    async fn places_change_hands_one_after_the_other() {
+        let mut places = Places::new(&limits(10, 4));
+        for who in 0..30 {
+            places.wait(None, who);
+        }
+        assert_eq!(begin_all(&mut places).len(), 10);
+        let start = Instant::now();
+        for made_room in 0..10 {
+            let next = places.makes_room_at().unwrap();
+            assert_eq!(next - start, FAIR_TIME + TURNOVER / 10 * made_room);
+            tokio::time::sleep_until(next).await;
+            assert!(places.make_room().is_some());
+            assert_eq!(begin_all(&mut places).len(), 1);
+        }
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use ltn_proto::{DialError, DialId, Kind, Limits};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::places::FAIR_TIME;
+use super::places::TURNOVER;
 use super::*;
 use crate::carrier::{BoxFuture, MemoryNet};
 use crate::dial::{dial_data, dial_link};
@@ -136,7 +136,7 @@ async fn when_all_places_are_taken_the_oldest_handshake_goes() {
     let asked_at = Instant::now();
     assert_eq!(client.opened().await.1, server.id);
     assert_eq!(server.opened().await.1, client.id);
-    assert!(asked_at.elapsed() <= 3 * FAIR_TIME, "{:?}", asked_at.elapsed());
+    assert!(asked_at.elapsed() <= 3 * TURNOVER, "{:?}", asked_at.elapsed());
 }
 
 #[tokio::test]
@@ -268,4 +268,14 @@ async fn errors_of_accepting_never_end_a_listener() {
     assert_eq!(server.opened().await.1, client.id);
     assert_eq!(failures_left.load(Ordering::Relaxed), 0);
     listener.shutdown().await;
+}
+
+#[test]
+fn of_a_crowd_the_log_tells_of_one_in_a_second_and_counts_the_others() {
+    let (mut tells, now) = (Tells::default(), Instant::now());
+    assert_eq!(tells.one_more(now), Some(0));
+    for _ in 0..1_000 {
+        assert_eq!(tells.one_more(now + TELLS / 2), None);
+    }
+    assert_eq!(tells.one_more(now + TELLS), Some(1_000));
 }

@@ -177,3 +177,19 @@ fn a_key_is_never_shown() {
     let shown = format!("{identity:?}");
     assert!(shown.contains("id:") && !shown.contains("key"), "{shown}");
 }
+
+/// In a crowd every thread was busy answering strangers.
+#[tokio::test(start_paused = true)]
+async fn while_one_hello_is_answered_the_others_wait() {
+    let ((_, client), (_, server)) = (node(), node());
+    let (near, far) = pipe();
+    let turn = server.answering.lock().await;
+    let mut both = Box::pin(async {
+        tokio::join!(client.connect(near, ConnectionKind::Link), server.accept(far))
+    });
+    let a_while = std::time::Duration::from_secs(1);
+    assert!(tokio::time::timeout(a_while, &mut both).await.is_err(), "it was answered");
+    drop(turn);
+    let (dialed, accepted) = both.await;
+    assert!(dialed.is_ok() && accepted.is_ok());
+}

@@ -108,13 +108,14 @@ fn client_hello() -> Vec<u8> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
+        .expect("the provider does TLS 1.3")
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
     config.alpn_protocols = vec![b"ltn-join/1".to_vec()];
-    let name = ServerName::try_from("server.ltn.invalid").unwrap();
-    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let name = ServerName::try_from("server.ltn.invalid").expect("it is a name");
+    let connection = ClientConnection::new(Arc::new(config), name);
+    let mut connection = connection.expect("a connection begins");
     let mut hello = Vec::new();
-    connection.write_tls(&mut hello).unwrap();
+    connection.write_tls(&mut hello).expect("memory takes it");
     hello
 }
