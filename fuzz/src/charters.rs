@@ -49,7 +49,14 @@ fn charter(feed: &mut Feed<'_>) -> Charter {
     });
     let grants = grants.collect();
     let revoked = (0..feed.byte() % 8).map(|_| node(feed)).collect();
-    Charter { network: NetworkId::of_authority_key(key()), root, edition, grants, revoked }
+    Charter {
+        network: NetworkId::of_authority_key(key()),
+        root,
+        edition,
+        grants,
+        revoked,
+        ending: None,
+    }
 }
 
 /// The authority: a key that is made anew in each process.

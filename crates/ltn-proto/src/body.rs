@@ -17,7 +17,7 @@ use bytes::Bytes;
 use minicbor::{Decode, Decoder, Encode};
 
 use crate::address::Address;
-use crate::charter::{Edition, SignedCharter};
+use crate::charter::{Mark, SignedCharter};
 use crate::id::NodeId;
 use crate::name::Name;
 use crate::outcome::{CloseReason, RefusalKind, RollCallOutcome};
@@ -90,9 +90,9 @@ pub(crate) struct Hello {
     /// Bits for what the child can do beyond version 1; none yet.
     #[n(9)]
     pub(crate) features: u64,
-    /// Which edition of the network's charter the child has.
+    /// Which charter of the network the child has.
     #[n(20)]
-    pub(crate) charter: Option<Edition>,
+    pub(crate) charter: Option<Mark>,
 }
 
 /// `WELCOME`: the parent lets the child in.
@@ -124,9 +124,9 @@ pub(crate) struct Welcome {
     /// that was set back to an older state goes on from there.
     #[n(7)]
     pub(crate) newest: Option<Signed>,
-    /// Which edition of the network's charter the parent has.
+    /// Which charter of the network the parent has.
     #[n(20)]
-    pub(crate) charter: Option<Edition>,
+    pub(crate) charter: Option<Mark>,
 }
 
 /// `REGISTER`: the child takes the place.

@@ -9,7 +9,9 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
 
 use crate::body;
 use crate::id::{NetworkId, NodeId};
@@ -36,6 +38,10 @@ pub struct Charter {
     /// Whose keys are refused.
     #[n(4)]
     pub revoked: Vec<NodeId>,
+    /// Those of the grants that end by the main server's time: one that is restored from a backup
+    /// does not know when, and must not make them last for ever.
+    #[n(5)]
+    pub ending: Option<Vec<Grant>>,
 }
 
 /// Which edition of a charter it is; the higher one counts.
@@ -48,6 +54,20 @@ pub struct Edition {
     #[n(1)]
     pub version: u64,
 }
+
+/// Which charter somebody has. Two of one edition that differ are possible only where a main server
+/// was set back, by a copy of its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Mark {
+    /// Its edition.
+    #[n(0)]
+    pub(crate) edition: Edition,
+    /// The first bytes of the SHA-256 of what the authority signed.
+    #[n(1)]
+    pub(crate) digest: ByteArray<MARK_BYTES>,
+}
+
+const MARK_BYTES: usize = 8;
 
 /// What one node may do, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -93,7 +113,7 @@ impl Charter {
     #[must_use]
     pub fn first(network: NetworkId, root: NodeId) -> Self {
         let edition = Edition { epoch: 1, version: 1 };
-        Self { network, root, edition, grants: Vec::new(), revoked: Vec::new() }
+        Self { network, root, edition, grants: Vec::new(), revoked: Vec::new(), ending: None }
     }
 
     /// Its bytes, to be signed; `None` if it says more than a charter may.
@@ -109,13 +129,11 @@ impl Charter {
         self.revoked.contains(&id)
     }
 
-    /// Refuses these, too, for ever, and takes all their rights. Says whether that is new of any.
-    pub(crate) fn refuse_too(&mut self, ids: &[NodeId]) -> bool {
+    /// Refuses these, too, for ever, and takes all their rights.
+    pub(crate) fn refuse_too(&mut self, ids: &[NodeId]) {
         let known: BTreeSet<NodeId> = self.revoked.iter().copied().collect();
-        let before = self.revoked.len();
         self.revoked.extend(ids.iter().filter(|id| !known.contains(id)));
         self.grants.retain(|grant| !self.revoked.contains(&grant.who));
-        self.revoked.len() > before
     }
 
     /// What this node may do beyond what everybody may, at a node that the scopes for which
@@ -133,6 +151,13 @@ impl Charter {
 }
 
 impl SignedCharter {
+    /// What tells it from others, given its edition.
+    pub(crate) fn mark(&self, edition: Edition) -> Mark {
+        let mut digest = [0; MARK_BYTES];
+        digest.copy_from_slice(&Sha256::digest(&self.bytes)[..MARK_BYTES]);
+        Mark { edition, digest: digest.into() }
+    }
+
     /// The charter, if the holder of this key signed it and it is of the network of that key.
     ///
     /// # Errors

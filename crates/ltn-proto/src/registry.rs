@@ -427,7 +427,7 @@ impl Registry {
     }
 
     fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {
-        if next.charter.to_bytes().is_none() {
+        if next.charter_to_sign().to_bytes().is_none() {
             return Err(too_much());
         }
         *self = next;

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::charter::{BadCharter, Charter, Edition, SignedCharter};
+use crate::charter::{BadCharter, Charter, Edition, Mark, SignedCharter};
 use crate::id::NodeId;
 use crate::limits::OWED_CHARTERS_MAX;
 use crate::permissions::Permissions;
@@ -35,6 +35,8 @@ pub(crate) enum Shown {
     Refuses,
     /// It is the one that is known.
     Same,
+    /// It is another one of the same edition, and nothing in it is news.
+    Twin,
     /// A newer one is known, and nothing in it is news.
     Older,
 }
@@ -97,13 +99,19 @@ impl Standing {
         if signed == self.signed {
             return Ok(Shown::Same);
         }
-        if self.owed().any(|known| *known == signed) {
-            return Ok(Shown::Older);
-        }
-        let charter = signed.read(&self.authority_key)?;
+        let known = self.owed.iter().find(|(known, _)| *known == signed);
+        let charter = match known {
+            Some((_, charter)) => charter.clone(),
+            None => signed.read(&self.authority_key)?,
+        };
         if charter.edition <= self.charter.edition {
-            let is_news = self.owe(signed, charter);
-            return Ok(if is_news { Shown::Refuses } else { Shown::Older });
+            let is_twin = charter.edition == self.charter.edition;
+            return Ok(match self.owe(signed, charter) {
+                true => Shown::Refuses,
+                // Neither is shown again for the other, or that would never end.
+                false if is_twin => Shown::Twin,
+                false => Shown::Older,
+            });
         }
         let before = std::mem::replace(&mut self.charter, charter);
         let before = (std::mem::replace(&mut self.signed, signed), before);
@@ -128,6 +136,10 @@ impl Standing {
         }
         self.owed.push_back((signed, charter));
         true
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        self.signed.mark(self.charter.edition)
     }
 
     pub(crate) const fn edition(&self) -> Edition {

@@ -124,7 +124,7 @@ impl NodeState {
             admin: self.config.newcomers.allow(&Permission::admin()),
             features: 0,
             newest: self.tree.newest_of(peer),
-            charter: self.charter_edition(),
+            charter: self.charter_mark(),
         };
         self.say(link, Kind::WELCOME, body::write(&welcome));
         let state = ExpectRegister { hello, nonce, name, name_reason };

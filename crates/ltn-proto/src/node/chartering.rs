@@ -4,7 +4,7 @@
 use super::broken::Duty;
 use super::{NodeConfig, NodeState};
 use crate::body::{self, Place};
-use crate::charter::{BadCharter, Edition, SignedCharter};
+use crate::charter::{BadCharter, Edition, Mark, SignedCharter};
 use crate::durable::Durable;
 use crate::event::Event;
 use crate::frame::Kind;
@@ -76,10 +76,17 @@ impl NodeState {
         self.standing.as_ref().map(Standing::edition)
     }
 
-    /// Shows the charter on this link, if the other end has an older one.
-    pub(super) fn show_charter(&mut self, link: LinkId, theirs: Option<Edition>) {
+    /// What others are told of it when a link is made.
+    pub(super) fn charter_mark(&self) -> Option<Mark> {
+        self.standing.as_ref().map(Standing::mark)
+    }
+
+    /// Shows the charter on this link, if the other end has an older one, or another one of the
+    /// same edition.
+    pub(super) fn show_charter(&mut self, link: LinkId, theirs: Option<Mark>) {
         let Some(standing) = &self.standing else { return };
-        if theirs.is_some_and(|theirs| theirs >= standing.edition()) {
+        let mine = standing.mark();
+        if theirs.is_some_and(|theirs| theirs == mine || theirs.edition > mine.edition) {
             return;
         }
         let charter = body::write(&body::Chartered::of(standing.signed()));
@@ -135,6 +142,11 @@ impl NodeState {
         let before = standing.signed().clone();
         match standing.take(signed.clone())? {
             Shown::Same => {}
+            // Its book decides what becomes of the rights in which the two differ.
+            Shown::Twin if self.config.role.is_root() && from.is_some() => {
+                self.event(Event::UnheardCharter { charter: signed });
+            }
+            Shown::Twin => {}
             Shown::Older => {
                 if let Some(link) = from {
                     self.show_charter(link, None);

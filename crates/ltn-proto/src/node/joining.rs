@@ -144,7 +144,7 @@ impl NodeState {
             root_incarnation: self.place.root_incarnation,
             height: u8::try_from(self.tree.height()).unwrap_or(u8::MAX),
             features: if self.config.keeps_key { KEEPS_KEY } else { 0 },
-            charter: self.charter_edition(),
+            charter: self.charter_mark(),
         }
     }
 

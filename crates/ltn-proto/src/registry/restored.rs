@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Member, Registry, too_much};
-use crate::charter::Charter;
+use crate::charter::{Charter, Grant};
 use crate::id::NodeId;
 use crate::limits::MEMBERS_MAX;
 use crate::name::Name;
@@ -20,6 +20,14 @@ impl Registry {
     pub fn begin_learning(&mut self) {
         let more = u64::try_from(LEARNING.as_millis()).unwrap_or(u64::MAX);
         self.learns_until_ms = Some(self.running_ms.saturating_add(more));
+    }
+
+    /// The charter as the authority signs it: it also says which grants end.
+    #[must_use]
+    pub fn charter_to_sign(&self) -> Charter {
+        let ending: Vec<Grant> = self.ends.iter().map(|end| end.grant.clone()).collect();
+        let ending = Some(ending).filter(|ending| !ending.is_empty());
+        Charter { ending, ..self.charter.clone() }
     }
 
     /// Is it from a backup, and learns what was signed after it?
@@ -40,19 +48,34 @@ impl Registry {
             return Ok(false);
         }
         let is_later = other.edition > self.charter.edition;
+        let is_twin = other.edition == self.charter.edition;
         let (mut next, older) = match is_later {
             true => (other.clone(), &self.charter),
             false => (self.charter.clone(), other),
         };
-        let refuses_more = next.refuse_too(&older.revoked);
-        if !is_later && !refuses_more {
+        if let Some(ending) = next.ending.take() {
+            // When they end stood in the book that was lost.
+            let ends = |grant: &Grant| self.ends.iter().any(|end| end.grant == *grant);
+            next.grants.retain(|grant| !ending.contains(grant) || ends(grant));
+        }
+        if is_twin {
+            // Nobody can tell which right was given, and which taken away, after the two parted.
+            next.grants.retain(|grant| other.grants.contains(grant));
+        }
+        next.refuse_too(&older.revoked);
+        if next == self.charter {
             return Ok(false);
         }
         if next.to_bytes().is_none() {
             if !is_later {
                 return Err(too_much());
             }
-            next = other.clone();
+            next = Charter { ending: None, ..other.clone() };
+        }
+        if !self.is_learning() && (is_later || is_twin) {
+            // This book was set back without knowing it, by a copy of the whole directory. Whoever
+            // was invited before may have joined since.
+            self.invites.clear();
         }
         self.charter = next;
         self.ends.retain(|end| !self.charter.is_revoked(end.grant.who));

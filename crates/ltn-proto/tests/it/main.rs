@@ -20,6 +20,7 @@ mod restored;
 mod scenarios;
 mod secrets;
 mod selector;
+mod set_back;
 mod signer;
 mod stating;
 mod text;

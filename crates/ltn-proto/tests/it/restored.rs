@@ -88,6 +88,27 @@ fn what_only_one_knew_who_was_away_is_not_lost_in_a_new_epoch() {
     }
 }
 
+/// A copy of the main server's directory was put back, and signed another charter of the edition
+/// that others had: each took its own for the newest.
+#[test]
+fn two_charters_of_one_edition_are_told_apart_and_who_is_out_by_either_is_out() {
+    let mut restored = Restored::new();
+    let away = restored.who_was_away(Role::SubServer);
+    let edition = restored.lost.edition;
+    restored.club.declare(|charter| {
+        charter.edition = Edition { version: edition.version - 1, ..edition };
+    });
+    assert!(restored.club.join(away, ROOT));
+    assert_eq!(restored.unheard(), [restored.lost.clone()]);
+    for server in [away, ROOT] {
+        assert!(!restored.lets_the_thief_in(server), "at once, before the book has signed anew");
+    }
+    // And the same again: nothing goes to and fro without end.
+    restored.club.cut(away, ROOT);
+    assert!(restored.club.join(away, ROOT));
+    assert!(!restored.lets_the_thief_in(ROOT));
+}
+
 #[test]
 fn who_has_forgotten_nobody_begins_anew_and_tells_it_where_it_comes_next() {
     let mut restored = Restored::new();

@@ -272,7 +272,7 @@ impl Book {
 
     /// The charter as it is now, signed.
     pub(crate) fn signed_charter(&self) -> Result<SignedCharter, Refusal> {
-        sign(&self.authority, self.registry.charter())
+        sign(&self.authority, &self.registry.charter_to_sign())
     }
 
     fn begin(&mut self, invite: InviteId, public_key: &[u8]) -> Result<JoinAnswer, Refusal> {
