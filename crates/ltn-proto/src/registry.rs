@@ -358,6 +358,10 @@ impl Registry {
                 next.ends.push(End { at_ms: self.running_ms.saturating_add(more), grant });
             }
         }
+        if next.charter.edition == self.charter.edition {
+            // The charter also says which grants end.
+            next.charter.edition.version += 1;
+        }
         self.become_if_it_fits(next)
     }
 

@@ -132,7 +132,9 @@ fn a_grant_without_an_end_takes_the_end_of_an_earlier_one_away() {
     home.join(&invite, &ann).unwrap();
     let grant = Grant { who: ann.id(), what: admin(), scope: home.root.id() };
     home.book.grant(grant.clone(), Some(Duration::from_secs(60))).unwrap();
+    let before = home.book.charter().edition;
     home.book.grant(grant.clone(), None).unwrap();
+    assert!(home.book.charter().edition > before, "the charter says which grants end");
     assert!(!home.book.run_on(Duration::from_secs(61)));
     assert!(home.book.charter().granted(ann.id(), |_| false).allow(&Permission::admin()));
     assert!(home.book.grant(grant, None).is_err(), "that is so already");
