@@ -221,7 +221,9 @@ impl State {
         let mut store =
             Store::create(&directory.file(directory::STORE)).map_err(|error| failed(&error))?;
         directory.make_private(directory::STORE)?;
+        directory.step(false);
         let generation = store.commit(&facts.all_changes()).map_err(|error| failed(&error))?;
+        directory.step(false);
         directory.seal(generation)?;
         directory.end_making()?;
         let audit = AuditBook::read(Vec::new()).map_err(|error| failed(&error))?;
@@ -276,6 +278,7 @@ impl State {
             self.seal()?;
         }
         self.store.commit(changes).map_err(|error| error.to_string())?;
+        self.directory.step(false);
         self.seal()
     }
 
@@ -440,7 +443,8 @@ fn check_belonging(
 }
 
 fn holds_nobody(directory: &Path) -> StateError {
-    let what = "holds no member of a network yet: `ltn init` makes a network, `ltn join` joins one";
+    let what = "holds no member of a network yet: `ltn init` makes a network, `ltn join` joins \
+                one, `ltn restore` brings one back from a backup";
     StateError::Foreign { directory: directory.to_owned(), what: what.to_owned() }
 }
 
@@ -467,6 +471,8 @@ fn holder(owner: Owner<'_>) -> String {
     format!("the {} {name}", owner.role)
 }
 
+#[cfg(test)]
+mod camera;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -175,15 +175,28 @@ impl<W> Places<W> {
     /// If somebody waits: when the oldest handshake has to make room.
     pub(super) fn makes_room_at(&self) -> Option<Instant> {
         let waits = !self.waiting.is_empty() || !self.waiting_known.is_empty();
-        let oldest = self.under_way.values().next().filter(|_| waits)?;
+        let (_, oldest) = self.in_the_way().filter(|_| waits)?;
         let places = u32::try_from(self.all_max).unwrap_or(u32::MAX);
         let next = self.made_room_at.map(|last| last + TURNOVER / places);
         next.max(Some(oldest.since + FAIR_TIME))
     }
 
-    /// The oldest handshake goes.
+    /// The oldest handshake in the place of which one of those who wait could begin: nobody has to
+    /// go for an address that has its share, nor one that is known for strangers.
+    fn in_the_way(&self) -> Option<(u64, &UnderWay)> {
+        let is_full = self.under_way.len() >= self.all_max;
+        let no_strangers = self.strangers() >= self.strangers_max();
+        let in_the_way = |of: &UnderWay| {
+            is_full || !self.has_share(of.origin) || (no_strangers && !self.is_known(of.origin))
+        };
+        let found = self.under_way.iter().find(|(_, under_way)| in_the_way(under_way));
+        found.map(|(number, under_way)| (*number, under_way))
+    }
+
+    /// The oldest handshake that is in others' way goes.
     pub(super) fn make_room(&mut self) -> Option<UnderWay> {
-        let (_, oldest) = self.under_way.pop_first()?;
+        let (number, _) = self.in_the_way()?;
+        let oldest = self.under_way.remove(&number)?;
         self.give_back(oldest.origin);
         oldest.task.abort();
         self.made_room_at = Some(Instant::now());
@@ -304,6 +317,19 @@ mod tests {
             assert!(places.make_room().is_some());
             assert_eq!(begin_all(&mut places).len(), 1);
         }
+    }
+
+    /// One address with many connections had others put out whose places it could not take.
+    #[tokio::test]
+    async fn nobody_goes_for_an_address_that_has_its_share() {
+        let mut places = Places::new(&limits(10, 2));
+        places.wait(origin(1), 0);
+        for who in 1..5 {
+            places.wait(origin(2), who);
+        }
+        assert_eq!(begin_all(&mut places), [0, 1, 2]);
+        assert!(places.make_room().is_some_and(|gone| gone.origin == origin(2)));
+        assert_eq!(begin_all(&mut places), [3]);
     }
 
     #[tokio::test]

@@ -338,3 +338,64 @@ fn random<const COUNT: usize>() -> Result<[u8; COUNT], Refusal> {
 fn impossible(error: IdentityError) -> Refusal {
     Refusal::new(RefusalKind::NotPossible, error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use super::*;
+
+    /// What was written of the book, so far.
+    type Written = Arc<StdMutex<Vec<bytes::Bytes>>>;
+
+    fn desk() -> (Desk, Written) {
+        let root = NodeId::of_public_key(b"the main server");
+        let (book, _) = Book::make(root, Vec::new()).unwrap();
+        let charter = book.signed_charter().unwrap();
+        let written = Written::default();
+        let kept = Arc::clone(&written);
+        let save: Save = Arc::new(move |bytes| {
+            kept.lock().unwrap().push(bytes);
+            Box::pin(async { Ok(()) })
+        });
+        (Desk::new(book, charter, save), written)
+    }
+
+    /// Without that a main server that is restarted again and again would give each invite all of
+    /// its time anew.
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_the_main_server_ran_is_written_down_every_minute() {
+        let (desk, written) = desk();
+        let count = || written.lock().unwrap().len();
+        tokio::time::advance(2 * SAVE_PAUSE).await;
+        desk.run_on().await;
+        assert_eq!(count(), 0, "nothing ends by it");
+        let wish = InviteWish {
+            role: Role::Client,
+            name: None,
+            place: None,
+            admin: false,
+            replaces: None,
+            seconds: 200,
+        };
+        let invite = desk.change(|book| book.invite(wish, Vec::new())).await.unwrap();
+        assert_eq!(count(), 1);
+        for minute in 1..=3 {
+            for _ in 0..59 {
+                tokio::time::advance(Duration::from_secs(1)).await;
+                desk.run_on().await;
+            }
+            assert_eq!(count(), minute);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            desk.run_on().await;
+            assert_eq!(count(), minute + 1);
+        }
+        // The power goes: 180 of the 200 seconds are over.
+        let last = written.lock().unwrap().last().cloned().unwrap();
+        let mut book = Registry::read(&last).unwrap();
+        book.run_on(Duration::from_secs(19));
+        assert!(book.expects(invite.id).is_ok());
+        book.run_on(Duration::from_secs(1));
+        assert!(book.expects(invite.id).is_err());
+    }
+}

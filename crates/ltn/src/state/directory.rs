@@ -23,9 +23,9 @@ pub(super) const VISITS: &str = "visit-";
 pub(super) const JOINING: &str = "joining";
 const SEAL: &str = "seal";
 const LOCK: &str = "lock";
-const MAKING: &str = "making";
+pub(super) const MAKING: &str = "making";
 /// What a file is called until it is complete.
-const NEW: &str = ".new";
+pub(super) const NEW: &str = ".new";
 /// The owner's local socket, which is made anew at each start.
 pub(super) const SOCKET: &str = "socket";
 
@@ -173,8 +173,9 @@ impl Directory {
 
     /// See [`Self::begin_making`].
     pub(super) fn end_making(&self) -> Result<(), StateError> {
-        let done = self.sync().and_then(|()| fs::remove_file(self.file(MAKING)));
-        done.and_then(|()| self.sync()).map_err(|source| system(&self.path, source))
+        self.sync().map_err(|source| system(&self.path, source))?;
+        self.remove(MAKING)?;
+        self.sync().map_err(|source| system(&self.path, source))
     }
 
     /// Writes a file as a whole: after a power cut it has the old bytes or the new ones.
@@ -183,7 +184,10 @@ impl Directory {
         let written = self
             .write_new(&new, bytes)
             .and_then(|()| fs::rename(self.file(&new), self.file(name)))
-            .and_then(|()| self.sync());
+            .and_then(|()| {
+                self.step(false);
+                self.sync()
+            });
         written.map_err(|source| system(&self.file(name), source))
     }
 
@@ -264,20 +268,36 @@ impl Directory {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(system(&self.file(name), error))
             }
-            _ => Ok(()),
+            _ => {
+                self.step(false);
+                Ok(())
+            }
         }
+    }
+
+    /// A step was taken that a power cut may come behind; is all of it safe? Tests look then.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests look at it"))]
+    pub(super) fn step(&self, synced: bool) {
+        #[cfg(test)]
+        super::camera::step(&self.path, synced);
+        #[cfg(not(test))]
+        let _ = synced;
     }
 
     fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut options = private();
         let mut file = options.write(true).create(true).truncate(true).open(self.file(name))?;
         file.write_all(bytes)?;
-        file.sync_all()
+        file.sync_all()?;
+        self.step(false);
+        Ok(())
     }
 
     /// What was made, renamed or removed in the directory survives a power cut.
     fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        File::open(&self.path)?.sync_all()?;
+        self.step(true);
+        Ok(())
     }
 
     fn check_is_private(&self, name: &str) -> Result<(), StateError> {
@@ -387,11 +407,13 @@ fn check_before_touching(path: &Path) -> Result<(), StateError> {
     for entry in fs::read_dir(path).map_err(|source| system(path, source))? {
         let name = entry.map_err(|source| system(path, source))?.file_name();
         let name = name.to_string_lossy();
-        if [IDENTITY, STORE, SEAL, MAKING, VISITOR, JOINING].contains(&&*name) {
+        // The power may have gone while the first of them was written.
+        let name = name.strip_suffix(NEW).unwrap_or(&name);
+        if [IDENTITY, STORE, SEAL, MAKING, VISITOR, JOINING].contains(&name) {
             return Ok(());
         }
         if name != LOCK && name != SOCKET {
-            foreign = Some(ltn_proto::sanitise_line(&name));
+            foreign = Some(ltn_proto::sanitise_line(name));
         }
     }
     let Some(name) = foreign else { return Ok(()) };
@@ -403,11 +425,13 @@ fn check_before_touching(path: &Path) -> Result<(), StateError> {
 #[cfg(unix)]
 fn make_directory(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
+    let made: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
+    for parent in made.iter().filter_map(|made| made.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        File::open(parent)?.sync_all()?;
     }
+    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -416,7 +440,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn set_private(path: &Path, mode: u32) -> io::Result<()> {
+pub(super) fn set_private(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mut permissions = fs::metadata(path)?.permissions();
     if permissions.mode() & 0o777 != mode {
@@ -427,7 +451,7 @@ fn set_private(path: &Path, mode: u32) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn set_private(_path: &Path, _mode: u32) -> io::Result<()> {
+pub(super) fn set_private(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 

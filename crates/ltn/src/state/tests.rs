@@ -7,6 +7,7 @@ use ltn_proto::{KeptDeed, KeptPerson, KeptReport, Name, NodeId, Permission, Perm
 use super::testing::{Place, copy};
 use super::*;
 
+mod cuts;
 mod members;
 
 const HALL: Owner<'static> = Owner { role: Role::SubServer, name: "hall", kind: NetworkKind::Open };

@@ -57,7 +57,7 @@ fn image(steps: &[Step], cut: usize, leaves: Leaves) -> Vec<u8> {
 type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn contents(store: &Store) -> Contents {
-    store.all(Shelf::Facts).unwrap().into_iter().collect()
+    [Shelf::Facts, Shelf::Audit].into_iter().flat_map(|shelf| store.all(shelf).unwrap()).collect()
 }
 
 /// What is written: small and large entries, changed and taken away.
@@ -68,6 +68,8 @@ fn changes(number: u64) -> Vec<Change> {
     let mut changes = vec![
         Change::put(Shelf::Facts, key(number), bytes),
         Change::put(Shelf::Facts, "last", number.to_be_bytes()),
+        // A line of the audit log, in the same commit.
+        Change::put(Shelf::Audit, number.to_be_bytes(), vec![1; 200]),
     ];
     if number % 4 == 3 {
         changes.push(Change::remove(Shelf::Facts, key(number + 1)));
