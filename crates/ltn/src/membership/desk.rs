@@ -377,6 +377,7 @@ mod tests {
             admin: false,
             replaces: None,
             seconds: 200,
+            by: None,
         };
         let invite = desk.change(|book| book.invite(wish, Vec::new())).await.unwrap();
         assert_eq!(count(), 1);
