@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use ltn_proto::signature::{Purpose, public_key_of_point};
 use ltn_proto::{
-    BadCharter, Charter, Edition, Grant, NetworkId, NodeId, Permission, SignedCharter, Standing,
+    BadCharter, Charter, Edition, Grant, Name, NetworkId, NodeId, OwnName, Permission,
+    SignedCharter, Standing,
 };
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -49,6 +50,9 @@ fn charter(feed: &mut Feed<'_>) -> Charter {
     });
     let grants = grants.collect();
     let revoked = (0..feed.byte() % 8).map(|_| node(feed)).collect();
+    let names = (0..feed.byte() % 8)
+        .filter_map(|_| Some(OwnName::new(&Name::known(&feed.word()).ok()?, node(feed))))
+        .collect();
     Charter {
         network: NetworkId::of_authority_key(key()),
         root,
@@ -56,6 +60,7 @@ fn charter(feed: &mut Feed<'_>) -> Charter {
         grants,
         revoked,
         ending: None,
+        names,
     }
 }
 

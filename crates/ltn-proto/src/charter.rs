@@ -6,6 +6,10 @@
 //! reads, checks and answers. It does not know the tree: whether a scope covers this node is the
 //! caller's to say.
 
+mod names;
+
+pub use names::OwnName;
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -15,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::body;
 use crate::id::{NetworkId, NodeId};
-use crate::limits::{CHARTER_BYTES_MAX, GRANTS_MAX, REVOCATIONS_MAX};
+use crate::limits::{CHARTER_BYTES_MAX, GRANTS_MAX, OWN_NAMES_MAX, REVOCATIONS_MAX};
 use crate::permissions::{Permission, Permissions};
 use crate::signature::{Purpose, SIGNATURE_BYTES, is_signed};
 
@@ -42,6 +46,9 @@ pub struct Charter {
     /// does not know when, and must not make them last for ever.
     #[n(5)]
     pub ending: Option<Vec<Grant>>,
+    /// Which names are whose.
+    #[cbor(n(6), default)]
+    pub names: Vec<OwnName>,
 }
 
 /// Which edition of a charter it is; the higher one counts.
@@ -113,13 +120,16 @@ impl Charter {
     #[must_use]
     pub fn first(network: NetworkId, root: NodeId) -> Self {
         let edition = Edition { epoch: 1, version: 1 };
-        Self { network, root, edition, grants: Vec::new(), revoked: Vec::new(), ending: None }
+        let (grants, revoked, names) = (Vec::new(), Vec::new(), Vec::new());
+        Self { network, root, edition, grants, revoked, ending: None, names }
     }
 
     /// Its bytes, to be signed; `None` if it says more than a charter may.
     #[must_use]
     pub fn to_bytes(&self) -> Option<Bytes> {
-        let fits = self.grants.len() <= GRANTS_MAX && self.revoked.len() <= REVOCATIONS_MAX;
+        let fits = self.grants.len() <= GRANTS_MAX
+            && self.revoked.len() <= REVOCATIONS_MAX
+            && self.names.len() <= OWN_NAMES_MAX;
         Some(body::write(self)).filter(|bytes| fits && bytes.len() <= CHARTER_BYTES_MAX)
     }
 

@@ -9,6 +9,7 @@ mod many;
 mod output;
 mod words;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use input::Input;
@@ -26,6 +27,7 @@ use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, RollCallEntry};
 use crate::path::{NodePath, Target};
 use crate::permissions::Permissions;
+use crate::registry::Home;
 use crate::role::Role;
 use crate::value::Value;
 
@@ -167,6 +169,11 @@ pub enum Op {
     Charter {
         /// The charter.
         charter: SignedCharter,
+    },
+    /// What the root's book says of where servers belong; only of these it knows anything.
+    Homes {
+        /// Of each server.
+        homes: BTreeMap<NodeId, Home>,
     },
     /// Stop this node: tell everybody, close everything. Ends with `Event::Stopped`. Nobody looks
     /// for it afterwards, unless it comes back at once.
@@ -438,6 +445,14 @@ pub enum Event {
     UnheardCharter {
         /// That charter.
         charter: SignedCharter,
+    },
+    /// The root's part: that server belongs below this one from now on. It counts when the book
+    /// says so, see [`Op::Homes`].
+    Settled {
+        /// Which server.
+        node: NodeId,
+        /// Below which.
+        parent: NodeId,
     },
     /// A roll call that is led from this node begins: everybody who is asked, as it stands before
     /// anything was heard. If this node is lost midway, this is what there is to be told.

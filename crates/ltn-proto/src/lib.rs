@@ -116,7 +116,7 @@ mod watches;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use audit::{AUDIT_TEXT_CHARS_MAX, AuditLine, AuditLog, Audited, BrokenChain};
-pub use charter::{BadCharter, Charter, Edition, Grant, SignedCharter};
+pub use charter::{BadCharter, Charter, Edition, Grant, OwnName, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{
     Arguments, Arity, COMMANDS_WITH_KEY, CommandSpec, Parameter, ParameterKind, Reach, nearest,

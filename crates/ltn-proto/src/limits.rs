@@ -102,6 +102,15 @@ pub const REASSEMBLY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
 /// A confirmation waits this long for its second word.
 pub const CONFIRMATION_LIFETIME: Duration = Duration::from_secs(30);
+/// The longest pause before a node in somebody's scope asks the main server again whether it is;
+/// the shortest is half of it.
+pub const SCOPE_PAUSE: Duration = Duration::from_secs(80);
+/// So many such questions without an answer, of a node that is not cut off, and it is in nobody's
+/// scope: about ten minutes.
+pub const SCOPE_PATIENCE: u32 = 10;
+/// Words on where a server belongs that wait to be written down at the same time; a further one
+/// puts the oldest out.
+pub const SETTLING_MAX: usize = 64;
 /// A kick refuses the kicked id this long.
 pub const KICK_LIFETIME: Duration = Duration::from_secs(60);
 /// The nodes that a server remembers each as having rights, as muted, or as having tried a key.
@@ -166,6 +175,8 @@ pub const REVOCATIONS_MAX: usize = 1_024;
 /// The older charters that a node keeps because they refuse somebody whom the newest does not. Of
 /// each main server that was restored from the same backup there is one at the most.
 pub const OWED_CHARTERS_MAX: usize = 4;
+/// Members with names of their own: a charter has sixteen bytes of each.
+pub const OWN_NAMES_MAX: usize = 2_048;
 /// The charter of a network, in bytes.
 pub const CHARTER_BYTES_MAX: usize = FRAME_PAYLOAD_BYTES_MAX - 1_024;
 /// The shortest and the longest pause before an uplink is tried again.

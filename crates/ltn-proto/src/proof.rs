@@ -92,12 +92,18 @@ pub(crate) struct Whereabouts {
     /// Which node.
     #[n(2)]
     pub(crate) node: NodeId,
-    /// All nodes above it, its parent first.
+    /// The nodes above it whose scopes cover it, its parent first.
     #[n(3)]
     pub(crate) above: Vec<NodeId>,
     /// Where it is.
     #[n(4)]
     pub(crate) path: NodePath,
+    /// Where who asked is; of a visit, where its server is.
+    #[n(5)]
+    pub(crate) from: NodePath,
+    /// Is nobody else called as it is?
+    #[n(6)]
+    pub(crate) alone: bool,
 }
 
 /// What the main server signs of an order that still holds, for [`Purpose::Order`].

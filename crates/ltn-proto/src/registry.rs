@@ -6,13 +6,15 @@
 //! the book counts itself, because nobody's clock is trusted. Keys and secrets are made elsewhere.
 //! `words.rs` has what it is told and tells.
 
+mod homes;
 mod invites;
+mod names;
 mod restored;
 mod words;
 
 use invites::Invited;
 pub use invites::OpenInvite;
-pub use words::{InviteWish, JoinProof, Member, join_message};
+pub use words::{Home, InviteWish, JoinProof, Member, join_message};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,7 +26,6 @@ use crate::body;
 use crate::charter::{Charter, Grant};
 use crate::id::{NetworkId, NodeId};
 use crate::invite::InviteId;
-use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::role::Role;
@@ -53,6 +54,9 @@ pub struct Registry {
     /// running time.
     #[n(6)]
     learns_until_ms: Option<u64>,
+    /// Below which server each one belongs.
+    #[cbor(n(7), default)]
+    homes: BTreeMap<NodeId, NodeId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -83,6 +87,7 @@ impl Registry {
             running_ms: 0,
             ends: Vec::new(),
             learns_until_ms: None,
+            homes: BTreeMap::new(),
         }
     }
 
@@ -245,6 +250,7 @@ impl Registry {
     }
 
     fn hand_over(&mut self, old: NodeId, new: NodeId) {
+        self.move_homes(old, new);
         for (old, new) in self.keys_of(old).into_iter().zip(self.keys_of(new)) {
             for grant in self.charter.grants.iter_mut().filter(|grant| grant.who == old) {
                 grant.who = new;
@@ -327,6 +333,7 @@ impl Registry {
             next.ends.retain(|end| end.grant.who != key);
             next.charter.revoked.push(key);
         }
+        next.homes.remove(&id);
         next.charter.edition.version += 1;
         next.drop_orphaned_invites();
         self.become_if_it_fits(next)
@@ -388,58 +395,12 @@ impl Registry {
         changed.len()
     }
 
-    /// The member that is meant: by its id, or by the name that it was invited with.
-    ///
-    /// # Errors
-    /// Says that nobody is, or that several are.
-    pub fn find(&self, text: &str) -> Result<NodeId, Refusal> {
-        let bad = |text: String| Refusal::new(RefusalKind::BadTarget, text);
-        if let Ok(id) = text.parse::<NodeId>() {
-            let known = self.members.contains_key(&id) || self.may_miss_members();
-            return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
-        }
-        let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
-        match self.named(&name).as_slice() {
-            [one] => Ok(*one),
-            [] => {
-                let text = format!("no member was invited as `{name}`; `ltn members` lists them");
-                Err(bad(text))
-            }
-            several => {
-                let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
-                let text =
-                    format!("several members are called `{name}`; say which: {}", ids.join(", "));
-                Err(bad(text))
-            }
-        }
-    }
-
-    /// Who has this name and is not out.
-    fn named(&self, name: &Name) -> Vec<NodeId> {
-        let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
-        let named = in_force.filter(|(_, member)| {
-            member.name.as_ref().is_some_and(|known| known.clashes_with(name))
-        });
-        named.map(|(id, _)| *id).collect()
-    }
-
-    /// What to call a member in a text for people.
-    #[must_use]
-    pub fn call(&self, id: NodeId) -> String {
-        let name = self.members.get(&id).and_then(|member| member.name.as_ref());
-        name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
-    }
-
-    fn become_if_it_fits(&mut self, next: Self) -> Result<(), Refusal> {
+    fn become_if_it_fits(&mut self, mut next: Self) -> Result<(), Refusal> {
+        next.give_names();
         if next.charter_to_sign().to_bytes().is_none() {
-            return Err(too_much());
+            return Err(names::too_much());
         }
         *self = next;
         Ok(())
     }
-}
-
-fn too_much() -> Refusal {
-    let text = "the charter of this network can hold no more grants or revocations";
-    Refusal::new(RefusalKind::Full, text)
 }

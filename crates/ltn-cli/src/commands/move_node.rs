@@ -1,6 +1,6 @@
 //! `ltn move`: a server or client goes below another server, or each of several does.
 
-use ltn::{Addressee, MovePlan, NodeId, Selector, Target, Value, Whom};
+use ltn::{Addressee, MovePlan, NodeId, RefusalKind, Selector, TalkError, Target, Value, Whom};
 
 use crate::args::MoveArgs;
 use crate::commands::many::{self, Deed};
@@ -34,6 +34,7 @@ pub(crate) async fn perform(args: &MoveArgs) -> Result<Ending, Trouble> {
             arguments,
         };
         let moved = visitor.order(&order, asking).await?;
+        settle(visitor, (node, under), &args.target).await;
         let text = moved.get("text").and_then(Value::as_text).unwrap_or("moved");
         let path = moved.get("path").cloned().unwrap_or(Value::Null);
         let fields =
@@ -72,9 +73,31 @@ async fn all_of_them(
         return Ok(ending);
     }
     let these =
-        nodes.into_iter().map(|node| Addressee { id: node.id, path: node.path, token: None });
+        nodes.iter().map(|node| Addressee { id: node.id, path: node.path.clone(), token: None });
     let deed = Deed { shown: &args.target, what: "move" };
-    many::order(visitor, Whom::These(these.collect()), (deed, arguments), asking).await
+    let these = Whom::These(these.collect());
+    let ending = many::order(visitor, these, (deed, arguments), asking).await?;
+    for node in nodes.iter().filter(|node| node.role.is_server()) {
+        settle(visitor, (node.id, under), &node.path.to_string()).await;
+    }
+    Ok(ending)
+}
+
+/// A server that an admin moved belongs there; if the main server does not take that, the rights of
+/// others over that place do not reach it.
+async fn settle(visitor: &Visitor, (node, under): (NodeId, NodeId), shown: &str) {
+    if visitor.node.network_id().is_none() {
+        return;
+    }
+    match visitor.within(visitor.node.settle(node, under)).await {
+        Ok(()) => {}
+        // It did not go there.
+        Err(TalkError::Refused(refusal)) if refusal.kind == RefusalKind::BadTarget => {}
+        Err(why) => visitor.output.remark(&format!(
+            "ltn: rights over that place do not reach {shown}: the main server was not told that \
+             it belongs there ({why})"
+        )),
+    }
 }
 
 async fn find(visitor: &Visitor, target: Target, shown: &str) -> Result<NodeId, Trouble> {

@@ -147,14 +147,17 @@ impl NodeState {
     }
 
     /// A name made of the node's id, with as much of the id as makes it the only one here.
-    fn free_name(&self, peer: NodeId, name: &Name) -> Name {
+    pub(super) fn free_name(&self, peer: NodeId, name: &Name) -> Name {
         let id = peer.to_string();
         let digits = id.trim_start_matches("id:");
         let stem = name.as_str().rsplit_once('_').map_or("node", |(stem, _)| stem);
         let longer = (6..=digits.len()).map(|n| format!("{stem}_{}", &digits[..n]));
         let candidates = std::iter::once(name.to_string()).chain(longer);
         let mut valid = candidates.filter_map(|text| Name::known(&text).ok());
-        valid.find(|name| self.holder_of(peer, name).is_none()).unwrap_or_else(|| name.clone())
+        let is_free = |name: &Name| {
+            self.holder_of(peer, name).is_none() && !self.is_anothers_name(name, peer)
+        };
+        valid.find(is_free).unwrap_or_else(|| name.clone())
     }
 
     /// Who else has this name here, was promised it, or is away and keeps it.
@@ -167,10 +170,12 @@ impl NodeState {
         let kept = || self.reservations.holder(name).filter(|id| *id != peer);
         let promised =
             || self.promised_names().find(|(_, other)| name.clashes_with(other)).map(|(id, _)| id);
-        has_it
-            .filter(|id| *id != peer)
-            .or_else(|| promised().filter(|id| *id != peer))
-            .or_else(kept)
+        let has_it = has_it.filter(|id| *id != peer);
+        if self.is_own_name(name, peer) {
+            // Whoever was here with it before it belonged to this one has no claim to it.
+            return has_it;
+        }
+        has_it.or_else(|| promised().filter(|id| *id != peer)).or_else(kept)
     }
 
     /// Names of those who were let in and have not taken their place yet.
@@ -191,6 +196,9 @@ impl NodeState {
         let name = Name::wanted(wanted).map_err(|bad| bad.to_string())?;
         if role == Role::Client && name.is_restricted_for_clients() {
             return Err(format!("the name `{name}` is a word of the network's own"));
+        }
+        if self.is_anothers_name(&name, peer) {
+            return Err(format!("the name `{name}` belongs to another member, who was invited so"));
         }
         if let Some(holder) = self.holder_of(peer, &name) {
             return Err(format!("the name `{name}` is taken here by id:{}…", holder.short()));
@@ -220,6 +228,10 @@ impl NodeState {
             return self.turn_away(now, link, RefusalKind::DuplicateKey, text);
         }
         let ExpectRegister { hello, nonce, name, name_reason } = state;
+        if name.as_ref().is_some_and(|name| self.is_anothers_name(name, peer)) {
+            let text = "its name was given to a member meanwhile; try again";
+            return self.turn_away(now, link, RefusalKind::Busy, text);
+        }
         let Register { edition, metadata, signed } = register;
         let claim = Claim { node: peer, parent: self.config.id, role: hello.role, edition };
         let signed = match self.check_claim(signed, claim) {
@@ -243,6 +255,7 @@ impl NodeState {
             return;
         }
         self.tree.clear_below(peer);
+        self.notice_home(peer);
         self.reservations.arrived(peer, hello.features & KEEPS_KEY != 0);
         self.forget_predecessor(peer, hello.address.as_ref());
         self.links.register_child(link);

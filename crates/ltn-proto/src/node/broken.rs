@@ -18,6 +18,10 @@ pub(super) enum Duty {
     Places,
     /// This node is in a scope by the main server's word, not by its parent's.
     Scopes,
+    /// Whoever goes elsewhere by himself brings nobody into a scope.
+    Homes,
+    /// A name that belongs to a member is its alone.
+    OwnNames,
     /// Who is ordered to go wants the main server's word for it.
     Orders,
     /// That somebody went is true if he signed it.
@@ -127,6 +131,8 @@ impl crate::sim::Mutant {
             Self::NoFarewellCheck => duty == Duty::Farewells,
             Self::NoPlaceCheck => duty == Duty::Places,
             Self::NoScopeCheck => duty == Duty::Scopes,
+            Self::NoOwnNames => duty == Duty::OwnNames,
+            Self::NoHomeCheck => duty == Duty::Homes,
             _ => false,
         }
     }

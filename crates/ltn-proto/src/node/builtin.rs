@@ -131,6 +131,9 @@ fn main_server_commands() -> Vec<CommandSpec> {
     };
     vec![
         spec("s.listnetwork", "statistic", "the whole tree, drawn"),
+        spec("s.settle", "network management", "a server belongs below this one, where it is now")
+            .required("server", TEXT)
+            .required("below", TEXT),
         admin("s.shutdownserver", "stop these servers, wherever they are")
             .one_or_more("name_or_path", ParameterKind::Text),
         admin("s.restartserver", "restart these servers, wherever they are")
@@ -258,12 +261,14 @@ pub(super) struct Checks {
     pub(super) to_prove: bool,
 }
 
-/// Does it need more than everybody may, as it is called? Two commands are for everybody where they
-/// are about the caller, and for admins where they are about others.
+/// Does it need more than everybody may, as it is called? Some commands are for everybody where
+/// they are about the caller, and for admins where they are about others.
 fn is_privileged(spec: &CommandSpec, arguments: &[Value]) -> bool {
     let about_others = match spec.name.as_str() {
         "s.changename" => arguments.len() > 1,
         "s.removeadmin" => !arguments.is_empty(),
+        // Who may do it depends on whom it is about.
+        "s.settle" => true,
         _ => false,
     };
     spec.dangerous || about_others || spec.permission != Permission::user()

@@ -169,6 +169,7 @@ impl NodeState {
                 if owes {
                     self.show_back(&before, from);
                 }
+                self.take_names_back(now);
                 self.part_with_all_revoked(now);
                 self.confirm_own_place(now);
             }

@@ -154,7 +154,8 @@ impl NodeState {
         let record = Record {
             id: put.id,
             parent: put.parent,
-            name: put.name,
+            // A server below may not know yet, or not say, that this name is another's.
+            name: put.name.filter(|name| !self.is_anothers_name(name, put.id)),
             role: put.role,
             edition: put.edition,
             address: put.address,
@@ -176,6 +177,7 @@ impl NodeState {
         if put.stale_ms.is_none() {
             self.roll_call_sees(now, put.id);
         }
+        self.notice_home(put.id);
         if let Some(link) = moved_away {
             // It registered elsewhere below us, and its old connection has not noticed yet.
             self.close_link(now, link, CloseReason::Replaced, "registered elsewhere");

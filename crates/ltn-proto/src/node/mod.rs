@@ -7,11 +7,11 @@
 //! `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
 //! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
 //! every node, `serving.rs` its periodic routines, `governing.rs` its people, `rights.rs` what they
-//! may, `renaming.rs` new names, `sleeping.rs` sleep, `committing.rs` the write before a move,
-//! `keeping.rs` people and names on disk, `stating.rs` signed places, `calling.rs`, `proving.rs`
-//! signed commands, `auditing.rs` what is written of them, `whereabouts.rs` where a node is, by the
-//! main server, `outbox.rs` what waits for a signature, `picture.rs`, `helping.rs` what it tells of
-//! itself, `broken.rs` broken builds.
+//! may, `renaming.rs` new names, `sleeping.rs` sleep, `stopping.rs` the end, `committing.rs` the
+//! write before a move, `keeping.rs` people and names on disk, `stating.rs` signed places,
+//! `calling.rs`, `proving.rs` signed commands, `auditing.rs` what is written of them,
+//! `whereabouts.rs` where a node is, `settling.rs` where servers belong, `outbox.rs` what waits for
+//! a signature, `picture.rs`, `helping.rs` what it tells of itself, `broken.rs` broken builds.
 
 mod admitting;
 mod answering;
@@ -50,8 +50,10 @@ mod routing;
 mod running;
 mod selecting;
 mod serving;
+mod settling;
 mod sleeping;
 mod stating;
+mod stopping;
 mod watching;
 mod whereabouts;
 
@@ -83,7 +85,7 @@ use crate::links::Links;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::offers::Offers;
-use crate::outcome::{CloseReason, Refusal, RefusalKind};
+use crate::outcome::CloseReason;
 use crate::path::NodePath;
 use crate::people::People;
 use crate::permissions::Permissions;
@@ -210,27 +212,22 @@ pub struct NodeState {
     audit_desk: AuditDesk,
     services: Services,
     standing: Option<Standing>,
-    /// The nodes above this one, as the main server signed that.
-    confirmed_above: Vec<NodeId>,
+    /// In whose scope this node is, as the main server signed that.
+    scopes: whereabouts::Scopes,
+    /// Only the root knows these.
+    homes: settling::Homes,
     /// Further data sockets, by name and port, as others are told of them.
     data_sockets: Vec<(String, u16)>,
     roll_call: Option<RollCall>,
     orders_heard: OrdersHeard,
     /// The name that the parent was asked for.
     renaming: Option<renaming::Renaming>,
-    stopping: Option<Stopping>,
+    stopping: Option<stopping::Stopping>,
     next_sweep: Moment,
     counters: Counters,
     scheme: Scheme,
     #[cfg(feature = "sim")]
     mutant: Option<crate::sim::Mutant>,
-}
-
-/// The node is on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stopping {
-    restart: bool,
-    told: bool,
 }
 
 /// How often what is merely old is looked through.
@@ -296,7 +293,8 @@ impl NodeState {
             audit_desk: AuditDesk::new(now),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
-            confirmed_above: Vec::new(),
+            scopes: whereabouts::Scopes::default(),
+            homes: settling::Homes::default(),
             data_sockets: Vec::new(),
             roll_call: None,
             orders_heard: OrdersHeard::default(),
@@ -366,6 +364,7 @@ impl NodeState {
             self.roll_call.as_ref().map(RollCall::due),
             self.services.next_due(),
             self.renaming.as_ref().map(|renaming| renaming.due),
+            self.scopes.next_due(),
             Some(self.next_sweep).filter(|_| self.tree.len() > 0),
         ]
         .into_iter()
@@ -404,6 +403,7 @@ impl NodeState {
             self.on_roll_call_due(now);
         }
         self.end_kicks(now);
+        self.on_scopes_due(now);
         self.run_due_services(now);
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
@@ -438,47 +438,11 @@ impl NodeState {
             Op::DataSockets(sockets) => self.set_data_sockets(now, sockets),
             Op::TicketUsed { child } => self.issue_tickets(child, 1),
             Op::Charter { charter } => self.take_own_charter(now, charter),
+            Op::Homes { homes } => self.take_homes(now, homes),
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
             Op::GiveWay => self.give_way(now),
             Op::BackUp { parents } => self.back_up(parents),
-        }
-    }
-
-    /// Stop: tell everybody, close everything. [`Self::finish_stopping`] says when it is over.
-    fn stop(&mut self, now: Moment, restart: bool) {
-        let reason = if restart { CloseReason::Restarting } else { CloseReason::Stopping };
-        self.stop_because(now, reason);
-    }
-
-    fn stop_because(&mut self, now: Moment, reason: CloseReason) {
-        if self.stopping.is_some() {
-            return;
-        }
-        let restart = reason == CloseReason::Restarting;
-        self.stopping = Some(Stopping { restart, told: false });
-        self.event(Event::Stopping { restart });
-        self.services.halt();
-        let refusal = Refusal::new(RefusalKind::Stopping, "this node is stopping");
-        self.give_up_search(now, &refusal);
-        let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
-        let text = format!("{} {reason}", self.name);
-        for link in links {
-            self.close_link(now, link, reason, &text);
-        }
-        self.end_all_requests(now);
-        self.end_all_gatherings();
-        self.end_all_followings();
-    }
-
-    fn finish_stopping(&mut self) {
-        if let Some(stopping) = &mut self.stopping
-            && !stopping.told
-            && self.links.is_empty()
-        {
-            stopping.told = true;
-            let restart = stopping.restart;
-            self.event(Event::Stopped { restart });
         }
     }
 

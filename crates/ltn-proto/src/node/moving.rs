@@ -261,7 +261,11 @@ impl NodeState {
             return refuse(RefusalKind::Stopping, format!("{me} is carrying out another order"));
         }
         if self.links.child(child).is_some() {
-            return refuse(RefusalKind::NotPossible, format!("it is below {me} already"));
+            let hint = match self.standing {
+                Some(_) => "; s.settle at the main server says that it belongs there",
+                None => "",
+            };
+            return refuse(RefusalKind::NotPossible, format!("it is below {me} already{hint}"));
         }
         self.check_hello(child, &ask.hello)?;
         // The mover tells who wants it: it could come here without telling, so it gains nothing by

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::NodeState;
+use super::broken::Duty;
 use crate::body::{self, Refused, Rename};
 use crate::event::Event;
 use crate::frame::Kind;
@@ -16,7 +17,9 @@ use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::role::Role;
+use crate::standing::Standing;
 use crate::text::sanitise_line;
+use crate::tree::Record;
 
 /// How long the parent has to say what it thinks of a name.
 const RENAME_TIME: Duration = Duration::from_secs(10);
@@ -131,13 +134,58 @@ impl NodeState {
         if self.tree.put(record).is_err() {
             return Err(Refusal::new(RefusalKind::Busy, "it is on its way to another server"));
         }
-        // Here it holds at once; servers above are told when the child has said it (`on_stated`).
+        self.tell_name(link, (child, old, &name), number);
+        Ok(name)
+    }
+
+    /// Here a new name holds at once; servers above are told when the child has said it
+    /// (`on_stated`).
+    fn tell_name(
+        &mut self,
+        link: LinkId,
+        (child, old, name): (NodeId, Option<Name>, &Name),
+        number: u64,
+    ) {
         let told = Rename { number, name: Some(name.to_string()), refused: None };
         self.say(link, Kind::RENAME, body::write(&told));
-        if old.as_ref() != Some(&name) {
+        if old.as_ref() != Some(name) {
             self.event(Event::Renamed { node: child, old, name: name.clone() });
         }
-        Ok(name)
+    }
+
+    /// Whoever is called as a member is that was invited by that name is called otherwise from now
+    /// on: a child of this node by its id, others by their servers, and here by no name until then.
+    pub(super) fn take_names_back(&mut self, now: Moment) {
+        let mut records: Vec<Record> = self.tree.records().into_iter().cloned().collect();
+        records.retain(|record| {
+            record.name.as_ref().is_some_and(|name| self.is_anothers_name(name, record.id))
+        });
+        for mut record in records {
+            let child = record.id;
+            let link = self.links.child(child).filter(|_| record.parent == self.config.id);
+            let name = link.map(|_| self.free_name(child, &Name::unnamed(&child)));
+            let old = std::mem::replace(&mut record.name, name.clone());
+            if self.tree.put(record).is_err() {
+                continue;
+            }
+            match (link, name) {
+                (Some(link), Some(name)) => self.tell_name(link, (child, old, &name), 0),
+                _ => self.tell_put(child, false, now),
+            }
+        }
+    }
+
+    /// Does this name belong to another member?
+    pub(super) fn is_anothers_name(&self, name: &Name, node: NodeId) -> bool {
+        let charter = self.standing.as_ref().map(Standing::charter);
+        self.does(Duty::OwnNames)
+            && charter.is_some_and(|charter| charter.is_anothers_name(name, node))
+    }
+
+    /// Was this member invited with this name?
+    pub(super) fn is_own_name(&self, name: &Name, node: NodeId) -> bool {
+        let charter = self.standing.as_ref().map(Standing::charter);
+        charter.is_some_and(|charter| charter.is_own_name(name, node))
     }
 
     /// The parent's word: what this node is called, or why not.

@@ -189,6 +189,7 @@ impl NodeState {
                 Ok(report) => self.answer_with(now, run.inbound, Outcome::Reply(report)),
                 Err(refusal) => self.refuse(now, &run, refusal.kind, &refusal.text),
             },
+            "s.settle" => self.settle(now, run),
             "s.listnetwork" => {
                 let text = drawing_that_fits(&draw_tree(&self.snapshot(now).tree));
                 self.reply_text(now, &run, text);

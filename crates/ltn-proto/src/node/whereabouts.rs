@@ -12,11 +12,14 @@ use super::outbox::{Unsigned, What};
 use crate::body::{self, Call, Token, WhereAsk, Words};
 use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::NodeId;
+use crate::limits::{SCOPE_PATIENCE, SCOPE_PAUSE};
 use crate::moment::Moment;
+use crate::name::Name;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::path::{NodePath, Target};
 use crate::proof::{Fingerprint, Unproven, Whereabouts};
 use crate::requests::{Origin, Question, Stage, Wanted};
+use crate::role::Role;
 use crate::signature::Purpose;
 use crate::standing::Standing;
 use crate::text::sanitise_line;
@@ -24,31 +27,33 @@ use crate::text::sanitise_line;
 /// How long the main server has to say where this node is.
 const OWN_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// What an admin typed to say whom he means.
-enum Typed {
-    Path(NodePath),
-    Name(crate::name::Name),
+/// The nodes in whose scope this one is, as the main server signed that, and when it is asked
+/// again: whoever is above may have gone elsewhere and not told.
+#[derive(Debug, Default)]
+pub(super) struct Scopes {
+    above: Vec<NodeId>,
+    ask: Option<Moment>,
+    /// So many questions had no answer since it last said so.
+    unanswered: u32,
 }
 
-impl Typed {
-    fn fits(&self, there: &NodePath) -> bool {
-        match self {
-            Self::Name(name) => there.names().last().is_some_and(|last| last.clashes_with(name)),
-            Self::Path(path) => {
-                let (typed, there) = (path.names(), there.names());
-                let same = || typed.iter().zip(there).all(|(one, other)| one.clashes_with(other));
-                typed.len() == there.len() && same()
-            }
-        }
+impl Scopes {
+    pub(super) const fn next_due(&self) -> Option<Moment> {
+        self.ask
     }
 }
 
-impl std::fmt::Display for Typed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Path(path) => path.fmt(f),
-            Self::Name(name) => name.fmt(f),
+/// Is that node the one who was meant? By names, as the main server has them.
+fn is_meant(typed: &Target, words: &Whereabouts) -> bool {
+    match typed {
+        Target::Name(name) => {
+            words.alone && words.path.names().last().is_some_and(|last| last.clashes_with(name))
         }
+        place => place.absolute(&words.from).is_some_and(|typed| {
+            let (typed, there) = (typed.names(), words.path.names());
+            let same = || typed.iter().zip(there).all(|(one, other)| one.clashes_with(other));
+            typed.len() == there.len() && same()
+        }),
     }
 }
 
@@ -74,45 +79,40 @@ impl NodeState {
         }
     }
 
-    /// The place that was typed for this node, if others said who is there; a certain refusal if it
-    /// cannot be that node.
-    fn place_to_check(&self, id: u64, node: NodeId) -> Result<Option<Typed>, Refusal> {
+    /// What was typed to mean this node, if the main server is to say that it does; a certain
+    /// refusal if it cannot.
+    fn place_to_check(&self, id: u64, node: NodeId) -> Result<Option<Target>, Refusal> {
         let Some(open) = self.requests.get(id).filter(|_| self.does(Duty::Places)) else {
             return Ok(None);
         };
         let typed = match (&open.origin, &open.target) {
-            (Origin::Gathered { path, .. }, _) => Typed::Path(path.clone()),
+            (Origin::Gathered { path, .. }, _) => Target::Path(path.clone()),
             (_, Target::Id(_) | Target::Parent) => return Ok(None),
-            (_, Target::Root) => Typed::Path(NodePath::root()),
-            (_, Target::Name(name)) => Typed::Name(name.clone()),
-            (_, target) => match target.absolute(&self.speaker()) {
-                Some(path) => Typed::Path(path),
-                None => return Ok(None),
-            },
+            (_, typed) => typed.clone(),
         };
         let root = self.standing.as_ref().map(Standing::root);
-        if matches!(&typed, Typed::Path(path) if path.names().is_empty()) {
-            return if root == Some(node) {
-                Ok(None)
-            } else {
-                Err(self.not_there(node, &typed, None))
-            };
-        }
-        // What is below this node it knows by what all of them signed.
-        let known = self.config.role.is_root() || self.tree.get(node).is_some();
-        Ok((!known).then_some(typed))
+        let is_so = match &typed {
+            Target::Root => root == Some(node),
+            Target::Path(path) if path.names().is_empty() => root == Some(node),
+            Target::Name(name) if root == Some(node) => {
+                name.clashes_with(&Name::default_for(Role::MainServer, &node))
+            }
+            _ if self.config.role.is_root() => self.means(&typed) == Some(node),
+            // Where this node is others say; what is below it all of them signed.
+            Target::Relative { up: 0, .. } if self.tree.get(node).is_some() => {
+                self.means(&typed) == Some(node)
+            }
+            _ => return Ok(Some(typed)),
+        };
+        if is_so { Ok(None) } else { Err(not_there(node, &typed, "that node is not there")) }
     }
 
-    fn not_there(&self, node: NodeId, typed: &Typed, there: Option<&NodePath>) -> Refusal {
-        let found = match there {
-            Some(there) => format!("the main server says that this node is {there}"),
-            None => "that node is not the main server".to_owned(),
-        };
-        let text = format!(
-            "a server on the way says that {typed} is id:{}…, and {found}; nothing was signed",
-            node.short()
-        );
-        Refusal::new(RefusalKind::BadTarget, text)
+    /// Whom this means by this node's own map.
+    fn means(&self, typed: &Target) -> Option<NodeId> {
+        match typed {
+            Target::Name(name) => self.find_name(name).ok().flatten(),
+            place => self.find_path(&place.absolute(&self.path())?).ok(),
+        }
     }
 
     fn ask_where(&mut self, now: Moment, node: NodeId, wanted: Wanted, time: std::time::Duration) {
@@ -135,19 +135,26 @@ impl NodeState {
         let (Some(names), Ok(Some(link))) = (names, self.way_to(caller.node)) else {
             return self.bounce(now, &frame.header, "no such node is in the network now");
         };
-        let mut above = Vec::new();
-        let mut at = node;
-        while let Some(record) = self.tree.get(at) {
-            at = record.parent;
-            above.push(at);
-        }
-        let path = NodePath::from_names(names);
-        let words = Whereabouts { network, nonce, node, above, path };
+        let (above, path) = (self.scopes_over(node), NodePath::from_names(names));
+        let asker = self.tree.get(caller.node);
+        let speaks_at = asker.map(|one| if one.role.is_listed() { one.id } else { one.parent });
+        let from = speaks_at.and_then(|id| self.tree.names_to(id)).unwrap_or_default();
+        let from = NodePath::from_names(from);
+        let alone = self.is_called_so_alone(node);
+        let words = Whereabouts { network, nonce, node, above, path, from, alone };
         let words = body::write(&words).to_vec();
         let mut header = Header::new(Kind::WHEREABOUTS, self.config.id, caller.node);
         header.id = caller.request;
         let what = What::Words(words.clone());
         self.have_frame_signed((Purpose::Where, words), Unsigned { link, header, what });
+    }
+
+    /// Is no other node called as this one is?
+    fn is_called_so_alone(&self, node: NodeId) -> bool {
+        let name = self.tree.get(node).and_then(|record| record.name.as_ref());
+        let is_alone =
+            |name: &Name| !name.clashes_with(&self.name) && self.tree.named(name) == [node];
+        name.is_some_and(is_alone)
     }
 
     /// The main server's word has come.
@@ -189,7 +196,7 @@ impl NodeState {
     fn learn_where(&mut self, now: Moment, wanted: Wanted, words: Whereabouts) {
         let (id, nonce, targets) = match wanted {
             Wanted::Own => {
-                self.confirmed_above = words.above;
+                (self.scopes.above, self.scopes.unanswered) = (words.above, 0);
                 return;
             }
             Wanted::Target { request, nonce, targets } => (request, nonce, targets),
@@ -198,8 +205,16 @@ impl NodeState {
             Ok(typed) => typed,
             Err(refusal) => return self.end_request(now, id, Outcome::Refused(refusal)),
         };
-        if let Some(typed) = typed.filter(|typed| !typed.fits(&words.path)) {
-            let refusal = self.not_there(words.node, &typed, Some(&words.path));
+        if let Some(typed) = typed.filter(|typed| !is_meant(typed, &words)) {
+            let there = &words.path;
+            let found = match typed {
+                Target::Name(_) if !words.alone => format!(
+                    "the main server says that others are called so, too; name the one whom you \
+                     mean by its whole path, as {there}"
+                ),
+                _ => format!("the main server says that this node is {there}"),
+            };
+            let refusal = not_there(words.node, &typed, &found);
             return self.end_request(now, id, Outcome::Refused(refusal));
         }
         let question = self.requests.get(id).and_then(|open| open.question.as_ref());
@@ -227,26 +242,61 @@ impl NodeState {
         self.end_request(now, request, Outcome::Refused(refusal));
     }
 
-    /// Has the main server confirmed that this node is at that one, or below it?
+    /// Has the main server confirmed that this node is in the scope of that one?
     pub(super) fn is_in_scope(&self, scope: NodeId) -> bool {
-        let claimed = || self.place.ancestors.iter().any(|above| above.id == scope);
         scope == self.config.id
-            || self.confirmed_above.contains(&scope)
-            || (!self.does(Duty::Scopes) && claimed())
+            || self.scopes.above.contains(&scope)
+            || (!self.does(Duty::Scopes) && self.claims_to_be_below(scope))
+    }
+
+    fn claims_to_be_below(&self, scope: NodeId) -> bool {
+        self.place.ancestors.iter().any(|above| above.id == scope)
     }
 
     /// Asks the main server where this node is, if a grant is about a place that it may be in.
     pub(super) fn confirm_own_place(&mut self, now: Moment) {
-        let Some(standing) = &self.standing else { return };
-        let may_cover = |scope: NodeId| {
-            let claimed = self.place.ancestors.iter().any(|above| above.id == scope);
-            claimed && scope != standing.root() && !self.is_in_scope(scope)
-        };
-        let is_worth_it = standing.charter().grants.iter().any(|grant| may_cover(grant.scope));
+        let scopes = self.scopes_that_matter();
+        if scopes.is_empty() {
+            self.scopes = Scopes::default();
+        } else if scopes.into_iter().any(|scope| !self.is_in_scope(scope)) {
+            self.ask_own_place(now);
+        }
+    }
+
+    /// The scopes of grants that this node is in by what its higher server says.
+    fn scopes_that_matter(&self) -> Vec<NodeId> {
+        let Some(standing) = &self.standing else { return Vec::new() };
+        let scopes = standing.charter().grants.iter().map(|grant| grant.scope);
+        scopes
+            .filter(|scope| *scope != standing.root() && self.claims_to_be_below(*scope))
+            .collect()
+    }
+
+    fn ask_own_place(&mut self, now: Moment) {
+        self.scopes.ask = Some(now + self.random.jitter(SCOPE_PAUSE));
         let asks = self.requests.is_asking_own_place();
-        if is_worth_it && self.place.rooted && !asks && self.stopping.is_none() {
+        if self.place.rooted && !asks && self.stopping.is_none() {
             self.ask_where(now, self.config.id, Wanted::Own, OWN_TIME);
         }
+    }
+
+    /// The main server is asked again. If it is there and does not say so any more, nobody's scope
+    /// is believed; a part that is cut off keeps what was confirmed.
+    pub(super) fn on_scopes_due(&mut self, now: Moment) {
+        if self.scopes.ask.is_none_or(|due| due > now) {
+            return;
+        }
+        if self.scopes_that_matter().is_empty() {
+            self.scopes = Scopes::default();
+            return;
+        }
+        if self.place.rooted {
+            if self.scopes.unanswered >= SCOPE_PATIENCE {
+                self.scopes.above.clear();
+            }
+            self.scopes.unanswered = self.scopes.unanswered.saturating_add(1);
+        }
+        self.ask_own_place(now);
     }
 
     /// What was confirmed of this node's place is over when it has another one.
@@ -255,7 +305,15 @@ impl NodeState {
             place.ancestors.iter().map(|above| above.id).collect()
         };
         if ids(before) != ids(&self.place) {
-            self.confirmed_above.clear();
+            self.scopes = Scopes::default();
         }
     }
+}
+
+fn not_there(node: NodeId, typed: &Target, found: &str) -> Refusal {
+    let text = format!(
+        "a server on the way says that {typed} is id:{}…, and {found}; nothing was signed",
+        node.short()
+    );
+    Refusal::new(RefusalKind::BadTarget, text)
 }

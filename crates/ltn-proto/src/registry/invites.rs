@@ -79,6 +79,7 @@ impl Registry {
     }
 
     fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
+        self.check_names(wish)?;
         let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
         if !matches!(wish.role, Role::SubServer | Role::Client | Role::Session) {
             return refuse(format!("a {} is not invited: a network has one root", wish.role));

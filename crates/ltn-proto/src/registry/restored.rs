@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Member, Registry, too_much};
+use super::names::too_much;
+use super::{Member, Registry};
 use crate::charter::{Charter, Grant};
 use crate::id::NodeId;
 use crate::limits::MEMBERS_MAX;
@@ -128,13 +129,21 @@ impl Registry {
         }
         let name = name.filter(|name| self.named(name).is_empty());
         let (since_ms, visitors) = (self.running_ms, Vec::new());
+        if place.is_none() && role.is_server() {
+            // It may have gone elsewhere since: until an admin says so it belongs nowhere.
+            self.homes.insert(id, id);
+        }
         self.members.insert(id, Member { role, name, place, since_ms, visitors });
+        if !self.is_learning() {
+            self.give_names();
+        }
         Ok(true)
     }
 
     /// What it says counts from now on before all that was said in earlier epochs.
     pub(super) fn end_learning(&mut self) {
         self.learns_until_ms = None;
+        self.give_names();
         self.charter.edition.epoch += 1;
         self.charter.edition.version = 1;
     }

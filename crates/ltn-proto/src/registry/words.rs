@@ -60,6 +60,18 @@ pub struct Member {
     pub visitors: Vec<NodeId>,
 }
 
+/// Where a server belongs. Whoever has a right over that place has it over the server too, and over
+/// all below it; not so over another place that it goes to by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// Below this one.
+    Below(NodeId),
+    /// It was invited to this place, and was not there yet.
+    Invited(NodePath),
+    /// Where it is seen first.
+    Anywhere,
+}
+
 /// What a joining node shows the root: it has the invite's secret, and the key is its own.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -163,6 +163,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::AdminKey(_) => "admin key",
         Op::Service { .. } | Op::ServiceEnded { .. } => "service",
         Op::Charter { .. } => "charter",
+        Op::Homes { .. } => "homes",
         Op::Stop { restart: false } => "stop",
         Op::Stop { restart: true } => "restart",
         Op::GoAway => "go away",
@@ -199,6 +200,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::TicketUsed { .. }
         | Op::ServiceEnded { .. }
         | Op::Charter { .. }
+        | Op::Homes { .. }
         | Op::BackUp { .. }
         | Op::GoAway
         | Op::GiveWay

@@ -32,6 +32,10 @@ pub enum Mutant {
     NoPlaceCheck,
     /// It believes its higher server about whose scope it is in.
     NoScopeCheck,
+    /// It gives a name to whoever comes first, also one that belongs to a member.
+    NoOwnNames,
+    /// Its root takes a server for one that belongs wherever it went by itself.
+    NoHomeCheck,
     /// It believes answers to its commands that who was called did not sign.
     NoSealCheck,
     /// It lets a server hang below itself or its own descendants.

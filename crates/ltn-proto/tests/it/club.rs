@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ltn_proto::OwnName;
+use ltn_proto::registry::Home;
 use ltn_proto::signature::Purpose;
 use ltn_proto::{
     Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
@@ -37,6 +39,8 @@ pub(crate) struct Club {
     /// What was written down, and how many events there were before.
     pub(crate) written: Vec<(usize, Durable, usize)>,
     pub(crate) tap: Option<Tap>,
+    /// Where the book says that servers belong.
+    homes: BTreeMap<NodeId, Home>,
     pub(crate) now: Moment,
     links: u64,
     ops: u64,
@@ -74,6 +78,7 @@ impl Club {
             events: Vec::new(),
             written: Vec::new(),
             tap: None,
+            homes: BTreeMap::new(),
             now: Moment::ZERO,
             links: 0,
             ops: 0,
@@ -94,8 +99,7 @@ impl Club {
     /// One more member, joined to this server.
     pub(crate) fn member(&mut self, role: Role, name: &str, to: usize) -> usize {
         let number = self.node(role, Some(role));
-        self.configs[number].name = Some(ltn_proto::Name::wanted(name).expect("a good name"));
-        self.minds[number] = NodeState::new(self.configs[number].clone(), self.now);
+        self.wants_name(number, name, false);
         assert!(self.join(number, to), "{name} joins");
         number
     }
@@ -131,6 +135,9 @@ impl Club {
         self.keys.push(key);
         self.invited.push(invited);
         self.at.insert(address(number), number);
+        if role.is_server() && number != ROOT {
+            self.write_home(id, Home::Anywhere);
+        }
         number
     }
 
@@ -176,9 +183,13 @@ impl Club {
             },
             Output::Event(event) => {
                 self.events.push((number, event.clone()));
-                if let Event::Called { inbound, command, arguments, .. } = event {
-                    let answer = answer_to(&command, &arguments);
-                    self.feed(number, Input::Op(Op::Answer { inbound, answer }));
+                match event {
+                    Event::Called { inbound, command, arguments, .. } => {
+                        let answer = answer_to(&command, &arguments);
+                        self.feed(number, Input::Op(Op::Answer { inbound, answer }));
+                    }
+                    Event::Settled { node, parent } => self.write_home(node, Home::Below(parent)),
+                    _ => {}
                 }
             }
             Output::Sign { signing, purpose, message } => {
@@ -201,6 +212,55 @@ impl Club {
         );
         if let Some(vouched) = vouched {
             self.feed(number, vouched);
+        }
+    }
+
+    /// It was invited with this name, and wants it.
+    pub(crate) fn name(&mut self, number: usize, name: &str) {
+        self.wants_name(number, name, false);
+        let name = self.configs[number].name.clone().expect("it has one");
+        let own = OwnName::new(&name, self.ids[number]);
+        self.declare(|charter| charter.names.push(own));
+    }
+
+    /// It wants this name, and comes back as itself, or with another key.
+    pub(crate) fn wants_name(&mut self, number: usize, name: &str, keeps_key: bool) {
+        let name = ltn_proto::Name::wanted(name).expect("a good name");
+        let config = &mut self.configs[number];
+        (config.name, config.keeps_key) = (Some(name), keeps_key);
+        self.minds[number] = NodeState::new(config.clone(), self.now);
+    }
+
+    pub(crate) fn begin_rename(&mut self, number: usize, name: &str) -> OpId {
+        self.ops += 1;
+        let op = OpId(self.ops);
+        self.feed(number, Input::Op(Op::Rename { op, name: name.to_owned() }));
+        op
+    }
+
+    pub(crate) fn begin_locate(&mut self, number: usize, target: Target) -> OpId {
+        self.ops += 1;
+        let op = OpId(self.ops);
+        self.feed(number, Input::Op(Op::Locate { op, target, timeout: TIMEOUT }));
+        op
+    }
+
+    /// The root's book says that this server belongs there.
+    pub(crate) fn write_home(&mut self, server: NodeId, home: Home) {
+        self.homes.insert(server, home);
+        let homes = self.homes.clone();
+        self.feed(ROOT, Input::Op(Op::Homes { homes }));
+    }
+
+    /// So many seconds go by, with all that is due in them.
+    pub(crate) fn let_time_pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.now = self.now + Duration::from_secs(1);
+            for number in 0..self.minds.len() {
+                if self.minds[number].poll_timeout().is_some_and(|due| due <= self.now) {
+                    self.feed(number, Input::Timeout);
+                }
+            }
         }
     }
 
@@ -282,9 +342,20 @@ impl Club {
         (command, argument): (&str, &str),
         token: Option<[u8; 16]>,
     ) -> OpId {
+        let arguments = if argument.is_empty() { vec![] } else { vec![Value::from(argument)] };
+        self.begin_call_with(by, to, (command, arguments), token)
+    }
+
+    /// The same, with any number of arguments.
+    pub(crate) fn begin_call_with(
+        &mut self,
+        by: usize,
+        to: Target,
+        (command, arguments): (&str, Vec<Value>),
+        token: Option<[u8; 16]>,
+    ) -> OpId {
         self.ops += 1;
         let op = OpId(self.ops);
-        let arguments = if argument.is_empty() { vec![] } else { vec![Value::from(argument)] };
         let command = command.to_owned();
         self.feed(by, Input::Op(Op::Call { op, to, command, arguments, token, timeout: TIMEOUT }));
         op

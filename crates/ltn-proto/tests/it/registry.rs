@@ -1,5 +1,7 @@
 //! The root's book: who gets in by which proof, who is out, and what an old book takes over.
 
+mod belonging;
+
 use std::time::Duration;
 
 use ltn_proto::limits::{INVITES_MAX, REVOCATIONS_MAX, VISITORS_MAX};

@@ -4,12 +4,12 @@
 //! it the book and anybody hears of it. So a power cut at any instant leaves what was acknowledged.
 //! Who may ask for a change is checked before it gets here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ltn_proto::admission::{Admitted, ByteVec, JoinAnswer, JoinAsk};
-use ltn_proto::registry::{InviteWish, JoinProof, Registry};
+use ltn_proto::registry::{Home, InviteWish, JoinProof, Registry};
 use ltn_proto::{
     Address, Charter, Edition, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId, Refusal,
     RefusalKind, Role, SignedCharter, Standing,
@@ -38,6 +38,7 @@ pub(crate) struct Desk {
     book: Arc<Mutex<Book>>,
     save: Save,
     charter: watch::Sender<SignedCharter>,
+    homes: watch::Sender<BTreeMap<NodeId, Home>>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -71,12 +72,18 @@ impl Desk {
     /// The desk with this book.
     pub(crate) fn new(book: Book, charter: SignedCharter, save: Save) -> Self {
         let (charter, _) = watch::channel(charter);
-        Self { book: Arc::new(Mutex::new(book)), save, charter }
+        let (homes, _) = watch::channel(book.registry.homes());
+        Self { book: Arc::new(Mutex::new(book)), save, charter, homes }
     }
 
     /// The charter, and every later one.
     pub(crate) fn charters(&self) -> watch::Receiver<SignedCharter> {
         self.charter.subscribe()
+    }
+
+    /// Where servers belong, and every change of that.
+    pub(crate) fn homes(&self) -> watch::Receiver<BTreeMap<NodeId, Home>> {
+        self.homes.subscribe()
     }
 
     /// Counts the time that has gone by: grants and invites end by it. It is written down now and
@@ -180,9 +187,16 @@ impl Desk {
         done
     }
 
-    /// Tells of the charter, if it is newer than the one that was told of last. A book that learns
-    /// says nothing: what it has put together is nobody's edition yet.
+    /// Tells of where servers belong, and of the charter, if it is newer than the one that was told
+    /// of last. A book that learns says nothing of that: what it has put together is nobody's
+    /// edition yet.
     fn publish(&self, book: &mut Book) {
+        let homes = book.registry.homes();
+        self.homes.send_if_modified(|known| {
+            let is_new = *known != homes;
+            *known = homes;
+            is_new
+        });
         let edition = book.registry.charter().edition;
         if edition == book.published || book.registry.is_learning() {
             return;

@@ -307,7 +307,8 @@ impl Network {
 
 /// Carries the charter from the desk to the tree, and what a restored root has to learn back.
 async fn keep_charter(desk: Desk, node: Node) {
-    let mut charters = desk.charters();
+    let (mut charters, mut homes) = (desk.charters(), desk.homes());
+    homes.mark_changed();
     let mut events = node.events();
     let mut tick = tokio::time::interval(TICK);
     loop {
@@ -321,7 +322,22 @@ async fn keep_charter(desk: Desk, node: Node) {
                     return;
                 }
             }
+            _ = homes.changed() => {
+                let homes = homes.borrow_and_update().clone();
+                if node.order(Op::Homes { homes }).await.is_err() {
+                    return;
+                }
+            }
             event = events.recv() => match event {
+                Ok(Event::Settled { node: server, parent }) => {
+                    let settle = |book: &mut Book| {
+                        book.registry_mut().settle(server, parent);
+                        Ok(())
+                    };
+                    if let Err(refusal) = desk.change(settle).await {
+                        tracing::error!(%refusal, "it is not kept where a server belongs");
+                    }
+                }
                 Ok(Event::UnheardCharter { charter }) => {
                     if !desk.adopt(&charter).await {
                         // An error says that it has stopped already.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ltn_proto::limits::BACKUP_PARENTS_MAX;
-use ltn_proto::{Address, NodeId, NodePath, Op, Value};
+use ltn_proto::{Address, NodeId, NodePath, Op, Target, Value};
 
 use super::{Node, unreadable};
 use crate::driver::Ask;
@@ -14,6 +14,8 @@ use crate::words::{CallReply, IntoTarget};
 
 /// The command at the node that moves.
 const MOVE: &str = "move";
+/// The command at the main server, by which a server belongs where it is.
+const SETTLE: &str = "s.settle";
 
 /// What a move would change, or has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +87,8 @@ impl Node {
     /// Moves a node, which may be this one, below that server, with everything below it. It leaves
     /// its higher server only when the new one has taken it; if that fails it is where it was.
     /// Needs the permission `admin` at the node and at the server. Both words of the confirmation
-    /// are said here; the returned place is where the node is then.
+    /// are said here; the returned place is where the node is then. Between members a server
+    /// belongs there from then on, as [`Self::settle`] says, where this node may say that.
     ///
     /// With `return_after`, up to a day, the node goes back to where it was, by itself, if it loses
     /// the new server within this time.
@@ -105,7 +108,29 @@ impl Node {
             CallReply::Done(moved) => moved,
             CallReply::Confirm(word) => self.confirm(node, MOVE, arguments, &word).await?,
         };
+        if self.network_id().is_some()
+            && let Err(why) = self.settle(node, under).await
+        {
+            tracing::warn!(%node, %under, %why, "it is not said that it belongs where it went");
+        }
         listing::path(&moved).ok_or_else(|| unreadable("place"))
+    }
+
+    /// Says that a server of a network with members belongs below that one, where it is now: rights
+    /// over that place reach it and what is below it. Where a server went by itself they do not. Of
+    /// a client nothing need be said.
+    ///
+    /// # Errors
+    /// Refused unless this node is `admin` by the charter of the server, as it belonged until now,
+    /// and of the place; if it is not there; if the main server cannot be asked.
+    pub async fn settle(
+        &self,
+        server: impl IntoTarget,
+        below: impl IntoTarget,
+    ) -> Result<(), TalkError> {
+        let (server, below) = self.both(server, below).await?;
+        let arguments = vec![server.to_string().into(), below.to_string().into()];
+        self.call(Target::Root, SETTLE, arguments).await.map(drop)
     }
 
     /// The ids of both: what a relative place means depends on who says it.

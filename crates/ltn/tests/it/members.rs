@@ -177,6 +177,40 @@ async fn the_charter_says_who_may_more_than_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scope_reaches_over_a_server_that_an_admin_moved_there_and_over_no_other() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let server = async |name: &str| {
+        let server = member(&network, Role::SubServer, name, &at(&main)).await;
+        let server = SubServer::builder("").member(&server).port(0).start().await.unwrap();
+        server.connect(&at(&main)).await.unwrap();
+        server
+    };
+    let (hall, yard) = (server("hall").await, server("yard").await);
+    let lamp = member(&network, Role::Client, "lamp", &at(&hall)).await;
+    let _lamp = client(&lamp, &at(&hall)).await;
+    let admin = async |name: &str, scope| {
+        let admin = member(&network, Role::Client, name, &at(&main)).await;
+        let what = vec![Permission::admin()];
+        network.grant_at((admin.id(), scope), what, None).await.unwrap();
+        client(&admin, &at(&main)).await
+    };
+    let (friend, ann) = (admin("friend", yard.id()).await, admin("ann", main.id()).await);
+    let may = async |place: &str| friend.call(place, "s.audit", Vec::new()).await;
+    until(|| async { may("/yard").await.is_ok() }).await;
+    hall.connect(&at(&yard)).await.unwrap();
+    for _ in 0..2 {
+        let refused = may("/yard/hall/lamp").await.unwrap_err();
+        let TalkError::Refused(refusal) = refused else { panic!("{refused}") };
+        assert_eq!(refusal.kind, RefusalKind::NoPermission);
+    }
+    soon(ann.move_node("/yard/hall", "/", None)).await.unwrap();
+    soon(ann.move_node("/hall", "/yard", None)).await.unwrap();
+    until(|| async { may("/yard/hall/lamp").await.is_ok() }).await;
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_admins_do_is_in_the_audit_log_and_a_copy_of_it_at_the_main_server() {
     let network = Network::make().unwrap();
     let main = main_of(&network).await;
