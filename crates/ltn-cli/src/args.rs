@@ -142,9 +142,10 @@ Examples:
   ltn client lamp --to 4000 --open"
     )]
     Client(ClientArgs),
-    /// Look for servers on this machine.
+    /// Look for servers of this network, or of open networks on this machine.
     #[command(after_help = "\
 Examples:
+  ltn find --subnet                             of this member's network, on the machines around
   ltn find --open                               at the usual ports, and where one was joined before
   ltn find --open --ports 4000-4999 --first
   ltn find --open --mdns                        also those that announce themselves
@@ -386,6 +387,9 @@ pub(crate) struct FindArgs {
     /// End with the first that answers.
     #[arg(long)]
     pub(crate) first: bool,
+    /// For servers of the network of this state directory's member; else of this user's member.
+    #[arg(long, value_name = "DIR", conflicts_with = "open")]
+    pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// JSON instead of text.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ltn::{Address, Finder, Name, Permissions, PortExpr, holds_member};
+use ltn::{Address, Finder, Name, NetworkId, Permissions, PortExpr, holds_member};
 
 use crate::args::{BackupArgs, FindArgs, ModeArgs, PortArgs, StateArgs, VisitArgs};
 use crate::trouble::Trouble;
@@ -187,14 +187,14 @@ pub(crate) fn server(to: Option<&str>) -> Result<Option<Address>, Trouble> {
     to.map(address).transpose()
 }
 
-/// What `ltn find` looks at.
-pub(crate) fn search(args: &FindArgs) -> Result<Finder, Trouble> {
-    if !args.mode.open {
-        return Err(Trouble::usage("the search is for open networks on this machine")
-            .hint("ask for it with --open: `ltn find --open`"));
-    }
+/// What `ltn find` looks at, for servers of this network or of open ones.
+pub(crate) fn search(args: &FindArgs, network: Option<NetworkId>) -> Result<Finder, Trouble> {
     let time = timeout(&args.timeout)?;
-    let mut finder = Finder::open().time_limit(time);
+    let finder = match network {
+        Some(network) => Finder::member_of(network),
+        None => Finder::open(),
+    };
+    let mut finder = finder.time_limit(time);
     if let Some(ports) = &args.ports {
         finder = finder.ports(port(ports).map_err(|why| usage_of("--ports", why))?);
     }
@@ -317,7 +317,7 @@ pub(crate) fn span(text: &str) -> Result<Duration, Trouble> {
     })
 }
 
-fn timeout(text: &str) -> Result<Duration, Trouble> {
+pub(crate) fn timeout(text: &str) -> Result<Duration, Trouble> {
     let seconds = text.parse::<f64>().ok().filter(|s| *s > 0.0 && *s <= TIMEOUT_SECONDS_MAX);
     seconds.map(Duration::from_secs_f64).ok_or_else(|| {
         Trouble::usage(format!("--timeout {text}: a number of seconds, above 0, at most a day"))

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use ltn_proto::{Address, DialError, DialId, Direction, Limits, NodeId};
+use ltn_proto::{Address, DialError, DialId, Direction, Limits, NetworkId, NodeId};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::carrier::{Carriers, DialFailure, Reach};
 use crate::link::LinkContext;
 use crate::tls::{ConnectionKind, DataConnection, Identity, IdentityError, SecureStream};
-use crate::tls::{Tls, TlsError};
+use crate::tls::{Tls, TlsError, knock_at_member};
 use crate::wake::Wake;
 
 /// An attempt ends after this time: connecting and the TLS handshake together. On any network of
@@ -66,14 +66,38 @@ pub(crate) async fn dial_data(
 #[derive(Debug, Clone)]
 pub(crate) struct Knocker {
     carriers: Carriers,
-    tls: Tls,
+    whom: Whom,
+}
+
+/// Whose servers are looked for.
+#[derive(Debug, Clone)]
+enum Whom {
+    Open(Box<Tls>),
+    /// Those of this network, which see no certificate of who knocks.
+    Members(NetworkId),
+}
+
+/// Nobody is there, or somebody else.
+#[derive(Debug)]
+pub(crate) enum Unmet {
+    Nobody,
+    /// One who says that he is of another network with members.
+    AnotherNetwork,
+    /// One who speaks TLS, or not even that.
+    NotOurs,
 }
 
 impl Knocker {
     /// Looks for servers of the open mode, over these carriers.
     pub(crate) fn open(carriers: Carriers) -> Result<Self, IdentityError> {
         let tls = Tls::open(&Identity::throw_away()?)?;
-        Ok(Self { carriers, tls })
+        Ok(Self { carriers, whom: Whom::Open(Box::new(tls)) })
+    }
+
+    /// Looks for servers of this network, over TCP.
+    pub(crate) fn members(network: NetworkId) -> Self {
+        let carriers = Carriers::tcp(&Limits::default(), Reach::Everywhere);
+        Self { carriers, whom: Whom::Members(network) }
     }
 
     /// The same over TCP alone.
@@ -82,15 +106,29 @@ impl Knocker {
     }
 
     /// Who is the server at this address? All of the TLS handshake happens, and nothing after it.
-    pub(crate) async fn knock(&self, to: &Address, limit: Duration) -> Result<NodeId, DialFailure> {
-        within(limit, to, async {
-            let mut stream = reach(&self.carriers, &self.tls, to, ConnectionKind::Link).await?;
-            // The handshake has told all that there is to know: a server that hears no farewell
-            // sees the end of the connection.
-            let _ = stream.shutdown().await;
-            Ok(stream.peer())
-        })
-        .await
+    pub(crate) async fn knock(&self, to: &Address, limit: Duration) -> Result<NodeId, Unmet> {
+        let knock = async {
+            let carried = self.carriers.dial(to).await.map_err(|_| Unmet::Nobody)?;
+            let answer = match &self.whom {
+                Whom::Members(network) => knock_at_member(carried, *network).await,
+                Whom::Open(tls) => match tls.connect(carried, ConnectionKind::Link).await {
+                    Ok(mut stream) => {
+                        // The handshake has told all that there is to know: a server that hears no
+                        // farewell sees the end of the connection.
+                        let _ = stream.shutdown().await;
+                        Ok(stream.peer())
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            answer.map_err(|error| match error {
+                // A server that goes down hangs up in the middle; that says nothing of its kind.
+                TlsError::Broken(_) => Unmet::Nobody,
+                TlsError::OtherNetwork => Unmet::AnotherNetwork,
+                _ => Unmet::NotOurs,
+            })
+        };
+        timeout(limit, knock).await.unwrap_or(Err(Unmet::Nobody))
     }
 }
 

@@ -5,6 +5,7 @@
 //! the network, by a key that is thrown away. More than "a server of this mode, with this key" is
 //! not to be had before joining, and more is not asked for. Joining is not done here.
 
+mod others;
 mod targets;
 
 use std::collections::{HashSet, VecDeque};
@@ -12,14 +13,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ltn_proto::{Address, NodeId};
+use ltn_proto::{Address, NetworkId, NodeId};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::dial::Knocker;
+use crate::carrier::Reach;
+use crate::dial::{Knocker, Unmet};
 use crate::discovery::{DiscoveryError, Hints};
 use crate::node::Node;
 use crate::port::PortExpr;
+pub use others::{Other, OtherKind};
 use targets::Targets;
 
 /// How long one address has for its answer, unless said. On any network of ours a server answers in
@@ -52,6 +55,8 @@ const PORTS: PortExpr = PortExpr::FromUpwards(4_000);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Finder {
+    /// Whose servers; nothing for open networks.
+    network: Option<NetworkId>,
     ips: Vec<IpAddr>,
     own_subnet: bool,
     ports: Option<PortExpr>,
@@ -70,6 +75,8 @@ pub struct Finder {
 pub struct Search {
     /// The servers that answered, ordered by address.
     pub found: Vec<Found>,
+    /// Others that answered, ordered by address; only told of in a search for members.
+    pub others: Vec<Other>,
     /// So many addresses were looked at to the end.
     pub looked_at: usize,
     /// So many there were. If there are more than [`Self::looked_at`], the time was over, or the
@@ -101,6 +108,8 @@ pub struct Found {
 pub enum NetworkMode {
     /// This machine only, and everybody is admin.
     Open,
+    /// Who was invited, anywhere.
+    Members,
 }
 
 /// What led to a server.
@@ -152,6 +161,7 @@ impl Finder {
     #[must_use]
     pub const fn open() -> Self {
         Self {
+            network: None,
             ips: Vec::new(),
             own_subnet: false,
             ports: None,
@@ -163,6 +173,16 @@ impl Finder {
             attempt_limit: ATTEMPT_LIMIT,
             time_limit: TIME_LIMIT,
         }
+    }
+
+    /// Searches for servers of this network with members, which prove that they are: on this
+    /// machine unless said, and wherever is said. They are shown no certificate. Others that answer
+    /// are told of too ([`Search::others`]).
+    #[must_use]
+    pub const fn member_of(network: NetworkId) -> Self {
+        let mut finder = Self::open();
+        finder.network = Some(network);
+        finder
     }
 
     /// The ports at which a server that was started with this expression could be.
@@ -246,8 +266,14 @@ impl Finder {
     /// Says what cannot be searched; nobody was knocked at then. Finding nobody is no error.
     pub async fn search(&self) -> Result<Search, FindError> {
         let targets = self.targets()?;
-        let knocker =
-            Knocker::open_tcp().map_err(|error| FindError::Identity(error.to_string()))?;
+        let knocker = match self.network {
+            Some(_) if self.discovery.is_some() => {
+                let text = "servers of networks with members do not announce themselves";
+                return Err(FindError::NoDiscovery(text.to_owned()));
+            }
+            Some(network) => Knocker::members(network),
+            None => Knocker::open_tcp().map_err(|error| FindError::Identity(error.to_string()))?,
+        };
         let listen = |window| Hints::listen(window).map_err(no_discovery);
         let mut hints = self.discovery.map(listen).transpose()?;
         let end = sleep_until(Instant::now() + self.time_limit);
@@ -277,14 +303,18 @@ impl Finder {
         Ok(search)
     }
 
+    const fn reach(&self) -> Reach {
+        if self.network.is_some() { Reach::Everywhere } else { Reach::ThisMachine }
+    }
+
     fn targets(&self) -> Result<Targets, FindError> {
         let mut ips = self.ips.clone();
         if self.own_subnet {
-            ips.extend(targets::own_subnets()?);
+            ips.extend(targets::own_subnets(self.reach())?);
         } else if ips.is_empty() {
             ips.extend(targets::this_machine());
         }
-        Targets::new(ips, self.ports.as_ref().unwrap_or(&PORTS))
+        Targets::new(ips, self.ports.as_ref().unwrap_or(&PORTS), self.reach())
     }
 }
 
@@ -292,7 +322,7 @@ impl Finder {
 #[derive(Debug)]
 struct Knock {
     address: Address,
-    id: Option<NodeId>,
+    answer: Result<NodeId, Unmet>,
     took: Duration,
 }
 
@@ -308,7 +338,8 @@ struct Round<'a> {
     range: Box<dyn Iterator<Item = Address> + Send + 'a>,
     /// Dropping it ends them.
     under_way: JoinSet<Knock>,
-    answers: Vec<Knock>,
+    answers: Vec<(NodeId, Address, Duration)>,
+    others: Vec<Other>,
     looked_at: usize,
 }
 
@@ -316,7 +347,9 @@ impl<'a> Round<'a> {
     fn new(knocker: Knocker, finder: &'a Finder, targets: &'a Targets) -> Self {
         let mut remembered = HashSet::new();
         let mut early = VecDeque::new();
-        for address in finder.remembered.iter().filter(|address| targets::is_in_reach(address)) {
+        let reach = finder.reach();
+        let known = finder.remembered.iter();
+        for address in known.filter(|address| targets::is_in_reach(address, reach)) {
             if remembered.insert(address.clone()) {
                 early.push_back(address.clone());
             }
@@ -331,6 +364,7 @@ impl<'a> Round<'a> {
             range: Box::new(targets.iter()),
             under_way: JoinSet::new(),
             answers: Vec::new(),
+            others: Vec::new(),
             looked_at: 0,
         }
     }
@@ -346,8 +380,8 @@ impl<'a> Round<'a> {
             let (knocker, limit) = (self.knocker.clone(), self.finder.attempt_limit);
             self.under_way.spawn(async move {
                 let since = Instant::now();
-                let id = knocker.knock(&address, limit).await.ok();
-                Knock { address, id, took: since.elapsed() }
+                let answer = knocker.knock(&address, limit).await;
+                Knock { address, answer, took: since.elapsed() }
             });
         }
     }
@@ -356,44 +390,60 @@ impl<'a> Round<'a> {
     fn hint(&mut self, address: Address) {
         let known = self.targets.contains(&address) || self.remembered.contains(&address);
         let is_new = self.announced.insert(address.clone());
-        if is_new && !known && targets::is_in_reach(&address) {
+        if is_new && !known && targets::is_in_reach(&address, self.finder.reach()) {
             self.early.push_back(address);
         }
     }
 
     fn done(&mut self, knock: Option<Knock>) {
         self.looked_at += 1;
-        self.answers.extend(knock.filter(|knock| knock.id.is_some()));
+        match knock.map(|knock| (knock.answer, knock.address, knock.took)) {
+            Some((Ok(id), address, took)) => self.answers.push((id, address, took)),
+            // Who is no server of an open network is nobody's business there.
+            Some((Err(unmet), address, _)) if self.finder.network.is_some() => {
+                self.others.extend(match unmet {
+                    Unmet::Nobody => None,
+                    Unmet::AnotherNetwork => {
+                        Some(Other { address, what: OtherKind::AnotherNetwork })
+                    }
+                    Unmet::NotOurs => Some(Other { address, what: OtherKind::NotOurs }),
+                });
+            }
+            _ => {}
+        }
     }
 
     fn result(self) -> Search {
         let beside = self.remembered.union(&self.announced);
         let beside = beside.filter(|address| !self.targets.contains(address));
         let of = self.targets.len() + beside.count();
-        let mut found: Vec<Found> =
-            self.answers.iter().filter_map(|knock| self.found(knock)).collect();
+        let mut found: Vec<Found> = self
+            .answers
+            .iter()
+            .map(|(id, address, took)| self.found(*id, address, *took))
+            .collect();
         found.sort_by_key(|found| found.address.socket_addr());
-        Search { found, looked_at: self.looked_at, of }
+        let mut others = self.others;
+        others.sort_by_key(|other| other.address.socket_addr());
+        Search { found, others, looked_at: self.looked_at, of }
     }
 
-    fn found(&self, knock: &Knock) -> Option<Found> {
+    fn found(&self, id: NodeId, address: &Address, answered_in: Duration) -> Found {
         let mut found_by = Vec::new();
-        if self.remembered.contains(&knock.address) {
+        if self.remembered.contains(address) {
             found_by.push(FoundBy::Remembered);
         }
-        if self.targets.contains(&knock.address) {
+        if self.targets.contains(address) {
             found_by.push(FoundBy::Scan);
         }
-        if self.announced.contains(&knock.address) {
+        if self.announced.contains(address) {
             found_by.push(FoundBy::Announcement);
         }
-        Some(Found {
-            address: knock.address.clone(),
-            id: knock.id?,
-            mode: NetworkMode::Open,
-            found_by,
-            answered_in: knock.took,
-        })
+        let mode = match self.finder.network {
+            Some(_) => NetworkMode::Members,
+            None => NetworkMode::Open,
+        };
+        Found { address: address.clone(), id, mode, found_by, answered_in }
     }
 }
 
@@ -413,6 +463,7 @@ impl fmt::Display for NetworkMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open => "open",
+            Self::Members => "members",
         })
     }
 }

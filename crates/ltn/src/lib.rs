@@ -87,7 +87,7 @@ pub use builder::{Client, MainServer, NodeBuilder, Server, Session, SubServer};
 pub use carrier::MemoryNet;
 pub use envelope::{AnswerKey, EnvelopeError};
 pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
-pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Search};
+pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Other, OtherKind, Search};
 pub use ltn_proto::registry::{InviteWish, Member};
 pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, COMMANDS_WITH_KEY, CloseReason,

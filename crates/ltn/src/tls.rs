@@ -21,7 +21,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{Acceptor, ServerConfig};
 use rustls::{CertificateError, Error, InvalidMessage};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 use tokio_rustls::server::StartHandshake;
@@ -103,6 +103,9 @@ pub(crate) enum TlsError {
     /// The other end showed no certificate, or did not prove that it is its own.
     #[error("the other end did not prove who it is ({0})")]
     NoProof(String),
+    /// The other end says that it is a server of another network.
+    #[error("the other end is a server of another network")]
+    OtherNetwork,
     /// Any other failure of the handshake.
     #[error("the TLS handshake failed ({0})")]
     Other(String),
@@ -333,11 +336,29 @@ fn explain(error: &io::Error) -> TlsError {
         | Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol) => {
             TlsError::WrongProtocol
         }
+        Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            TlsError::OtherNetwork
+        }
         Error::NoCertificatesPresented | Error::InvalidCertificate(_) => {
             TlsError::NoProof(inner.to_string())
         }
         other => TlsError::Other(other.to_string()),
     }
+}
+
+/// Who is the server of this network at the other end? It is shown no certificate, and the
+/// handshake is all that is said.
+pub(crate) async fn knock_at_member(
+    carried: Carried,
+    network: NetworkId,
+) -> Result<NodeId, TlsError> {
+    let (mut stream, _) = connect_to_join(carried, network).await?;
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let certificate = certificate.ok_or_else(|| TlsError::NoProof("no certificate".to_owned()))?;
+    let id = id_of(certificate).map_err(|error| TlsError::NoProof(error.to_string()));
+    // A server that hears no farewell sees the end of the connection.
+    let _ = stream.shutdown().await;
+    id
 }
 
 /// What a node of the open mode does with its key: signing, and connections. Without one it makes a

@@ -85,6 +85,21 @@ async fn started(builder: NodeBuilder) -> Result<Node, Trouble> {
     started.map_err(|error| Trouble::start("this visit", &error).nothing_done())
 }
 
+/// What the servers of a member's network are called, as far as one of these lets him in.
+pub(crate) async fn names_by(
+    directory: &Path,
+    addresses: &[Address],
+    timeout: Duration,
+) -> BTreeMap<NodeId, String> {
+    let Ok(node) = by_addresses(|| visitor_of(directory), addresses, timeout).await else {
+        return BTreeMap::new();
+    };
+    let all = tokio::time::timeout(timeout, node.network()).await;
+    node.shutdown().await;
+    let all = all.into_iter().flatten().flatten();
+    all.map(|node| (node.id, node.path.to_string())).collect()
+}
+
 /// A visit for the owner of this state directory, in whichever kind of network it is.
 fn visitor_of(directory: &Path) -> NodeBuilder {
     if holds_member(directory) {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::alone::told_elsewhere;
-use crate::process::{Ended, Running, run_with, visit};
+use crate::members::{address_in, main_server, member, network};
+use crate::process::{Ended, Running, run, run_with, visit};
+use crate::state::Place;
 
 /// A state directory that lives as long as its test.
 struct State(PathBuf);
@@ -167,4 +169,38 @@ fn servers_are_found_without_to_and_by_their_announcement() {
     assert_eq!(code, Some(0), "{found}");
     assert_eq!(found["servers"][0]["address"], at_third.as_str(), "{found}");
     assert_eq!(found["servers"][0]["found_by"], Value::from(vec!["announcement"]));
+}
+
+#[test]
+fn servers_of_this_network_are_found_and_others_are_told_apart() {
+    let place = Place::new("found");
+    let (_main, state) = network(&place);
+    let lamp = member(&place, &state, "lamp", &[]);
+    let away = place.of("away");
+    run(&["init", "away", "--state", &away]);
+    let _stranger = main_server(&away);
+    let (_open, open) = Running::main_server();
+    let (ours, theirs) = (address_in(&state), address_in(&away));
+    let port = |address: &str| address.rsplit(':').next().expect("there is one").to_owned();
+    let ports = [&ours, &theirs, &open].map(|address| port(address)).join(",");
+    let here = ["--ports", &ports, "--on", "127.0.0.1", "--state", &lamp];
+    let found = run(&[&["find"][..], &here].concat());
+    assert_eq!(found.code, Some(0), "{}", found.stderr);
+    let is = |address: &str, what: &str| {
+        let line = found.stdout.lines().find(|line| line.starts_with(address));
+        assert!(line.is_some_and(|line| line.contains(what)), "{what}: {}", found.stdout);
+    };
+    is(&ours, "this network: /");
+    is(&theirs, "another network");
+    is(&open, "an open network, or something else");
+    assert!(found.stdout.contains("1 server found; looked at 3 of 3"), "{}", found.stdout);
+    let told = run(&[&["find", "--json"][..], &here].concat()).stdout;
+    assert!(told.contains("\"path\":\"/\"") && told.contains("\"others\":[{"), "{told}");
+    // A network that is not there is not found, though others are.
+    let none = run(&["find", "--ports", &port(&theirs), "--on", "127.0.0.1", "--state", &lamp]);
+    assert_eq!(none.code, Some(2), "{}", none.stdout);
+    let nobody = run(&["find", "--state", &place.of("nobody")]);
+    assert!(nobody.stderr.contains("no member here"), "{}", nobody.stderr);
+    let silent = run(&[&["find", "--mdns"][..], &here].concat());
+    assert!(silent.stderr.contains("do not announce themselves"), "{}", silent.stderr);
 }

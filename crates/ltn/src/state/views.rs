@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use ltn_proto::{Address, KeptReport, NodeId, Value};
+use ltn_proto::{Address, KeptReport, NetworkId, NodeId, Value};
 
 use super::{State, StateError, Visitors, directory, identity};
 use crate::audit::AuditBook;
@@ -53,6 +53,8 @@ impl StateView {
 pub struct KeysView {
     /// Whose it is.
     pub id: NodeId,
+    /// The network that it is a member of, if it is.
+    pub network: Option<NetworkId>,
     /// In words, one line for each thing.
     pub lines: Vec<String>,
 }
@@ -67,10 +69,12 @@ pub fn inspect_keys(directory: &Path) -> Result<KeysView, StateError> {
     let key = identity::read(&text)
         .map_err(|why| directory::damaged(directory, directory::IDENTITY, &why))?;
     let mut lines = vec![format!("its key is that of {}", key.id())];
+    let mut network = None;
     if directory::holds_visitor(directory) {
         let visitors = Visitors::of_directory(directory)?;
-        let (count, network) = (visitors.keys.len(), visitors.network);
-        lines.push(format!("member of network {network}, with {count} keys for visits"));
+        let (count, of) = (visitors.keys.len(), visitors.network);
+        lines.push(format!("member of network {of}, with {count} keys for visits"));
+        network = Some(of);
     }
-    Ok(KeysView { id: key.id(), lines })
+    Ok(KeysView { id: key.id(), network, lines })
 }

@@ -241,6 +241,12 @@ struct Pinned {
     signatures: Signatures,
 }
 
+/// Does it say that it is about a member of some network? Anybody can say so.
+fn names_a_network(certificate: &CertificateDer<'_>) -> bool {
+    let Ok(certificate) = EndEntityCert::try_from(certificate) else { return false };
+    certificate.valid_uri_names().any(|uri| uri.starts_with("ltn:"))
+}
+
 /// The certificate of this network's authority among those that were shown.
 pub(super) fn authority_in<'a, 'd>(
     shown: &'a [CertificateDer<'d>],
@@ -261,7 +267,13 @@ impl ServerCertVerifier for Pinned {
         ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let unknown = || Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let unknown = || {
+            Error::InvalidCertificate(if names_a_network(end_entity) {
+                CertificateError::ApplicationVerificationFailure
+            } else {
+                CertificateError::UnknownIssuer
+            })
+        };
         let authority = authority_in(intermediates, self.network).ok_or_else(unknown)?;
         let verifier = WebPkiServerVerifier::builder_with_provider(
             anchor(authority)?,
