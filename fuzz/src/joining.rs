@@ -123,7 +123,8 @@ fn wish(book: &Registry, feed: &mut Feed<'_>) -> InviteWish {
     let place = feed.word().parse().ok();
     let flags = feed.byte();
     let replaces = (flags & 2 != 0).then(|| somebody(book, feed));
-    InviteWish { role, name, place, admin: flags & 1 != 0, replaces, seconds: feed.number() }
+    let by = (flags & 4 != 0).then(|| somebody(book, feed));
+    InviteWish { role, name, place, admin: flags & 1 != 0, replaces, seconds: feed.number(), by }
 }
 
 fn grant(book: &Registry, feed: &mut Feed<'_>) -> Grant {

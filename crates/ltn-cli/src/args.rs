@@ -14,7 +14,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use members::{
     GrantArgs, InitArgs, InviteArgs, JoinArgs, MembersArgs, ReplaceArgs, RestoreArgs, RevokeArgs,
-    SealArgs, UngrantArgs, WhyArgs,
+    SealArgs, UngrantArgs, UninviteArgs, WhyArgs,
 };
 pub(crate) use moving::{BackupArgs, MoveArgs, OrderArgs};
 pub(crate) use nodes::{
@@ -72,7 +72,13 @@ Examples:
     /// Join the network that an invite is from; from then on `ltn sub` and `ltn client` just work.
     #[command(after_help = "Example:\n  ltn join ltn1uyqcx…")]
     Join(JoinArgs),
-    /// List the members of the network: what each is, may do, and who is out.
+    /// Withdraw an invite that nobody has used.
+    #[command(after_help = "\
+Examples:
+  ltn uninvite lamp
+  ltn uninvite 3f9a")]
+    Uninvite(UninviteArgs),
+    /// List the members of the network: what each is, may do, who is out, and open invites.
     #[command(after_help = "Example:\n  ltn members")]
     Members(MembersArgs),
     /// Throw a member out: its key is refused from then on, everywhere and for ever.
@@ -220,6 +226,7 @@ impl Verb {
             Self::Up(_) | Self::Main(_) | Self::Sub(_) | Self::Client(_) | Self::Doctor(_) => false,
             Self::Init(_) | Self::Join(_) | Self::Restore(_) => false,
             Self::Invite(args) => args.visit.json,
+            Self::Uninvite(args) => args.visit.json,
             Self::Members(args) => args.visit.json,
             Self::Revoke(args) => args.visit.json,
             Self::Replace(args) => args.visit.json,

@@ -5,7 +5,7 @@
 //! in front of a text sends it as it is. On the wire a text is a text and a command is a command;
 //! this is where they part.
 
-use ltn::{BadLine, IntoTarget, Line, Selector, Target, Value, nearest};
+use ltn::{BadLine, COMMANDS_WITH_KEY, IntoTarget, Line, Selector, Target, Value, nearest};
 
 use crate::trouble::Trouble;
 
@@ -22,16 +22,13 @@ pub(crate) struct Typed {
 
 /// What is taken as it is stands behind this.
 const LITERAL: char = '\\';
-/// Commands whose arguments are nobody's business but the server's.
-const SECRET: [&str; 2] = ["s.getadmin", "s.setadminkey"];
-
 /// May this line have a key in it? Then it is neither stored nor shown again. A mistyped name of
 /// such a command counts as well.
 pub(crate) fn carries_key(typed: &str) -> bool {
     let (_, said) = addressed(typed.trim());
     let said = said.trim_start_matches([LITERAL, ' ']);
     let name = said.split(|c: char| c == '(' || c.is_whitespace()).next().unwrap_or_default();
-    let is_near = name.starts_with("s.") && nearest(name, SECRET).is_some();
+    let is_near = name.starts_with("s.") && nearest(name, COMMANDS_WITH_KEY).is_some();
     is_near || name.to_lowercase().contains("admin")
 }
 

@@ -70,6 +70,7 @@ impl Trouble {
             StartError::BadName { .. }
             | StartError::NoMode
             | StartError::NotLoopback(_)
+            | StartError::EverybodyAdmin
             | StartError::Revoked
             | StartError::WrongRole { .. } => trouble.nothing_done(),
             _ => trouble,
@@ -184,6 +185,8 @@ fn talk_hint(error: &TalkError) -> Option<String> {
     let hint = match error {
         TalkError::NoRoute(_) => "`ltn tree` shows who is there",
         TalkError::Refused(no) => match no.kind {
+            // It says itself where one has to look.
+            RefusalKind::BadTarget if no.text.contains("`ltn members`") => return None,
             RefusalKind::BadTarget => "`ltn tree` shows who is there; name a node by its path",
             RefusalKind::NotOffered => {
                 "`s.help()` lists the commands of a server, the requestables SERVERDATA and \

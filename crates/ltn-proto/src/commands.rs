@@ -39,6 +39,10 @@ pub enum Arity {
     Any,
 }
 
+/// The commands that carry a key, which nobody on the way may read: they are said to neighbours
+/// only, and stand in no history.
+pub const COMMANDS_WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
+
 /// How far what a command does may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reach {
@@ -92,6 +96,9 @@ pub struct CommandSpec {
     pub dangerous: bool,
     /// How far what it does may reach. Others are not told of it.
     pub reach: Reach,
+    /// Does the program say first what would be done, and to whom? For dangerous ones; of others
+    /// the confirmation names the node and the command. Others are not told of it.
+    pub foretold: bool,
 }
 
 /// Arguments that passed a declaration, in its order.
@@ -109,6 +116,7 @@ impl CommandSpec {
             permission: Permission::user(),
             dangerous: false,
             reach: Reach::default(),
+            foretold: false,
         }
     }
 
@@ -130,6 +138,13 @@ impl CommandSpec {
     #[must_use]
     pub const fn dangerous(mut self) -> Self {
         self.dangerous = true;
+        self
+    }
+
+    /// It wants a confirmation first, in which the program says what would be done, and to whom.
+    #[must_use]
+    pub const fn foretold(mut self) -> Self {
+        (self.dangerous, self.foretold) = (true, true);
         self
     }
 

@@ -14,7 +14,10 @@ use std::time::Duration;
 
 pub use input::Input;
 pub use output::Output;
-pub use words::{Answer, Content, DialError, Direction, GivenOrder, KeyNews, KeyWish, ServiceWish};
+pub use words::{
+    Answer, CallStep, Content, DialError, Direction, Foretold, GivenOrder, KeyNews, KeyWish,
+    ServiceWish,
+};
 
 use crate::address::Address;
 use crate::charter::SignedCharter;
@@ -242,6 +245,8 @@ pub enum Event {
         arguments: Vec<Value>,
         /// After this the answer is of no use.
         time_left: Duration,
+        /// How far it has come.
+        step: CallStep,
     },
     /// This node has a (new) higher server.
     Connected {

@@ -34,6 +34,12 @@ pub const INVITE_HINTS_MAX: usize = 4;
 #[cbor(transparent)]
 pub struct InviteId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 8]);
 
+impl fmt::Display for InviteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// What makes an invite good: known to the root and to the invited one only. Not shown by `Debug`.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]

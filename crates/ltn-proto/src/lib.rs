@@ -120,15 +120,18 @@ pub use address::{ADDRESS_BYTES_MAX, Address};
 pub use audit::{AUDIT_TEXT_CHARS_MAX, AuditLine, AuditLog, Audited, BrokenChain};
 pub use charter::{BadCharter, Charter, Edition, Grant, OwnName, SignedCharter};
 pub use codec::CodecError;
-pub use commands::{Arguments, Arity, CommandSpec, Parameter, ParameterKind, Reach, nearest};
+pub use commands::{
+    Arguments, Arity, COMMANDS_WITH_KEY, CommandSpec, Parameter, ParameterKind, Reach, nearest,
+};
 pub use drawing::draw_tree;
 pub use durable::{
     DEEDS_MAX, Durable, KEPT_ADDRESSES_MAX, KeptDeed, KeptParent, KeptPerson, KeptReport,
     REPORTS_MAX, Remembered, WriteId,
 };
 pub use event::{
-    Addressee, Answer, Content, DialError, Direction, Event, Gathered, GivenOrder, Input, KeyNews,
-    KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish, Whom, Wording,
+    Addressee, Answer, CallStep, Content, DialError, Direction, Event, Foretold, Gathered,
+    GivenOrder, Input, KeyNews, KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish,
+    Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};

@@ -7,10 +7,13 @@
 //! `words.rs` has what it is told and tells.
 
 mod homes;
+mod invites;
 mod names;
 mod restored;
 mod words;
 
+use invites::Invited;
+pub use invites::OpenInvite;
 pub use words::{Home, InviteWish, JoinProof, Member, join_message};
 
 use std::collections::BTreeMap;
@@ -22,8 +25,7 @@ use minicbor::{Decode, Encode};
 use crate::body;
 use crate::charter::{Charter, Grant};
 use crate::id::{NetworkId, NodeId};
-use crate::invite::{Invite, InviteId, InviteSecret};
-use crate::limits::{INVITE_LIFETIME_MAX, INVITES_MAX, MEMBERS_MAX};
+use crate::invite::InviteId;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::permissions::Permission;
 use crate::role::Role;
@@ -55,21 +57,6 @@ pub struct Registry {
     /// Below which server each one belongs.
     #[cbor(n(7), default)]
     homes: BTreeMap<NodeId, NodeId>,
-}
-
-/// An invite, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-struct Invited {
-    #[n(0)]
-    secret: InviteSecret,
-    #[n(1)]
-    wish: InviteWish,
-    #[n(2)]
-    ends_ms: u64,
-    /// Who used it.
-    #[n(3)]
-    used_by: Option<NodeId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -179,92 +166,9 @@ impl Registry {
         let changed = self.charter.grants.len() != before;
         if changed {
             self.charter.edition.version += 1;
+            self.drop_orphaned_invites();
         }
         changed
-    }
-
-    /// Makes an invite of this number and secret.
-    ///
-    /// # Errors
-    /// Says what the wish has that cannot be; nothing changed.
-    pub fn invite(
-        &mut self,
-        id: InviteId,
-        secret: InviteSecret,
-        wish: InviteWish,
-    ) -> Result<Invite, Refusal> {
-        self.forget_old_invites();
-        self.check_has_learnt()?;
-        self.check_wish(&wish)?;
-        if self.invites.len() >= INVITES_MAX {
-            let text = format!("there are {INVITES_MAX} invites; wait until one has ended");
-            return Err(Refusal::new(RefusalKind::Full, text));
-        }
-        if self.members.len() >= MEMBERS_MAX {
-            let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
-            return Err(Refusal::new(RefusalKind::Full, text));
-        }
-        let invite = Invite {
-            network: self.network(),
-            id,
-            secret: secret.clone(),
-            role: wish.role,
-            name: wish.name.clone(),
-            place: wish.place.clone(),
-            hints: Vec::new(),
-        };
-        let lifetime = wish.seconds.saturating_mul(1_000);
-        let ends_ms = self.running_ms.saturating_add(lifetime);
-        self.invites.insert(id, Invited { secret, wish, ends_ms, used_by: None });
-        Ok(invite)
-    }
-
-    fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
-        self.check_names(wish)?;
-        let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
-        match wish.role {
-            Role::SubServer | Role::Client => {}
-            Role::Session => {
-                let text = "a session is not invited: members make visits, with keys of their own";
-                return refuse(text.to_owned());
-            }
-            role => return refuse(format!("a {role} is not invited: a network has one root")),
-        }
-        let longest = INVITE_LIFETIME_MAX.as_secs();
-        if wish.seconds == 0 || wish.seconds > longest {
-            return refuse(format!("an invite is good for 1 to {longest} seconds"));
-        }
-        if let Some(name) = &wish.name
-            && wish.replaces.is_none()
-            && let Some(holder) = self.named(name)
-        {
-            let text = format!(
-                "{} is called `{name}` already; `ltn replace` gives its name to new hardware",
-                self.call(holder)
-            );
-            return refuse(text);
-        }
-        Ok(())
-    }
-
-    /// What is said of a joining node that names this invite: the role that the proof has to be
-    /// about.
-    ///
-    /// # Errors
-    /// Says that the invite is none, or over.
-    pub fn expects(&self, invite: InviteId) -> Result<Role, Refusal> {
-        self.good(invite).map(|invited| invited.wish.role)
-    }
-
-    fn good(&self, invite: InviteId) -> Result<&Invited, Refusal> {
-        let refuse = |text: &str| Refusal::new(RefusalKind::NoPermission, text.to_owned());
-        let invited = self.invites.get(&invite).ok_or_else(|| {
-            refuse("this invite is not known here: it has ended, or is of another network")
-        })?;
-        if invited.ends_ms <= self.running_ms {
-            return Err(refuse("this invite has ended; ask for a new one"));
-        }
-        Ok(invited)
     }
 
     /// Lets a node in that has proved to hold an invite, and burns that. The same key gets the same
@@ -317,6 +221,13 @@ impl Registry {
         (id, visitors): (NodeId, Vec<NodeId>),
         wish: &InviteWish,
     ) -> Result<(), Refusal> {
+        let holder = wish.name.as_ref().and_then(|name| self.named(name).first().copied());
+        if let (Some(name), Some(holder)) = (&wish.name, holder)
+            && Some(holder) != wish.replaces
+        {
+            let text = format!("{holder} is called `{name}` by now; ask for a new invite");
+            return Err(Refusal::new(RefusalKind::NotPossible, text));
+        }
         let mut next = self.clone();
         if let Some(invited) = next.invites.get_mut(&invite) {
             invited.used_by = Some(id);
@@ -346,18 +257,31 @@ impl Registry {
         for grant in all.filter(|grant| grant.who == old) {
             grant.who = new;
         }
+        // What was granted at a server holds at the new one in its place.
+        let ends = self.ends.iter_mut().map(|end| &mut end.grant);
+        for grant in self.charter.grants.iter_mut().chain(ends) {
+            if grant.scope == old {
+                grant.scope = new;
+            }
+        }
         if !self.charter.is_revoked(old) {
             self.charter.revoked.push(old);
         }
         self.charter.edition.version += 1;
+        self.drop_orphaned_invites();
     }
 
-    /// Is this the main server's own key, or one that its owner visits with?
+    /// Is this the main server, or its owner on a visit?
     #[must_use]
     pub fn is_owner(&self, id: NodeId) -> bool {
-        let root = self.charter.root;
-        let visits = self.members.get(&root).map(|main| &main.visitors);
-        id == root || visits.is_some_and(|visits| visits.contains(&id))
+        self.owner_of(id) == self.charter.root
+    }
+
+    /// The member whose key this is, its own or one for visits; else the key itself.
+    #[must_use]
+    pub fn owner_of(&self, id: NodeId) -> NodeId {
+        let visits = |(_, member): &(&NodeId, &Member)| member.visitors.contains(&id);
+        self.members.iter().find(visits).map_or(id, |(owner, _)| *owner)
     }
 
     fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
@@ -395,6 +319,7 @@ impl Registry {
         next.charter.revoked.push(id);
         next.homes.remove(&id);
         next.charter.edition.version += 1;
+        next.drop_orphaned_invites();
         self.become_if_it_fits(next)
     }
 
@@ -410,7 +335,8 @@ impl Registry {
                 return refuse(format!("{} is no member", self.call(id)));
             }
         }
-        if self.charter.grants.contains(&grant) && time.is_none() {
+        let ends = self.ends.iter().any(|end| end.grant == grant);
+        if self.charter.grants.contains(&grant) && time.is_none() && !ends {
             return refuse(format!("{} may do that already", self.call(grant.who)));
         }
         let mut next = self.clone();
@@ -419,6 +345,10 @@ impl Registry {
         if let Some(time) = time {
             let more = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
             next.ends.push(End { at_ms: self.running_ms.saturating_add(more), grant });
+        }
+        if next.charter.edition == self.charter.edition {
+            // The charter also says which grants end.
+            next.charter.edition.version += 1;
         }
         self.become_if_it_fits(next)
     }
@@ -439,13 +369,9 @@ impl Registry {
         if changed > 0 {
             self.charter.grants.retain(|grant| !grant.what.is_empty());
             self.charter.edition.version += 1;
+            self.drop_orphaned_invites();
         }
         changed
-    }
-
-    fn forget_old_invites(&mut self) {
-        let now = self.running_ms;
-        self.invites.retain(|_, invited| invited.ends_ms > now);
     }
 
     fn become_if_it_fits(&mut self, mut next: Self) -> Result<(), Refusal> {

@@ -22,8 +22,8 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 
 use ltn_proto::{
-    Address, Answer, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig, NodeState, Op,
-    OpId, Output, StreamHop,
+    Address, Answer, CallStep, Event, Input, LinkId, ManyOp, Moment, NoRoute, NodeConfig,
+    NodeState, Op, OpId, Output, StreamHop,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Sleep};
@@ -426,9 +426,17 @@ impl Driver {
                     self.answer(inbound, answer);
                 }
             }
-            Event::Called { inbound, from, direct, command, arguments, time_left } => {
-                let invocation = Invocation { from, direct, arguments };
-                let answer = self.handlers.call(inbound, &command, invocation, time_left);
+            Event::Called { inbound, from, direct, command, arguments, time_left, step } => {
+                let call = Invocation { from, direct, arguments, confirmed: Vec::new() };
+                let answer = match step {
+                    CallStep::Rehearsal => {
+                        self.handlers.foretell(inbound, &command, call, time_left)
+                    }
+                    CallStep::Run(confirmed) => {
+                        let call = Invocation { confirmed, ..call };
+                        self.handlers.call(inbound, &command, call, time_left)
+                    }
+                };
                 if let Some(answer) = answer {
                     self.answer(inbound, answer);
                 }

@@ -23,6 +23,12 @@ pub enum StartError {
          (`member_at`), or without the directory"
     )]
     MemberWithState,
+    /// Everybody would be admin of a network with members.
+    #[error(
+        "in a network with members not everybody is admin: its charter says who is (`ltn grant`). \
+         What newcomers may is `user`"
+    )]
+    EverybodyAdmin,
     /// The node knows that it is out.
     #[error(
         "this node was revoked: its key is refused everywhere and for ever. A new invite and a new \

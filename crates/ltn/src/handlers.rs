@@ -14,7 +14,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ltn_proto::limits::DECLARATIONS_MAX;
-use ltn_proto::{Answer, CommandSpec, InboundId, Op, Refusal, RefusalKind, Value};
+use ltn_proto::{
+    Answer, CommandSpec, Foretold, InboundId, NodeId, Op, Refusal, RefusalKind, Value,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -42,6 +44,11 @@ pub(crate) type Function = Arc<dyn Fn(Question) -> Running + Send + Sync>;
 /// A function that runs a command.
 pub(crate) type Action = Arc<dyn Fn(Invocation) -> Running + Send + Sync>;
 
+/// What a command would do, in words, and to whom.
+pub(crate) type Forecast = (String, Vec<NodeId>);
+/// A function that says what a command would do.
+pub(crate) type Foretell = Arc<dyn Fn(Invocation) -> Working<Forecast, HandlerError> + Send + Sync>;
+
 /// One thing on offer.
 #[derive(Clone)]
 pub(crate) enum Offer {
@@ -51,6 +58,8 @@ pub(crate) enum Offer {
     Function(Function),
     /// A command.
     Command(CommandSpec, Action),
+    /// A command of which is said first what it would do.
+    Foretold(CommandSpec, Foretell, Action),
 }
 
 /// Requestables and commands do not take each other's names.
@@ -64,7 +73,7 @@ impl Offer {
     const fn sort(&self) -> Sort {
         match self {
             Self::Value(_) | Self::Function(_) => Sort::Requestable,
-            Self::Command(..) => Sort::Command,
+            Self::Command(..) | Self::Foretold(..) => Sort::Command,
         }
     }
 }
@@ -126,10 +135,10 @@ impl Handlers {
             Some(Offer::Value(value)) => Some(Answer::Value(value.clone())),
             Some(Offer::Function(function)) => {
                 let function = Arc::clone(function);
-                self.start(inbound, name, time_left, move || function(question));
+                self.start(inbound, name, time_left, move || valued(function(question)));
                 None
             }
-            Some(Offer::Command(..)) | None => Some(not_offered("requestable", name)),
+            _ => Some(not_offered("requestable", name)),
         }
     }
 
@@ -142,11 +151,36 @@ impl Handlers {
         time_left: Duration,
     ) -> Option<Answer> {
         let offer = self.offers.get(&(Sort::Command, name.to_owned()));
-        let Some(Offer::Command(_, action)) = offer else {
+        let Some(Offer::Command(_, action) | Offer::Foretold(_, _, action)) = offer else {
             return Some(not_offered("command", name));
         };
         let action = Arc::clone(action);
-        self.start(inbound, name, time_left, move || action(invocation));
+        self.start(inbound, name, time_left, move || valued(action(invocation)));
+        None
+    }
+
+    /// Somebody wants to know what a command would do.
+    pub(crate) fn foretell(
+        &mut self,
+        inbound: InboundId,
+        name: &str,
+        invocation: Invocation,
+        time_left: Duration,
+    ) -> Option<Answer> {
+        let offer = self.offers.get(&(Sort::Command, name.to_owned()));
+        let Some(Offer::Foretold(_, foretell, _)) = offer else {
+            return Some(not_offered("command", name));
+        };
+        let (foretell, command) = (Arc::clone(foretell), name.to_owned());
+        self.start(inbound, name, time_left, move || {
+            let (actor, arguments) = (invocation.from, invocation.arguments.clone());
+            let told = foretell(invocation);
+            Box::pin(async move {
+                let (text, targets) = told.await?;
+                let said = Foretold { actor, command, arguments, text, targets };
+                Ok(Answer::Foretold(Box::new(said)))
+            })
+        });
         None
     }
 
@@ -157,13 +191,13 @@ impl Handlers {
 
     fn start<F>(&mut self, inbound: InboundId, name: &str, time_left: Duration, run: F)
     where
-        F: FnOnce() -> Running + Send + 'static,
+        F: FnOnce() -> Working<Answer, HandlerError> + Send + 'static,
     {
         while self.running.try_join_next().is_some() {}
         let (answers, log, name) = (self.answers.clone(), self.log.clone(), name.to_owned());
         self.running.spawn(async move {
             let answer = match tokio::time::timeout(time_left, guarded(run)).await {
-                Ok(Ok(Ok(value))) => Answer::Value(value),
+                Ok(Ok(Ok(answer))) => answer,
                 Ok(Ok(Err(HandlerError::Failed(text)))) => Answer::Failed(text),
                 Ok(Ok(Err(HandlerError::Refused(refusal)))) => Answer::Refused(refusal),
                 Ok(Err(panicked)) => {
@@ -187,8 +221,15 @@ impl std::fmt::Debug for Handlers {
 fn declaration(name: &str, offer: &Offer) -> Op {
     match offer {
         Offer::Value(_) | Offer::Function(_) => Op::OfferRequestable { name: name.to_owned() },
-        Offer::Command(spec, _) => Op::OfferCommand { spec: spec.clone() },
+        Offer::Command(spec, _) | Offer::Foretold(spec, ..) => {
+            Op::OfferCommand { spec: spec.clone() }
+        }
     }
+}
+
+/// The answer of a handler that comes to a value.
+fn valued(running: Running) -> Working<Answer, HandlerError> {
+    Box::pin(async move { running.await.map(Answer::Value) })
 }
 
 fn not_offered(what: &str, name: &str) -> Answer {
@@ -222,8 +263,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use ltn_proto::NodeId;
-
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);

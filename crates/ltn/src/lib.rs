@@ -90,12 +90,12 @@ pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError}
 pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Other, OtherKind, Search};
 pub use ltn_proto::registry::{InviteWish, Member};
 pub use ltn_proto::{
-    Address, Addressee, Arity, BadLine, BadName, BadPath, CloseReason, CommandSpec, Confirmation,
-    Content, Counters, Event, Gathered, GivenOrder, Limits, Line, Name, NoRoute, NodeId, NodePath,
-    Outcome, Parameter, ParameterKind, Pattern, Permission, Permissions, Presence, PresenceKind,
-    Reach, Refusal, RefusalKind, Role, RoleWord, RollCallEntry, RollCallNews, RollCallOutcome,
-    Segment, Selector, ServiceStatus, Snapshot, Target, TreeNode, Value, Whom, draw_tree, nearest,
-    parse_line, sanitise, sanitise_line,
+    Address, Addressee, Arity, BadLine, BadName, BadPath, COMMANDS_WITH_KEY, CloseReason,
+    CommandSpec, Confirmation, Content, Counters, Event, Gathered, GivenOrder, Limits, Line, Name,
+    NoRoute, NodeId, NodePath, Outcome, Parameter, ParameterKind, Pattern, Permission, Permissions,
+    Presence, PresenceKind, Reach, Refusal, RefusalKind, Role, RoleWord, RollCallEntry,
+    RollCallNews, RollCallOutcome, Segment, Selector, ServiceStatus, Snapshot, Target, TreeNode,
+    Value, Whom, draw_tree, nearest, parse_line, sanitise, sanitise_line,
 };
 pub use ltn_proto::{BadInvite, Grant, Invite, InviteId, InviteSecret, NetworkId};
 pub use membership::{

@@ -64,6 +64,8 @@ pub struct Invocation {
     pub direct: bool,
     /// The arguments in the order of the declaration.
     pub arguments: Vec<Value>,
+    /// Whom the confirmation showed; nobody where none was wanted.
+    pub confirmed: Vec<NodeId>,
 }
 
 /// One thing that is at work in a node, and how it is doing, in words for people.

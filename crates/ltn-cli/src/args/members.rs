@@ -52,6 +52,16 @@ pub(crate) struct InviteArgs {
     pub(crate) visit: VisitArgs,
 }
 
+/// `ltn uninvite`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UninviteArgs {
+    /// Which: the name that it is for, or its number (`ltn members`), of which four digits are
+    /// enough.
+    pub(crate) invite: String,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
 /// `ltn members`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MembersArgs {
@@ -74,7 +84,7 @@ pub(crate) struct RevokeArgs {
 /// `ltn replace`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplaceArgs {
-    /// Whom: the name that it was invited with, its path or its id.
+    /// Whom: the name that it was invited with, or its id.
     pub(crate) member: String,
     /// For how long the invite is good: 60s, 10m, 2h; counted while the main server runs.
     #[arg(long, value_name = "TIME", default_value = "1h")]

@@ -49,7 +49,8 @@ pub(crate) struct EventLogArgs {
 /// What people may do at a server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RightsArgs {
-    /// What everybody may do here: `admin`, as it is unless said, or `user`.
+    /// What everybody may do here in the open mode: `admin`, as it is unless said, or `user`.
+    /// Between members it is `user`, and the charter says who may more.
     #[arg(long, value_name = "WHAT")]
     pub(crate) newcomers: Option<String>,
     /// Who gives the key in this file (s.getadmin) is admin here.

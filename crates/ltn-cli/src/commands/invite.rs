@@ -47,6 +47,8 @@ fn show(output: Output, value: &Value, picture: bool) -> Result<Ending, Trouble>
         output
             .remark("It is good once; who has it may join. On the other machine: `ltn join LINE`.");
     }
+    let remarks = value.get("remarks").and_then(Value::as_list).unwrap_or_default();
+    remarks.iter().filter_map(Value::as_text).for_each(|remark| output.remark(remark));
     let addresses = value.get("addresses").and_then(Value::as_list).unwrap_or_default();
     if addresses.is_empty() {
         output.remark(

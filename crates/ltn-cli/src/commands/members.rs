@@ -1,11 +1,12 @@
-//! What is done to the members of a network: `ltn members`, `revoke`, `grant`, `ungrant`.
+//! What is done to the members of a network: `ltn members`, `uninvite`, `revoke`, `grant`,
+//! `ungrant`.
 //!
 //! The main server does it, asked by an admin; while it does not run, the owner of its state
 //! directory does the same there.
 
 use ltn::{AnswerKey, EnvelopeError, Network, StateError, Target, Value, holds_member};
 
-use crate::args::{GrantArgs, MembersArgs, RevokeArgs, UngrantArgs, VisitArgs};
+use crate::args::{GrantArgs, MembersArgs, RevokeArgs, UngrantArgs, UninviteArgs, VisitArgs};
 use crate::commands::invite::seconds;
 use crate::commands::visit::{Asking, Order, consent, visiting};
 use crate::output::{Output, readable};
@@ -17,6 +18,13 @@ pub(crate) async fn perform(args: &MembersArgs) -> Result<Ending, Trouble> {
     // A list changes nothing, so nobody is asked.
     let (output, value) =
         at_main_server(&args.visit, "ltn members", order, Asking::Skipped).await?;
+    tell(output, &value)
+}
+
+pub(crate) async fn uninvite(args: &UninviteArgs) -> Result<Ending, Trouble> {
+    let order = ("s.uninvite", vec![args.invite.as_str().into()]);
+    let (output, value) =
+        at_main_server(&args.visit, "ltn uninvite", order, Asking::Skipped).await?;
     tell(output, &value)
 }
 
@@ -77,11 +85,13 @@ pub(crate) async fn at_main_server(
 ) -> Result<(Output, Value), Trouble> {
     let output = Output::new(args.json);
     if let Some(network) = at_rest(args).await? {
-        consent(output, asking)?;
+        let unchanged = |error| Trouble::usage(format!("{error}. Nothing was changed"));
+        if let Some(text) = network.foretell(command, &arguments).await.map_err(unchanged)? {
+            output.remark(&text);
+            consent(output, asking)?;
+        }
         let done = network.run(command, &arguments).await;
-        return done
-            .map(|value| (output, value))
-            .map_err(|error| Trouble::usage(format!("{error}. Nothing was changed")));
+        return done.map(|value| (output, value)).map_err(unchanged);
     }
     let order = Order {
         target: Target::Root,

@@ -52,6 +52,7 @@ pub(crate) async fn perform(verb: Verb) -> Result<Ending, Trouble> {
         Verb::Replace(args) => invite::replace(&args).await,
         Verb::Join(args) => join::perform(&args).await,
         Verb::Members(args) => members::perform(&args).await,
+        Verb::Uninvite(args) => members::uninvite(&args).await,
         Verb::Revoke(args) => members::revoke(&args).await,
         Verb::Grant(args) => members::grant(&args).await,
         Verb::Ungrant(args) => members::ungrant(&args).await,

@@ -47,7 +47,8 @@ async fn find(visitor: &Visitor, text: &str) -> Result<String, Trouble> {
     };
     let named = |member: &&Value| {
         let is = |key: &str| member.get(key).and_then(Value::as_text) == Some(text);
-        is("name") || is("id")
+        let is_out = member.get("revoked").and_then(Value::as_bool) == Some(true);
+        is("name") && !is_out || is("id")
     };
     let members = members.get("members").and_then(Value::as_list).unwrap_or_default();
     let member = members.iter().find(named).and_then(|member| member.get("id")?.as_text());

@@ -50,6 +50,7 @@ impl CommandSpec {
             permission: Permission::word(&text(value, "permission")?)?,
             dangerous: *dangerous,
             reach: Reach::default(),
+            foretold: false,
         };
         spec.validate().ok().map(|()| spec)
     }

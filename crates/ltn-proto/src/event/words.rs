@@ -114,10 +114,37 @@ pub enum Answer {
     Taken,
     /// The value that was asked for, or the command's result.
     Value(Value),
+    /// What a command would do, and to whom: the answer to [`CallStep::Rehearsal`].
+    Foretold(Box<Foretold>),
     /// The handler ran and failed.
     Failed(String),
     /// The handler did not run.
     Refused(Refusal),
+}
+
+/// How far a command of the program's has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallStep {
+    /// Nothing is to be done yet: what would it do, and to whom? Asked of commands that are
+    /// [declared](crate::CommandSpec::foretold) to know.
+    Rehearsal,
+    /// It is to be done. Whom the confirmation showed, if it wanted one.
+    Run(Vec<NodeId>),
+}
+
+/// What a command would do, in words, and to whom.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foretold {
+    /// Who called it.
+    pub actor: NodeId,
+    /// The command.
+    pub command: String,
+    /// With what.
+    pub arguments: Vec<Value>,
+    /// What would be done.
+    pub text: String,
+    /// To whom.
+    pub targets: Vec<NodeId>,
 }
 
 /// An order to stop or restart, as it was given.

@@ -219,6 +219,7 @@ impl NodeState {
     /// The program's answer to what came in.
     pub(super) fn answer(&mut self, now: Moment, inbound: InboundId, answer: Answer) {
         let outcome = match answer {
+            Answer::Foretold(said) => return self.offer_foretold(now, inbound, *said),
             Answer::Taken => Outcome::Delivered,
             Answer::Value(value) => Outcome::Reply(value),
             Answer::Failed(text) => Outcome::Failed(text),

@@ -7,7 +7,7 @@ use crate::audit::Audited;
 use crate::confirmations::NOT_CONFIRMED;
 use crate::deeds::Past;
 use crate::durable::{Durable, KeptDeed, KeptReport, WriteId};
-use crate::event::Event;
+use crate::event::CallStep;
 use crate::id::{InboundId, LinkId, NodeId};
 use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
@@ -19,7 +19,7 @@ pub(super) enum Accepted {
     /// One that comes with this node, and whom it is meant for.
     BuiltIn { command: String, run: Run, targets: Vec<NodeId> },
     /// One of the program's; after the moment its answer is of no use.
-    Offered { run: Run, command: String, direct: bool, until: Moment },
+    Offered { run: Run, command: String, direct: bool, until: Moment, confirmed: Vec<NodeId> },
     /// One that comes with this node and is not dangerous; it came by this link.
     Plain { command: String, run: Run, arrived: Option<LinkId> },
 }
@@ -96,15 +96,9 @@ impl NodeState {
                 self.run_built_in(now, &command, run);
                 self.arrived = None;
             }
-            Accepted::Offered { run, command, direct, until } => {
-                self.event(Event::Called {
-                    inbound: run.inbound,
-                    from: run.actor,
-                    direct,
-                    command,
-                    arguments: run.arguments,
-                    time_left: until.since(now),
-                });
+            Accepted::Offered { run, command, direct, until, confirmed } => {
+                let time = (direct, until.since(now));
+                self.event(run.called(command, time, CallStep::Run(confirmed)));
             }
         }
     }

@@ -6,7 +6,7 @@
 use super::NodeState;
 use super::running::Run;
 use crate::body;
-use crate::commands::{CommandSpec, Reach};
+use crate::commands::{COMMANDS_WITH_KEY, CommandSpec, Reach};
 use crate::event::{Event, KeyNews, KeyWish};
 use crate::frame::Kind;
 use crate::id::{InboundId, LinkId, NodeId};
@@ -18,9 +18,6 @@ use crate::permissions::{Permission, Permissions};
 use crate::requests::Question;
 use crate::secret::Secret;
 use crate::text::{quotable, span};
-
-/// The commands that carry a key, which nobody on the way may read.
-const WITH_KEY: [&str; 2] = ["s.getadmin", "s.setadminkey"];
 
 impl NodeState {
     /// Does this node hold the permission here, from wherever it speaks? A visit does if its owner
@@ -378,7 +375,7 @@ impl NodeState {
 
 fn carries_key(payload: &[u8]) -> bool {
     let call = body::read::<body::Call>(payload);
-    call.is_ok_and(|call| WITH_KEY.contains(&call.command.as_str()))
+    call.is_ok_and(|call| COMMANDS_WITH_KEY.contains(&call.command.as_str()))
 }
 
 fn not_now(why: NotNow) -> String {

@@ -9,7 +9,7 @@ use super::renaming::NamedBy;
 use crate::address::Address;
 use crate::body;
 use crate::drawing::draw_tree;
-use crate::event::Event;
+use crate::event::{CallStep, Event, Foretold};
 use crate::frame::{Flags, Kind};
 use crate::id::{InboundId, NodeId};
 use crate::moment::Moment;
@@ -50,6 +50,17 @@ impl Run {
         }
     }
 
+    /// What the program hears of it.
+    pub(super) fn called(
+        self,
+        command: String,
+        (direct, time_left): (bool, std::time::Duration),
+        step: CallStep,
+    ) -> Event {
+        let Self { inbound, actor: from, arguments, .. } = self;
+        Event::Called { inbound, from, direct, command, arguments, time_left, step }
+    }
+
     /// The argument at this place as text, fit to be shown; empty where there is none.
     pub(super) fn text(&self, index: usize) -> String {
         self.arguments.get(index).map(Value::to_string).unwrap_or_default()
@@ -65,22 +76,36 @@ impl NodeState {
         run: Run,
         (direct, time_left): (bool, std::time::Duration),
     ) {
-        if !self.offers.command(&command).is_some_and(|(spec, _)| spec.dangerous) {
-            if run.proven.is_some() {
-                let until = now + time_left;
-                return self.write_down(now, Accepted::Offered { run, command, direct, until });
+        let spec = self.offers.command(&command).map(|(spec, _)| spec);
+        let (dangerous, foretold) =
+            spec.map_or((false, false), |spec| (spec.dangerous, spec.foretold));
+        let until = now + time_left;
+        let mut confirmed = Vec::new();
+        if dangerous && run.token.is_none() {
+            if foretold {
+                let called = run.called(command, (direct, time_left), CallStep::Rehearsal);
+                return self.event(called);
             }
-            let Run { inbound, actor: from, arguments, .. } = run;
-            let called = Event::Called { inbound, from, direct, command, arguments, time_left };
-            return self.event(called);
-        }
-        if run.token.is_none() {
             let text = format!("{} will run `{command}`", self.name);
-            self.offer_token(now, &command, &run, (text, vec![self.config.id]));
-        } else if self.take_token(now, &command, &run).is_some() {
-            let until = now + time_left;
-            self.write_down(now, Accepted::Offered { run, command, direct, until });
+            return self.offer_token(now, &command, &run, (text, vec![self.config.id]));
         }
+        if dangerous {
+            let Some(targets) = self.take_token(now, &command, &run) else { return };
+            confirmed = targets;
+        }
+        if dangerous || run.proven.is_some() {
+            let accepted = Accepted::Offered { run, command, direct, until, confirmed };
+            return self.write_down(now, accepted);
+        }
+        let called = run.called(command, (direct, time_left), CallStep::Run(confirmed));
+        self.event(called);
+    }
+
+    /// The program has said what a command would do.
+    pub(super) fn offer_foretold(&mut self, now: Moment, inbound: InboundId, said: Foretold) {
+        let Foretold { actor, command, arguments, text, targets } = said;
+        let run = Run { inbound, actor, arguments, token: None, proven: None };
+        self.offer_token(now, &command, &run, (text, targets));
     }
 
     pub(super) fn offer_token(

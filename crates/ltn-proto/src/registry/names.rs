@@ -39,16 +39,28 @@ impl Registry {
             return known.then_some(id).ok_or_else(|| bad(format!("{id} is no member")));
         }
         let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
-        self.named(&name).ok_or_else(|| bad(format!("no member was invited as `{name}`")))
+        match self.named(&name).as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let text = format!("no member was invited as `{name}`; `ltn members` lists them");
+                Err(bad(text))
+            }
+            several => {
+                let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+                let text =
+                    format!("several members are called `{name}`; say which: {}", ids.join(", "));
+                Err(bad(text))
+            }
+        }
     }
 
     /// Who has this name and is not out.
-    pub(super) fn named(&self, name: &Name) -> Option<NodeId> {
+    pub(super) fn named(&self, name: &Name) -> Vec<NodeId> {
         let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
-        let mut named = in_force.filter(|(_, member)| {
+        let named = in_force.filter(|(_, member)| {
             member.name.as_ref().is_some_and(|known| known.clashes_with(name))
         });
-        named.next().map(|(id, _)| *id)
+        named.map(|(id, _)| *id).collect()
     }
 
     /// What to call a member in a text for people.

@@ -80,6 +80,7 @@ impl Registry {
         }
         self.charter = next;
         self.ends.retain(|end| !self.charter.is_revoked(end.grant.who));
+        self.drop_orphaned_invites();
         if !self.is_learning() {
             self.charter.edition.version += 1;
         }
@@ -126,7 +127,7 @@ impl Registry {
             let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
             return Err(Refusal::new(RefusalKind::Full, text));
         }
-        let name = name.filter(|name| self.named(name).is_none());
+        let name = name.filter(|name| self.named(name).is_empty());
         let (since_ms, visitors) = (self.running_ms, Vec::new());
         if place.is_none() && role.is_server() {
             // It may have gone elsewhere since: until an admin says so it belongs nowhere.

@@ -32,6 +32,10 @@ pub struct InviteWish {
     /// For how long it is good, in seconds of the root's running time.
     #[n(5)]
     pub seconds: u64,
+    /// Which member wants it; nobody if it is the owner of the main server. It is good only as long
+    /// as he may invite.
+    #[n(6)]
+    pub by: Option<NodeId>,
 }
 
 /// A node that was let into the network.

@@ -8,6 +8,7 @@ mod club;
 mod codec;
 mod crossing;
 mod fragments;
+mod invites;
 mod line;
 mod members;
 mod model;

@@ -17,7 +17,7 @@ const NONCE: [u8; 32] = [5; 32];
 
 pub(crate) struct Home {
     authority: Signer,
-    root: Signer,
+    pub(crate) root: Signer,
     pub(crate) book: Registry,
     invites: u8,
 }
@@ -41,6 +41,7 @@ impl Home {
             admin: false,
             replaces: None,
             seconds: 3_600,
+            by: None,
         };
         change(&mut wish);
         let id = InviteId([self.invites; 8]);
@@ -66,7 +67,7 @@ fn proof_with(invite: &Invite, key: &Signer, visitors: &[Signer]) -> JoinProof {
     JoinProof { invite: invite.id, public_key, visitor_keys, mac, signature }
 }
 
-fn named(text: &str) -> Option<Name> {
+pub(crate) fn named(text: &str) -> Option<Name> {
     Name::known(text).ok()
 }
 
@@ -223,6 +224,7 @@ fn wishes_that_cannot_be_are_refused_in_words() {
             admin: false,
             replaces: None,
             seconds: 9,
+            by: None,
         };
         let _full = home.book.invite(InviteId(number.to_be_bytes()), InviteSecret([1; 16]), wish);
     }

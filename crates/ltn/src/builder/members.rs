@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ltn_proto::{NodePath, Permissions, Role};
+use ltn_proto::{NodePath, Permission, Permissions, Role};
 
 use super::keeping::{blocking, no_identity};
 use super::{Mode, NodeBuilder};
@@ -65,6 +65,11 @@ impl NodeBuilder {
         match self.mode {
             Mode::NotSaid => Err(StartError::NoMode),
             Mode::Members if self.state.is_some() => Err(StartError::MemberWithState),
+            Mode::Members | Mode::MembersAt | Mode::VisitorOf
+                if self.newcomers.allow(&Permission::admin()) =>
+            {
+                Err(StartError::EverybodyAdmin)
+            }
             Mode::Open if !self.ip.is_loopback() => Err(StartError::NotLoopback(self.ip)),
             _ => Ok(()),
         }

@@ -26,7 +26,7 @@ impl Driver {
             return Err(Refusal::new(RefusalKind::NotPossible, text));
         }
         match offer {
-            Offer::Command(spec, _) => {
+            Offer::Command(spec, _) | Offer::Foretold(spec, ..) => {
                 spec.validate().map_err(|why| Refusal::new(RefusalKind::BadArguments, why))
             }
             Offer::Value(_) | Offer::Function(_) => Ok(()),

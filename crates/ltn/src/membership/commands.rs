@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use ltn_proto::registry::{InviteWish, Member};
 use ltn_proto::{
-    Address, CommandSpec, Grant, Name, NodeId, NodePath, ParameterKind, Permission, Reach, Refusal,
+    Address, CommandSpec, Name, NodeId, NodePath, ParameterKind, Permission, Reach, Refusal,
     RefusalKind, Role, Value,
 };
 
+use super::listing::in_words;
 use super::network::{MembershipError, Network};
-use crate::admin_commands::answer;
 use crate::envelope::close;
 use crate::error::TalkError;
-use crate::handlers::{Action, Offer};
+use crate::handlers::{Action, Forecast, Foretell, Offer};
 use crate::node::Node;
-use crate::words::HandlerError;
+use crate::words::{HandlerError, Invocation};
 
 /// An invite is good for so long, unless said.
 const INVITE_TIME: Duration = Duration::from_secs(3_600);
@@ -36,16 +36,18 @@ pub(super) struct Here<'a> {
     pub(super) node: Option<&'a Node>,
     /// Where the main server is reached.
     pub(super) hints: &'a [Address],
+    /// Which member wants it; nobody if it is the owner of the main server.
+    pub(super) by: Option<NodeId>,
 }
 
-fn specs() -> [CommandSpec; 7] {
+fn specs() -> [CommandSpec; 8] {
     let spec = |name: &str, description: &str| {
         let spec = CommandSpec::new(name, description).category(CATEGORY).reach(Reach::Network);
         spec.permission(Permission::admin())
     };
     let text = ParameterKind::Text;
     [
-        spec("s.members", "who is a member of this network, and who is out"),
+        spec("s.members", "who is a member of this network, who is out, who is invited"),
         spec("s.invite", "a line that lets one machine join, good once")
             .required("role", text)
             .optional("name", text)
@@ -57,64 +59,113 @@ fn specs() -> [CommandSpec; 7] {
             .required("member", text)
             .optional("seconds", ParameterKind::Int)
             .optional("reader", ParameterKind::Any),
+        spec("s.uninvite", "withdraw an invite that nobody has used")
+            .required("number_or_name", text),
         spec("s.revoke", "refuse a member's key from now on, everywhere and for ever")
             .required("member", text)
-            .dangerous(),
+            .foretold(),
         spec("s.grant", "let a member do something, in a subtree, for a time")
             .required("member", text)
             .required("permission", text)
             .optional("scope", text)
             .optional("seconds", ParameterKind::Int)
-            .dangerous(),
+            .foretold(),
         spec("s.backup", "all that the main server needs to begin again elsewhere")
             .required("reader", ParameterKind::Any),
         spec("s.ungrant", "take permissions from a member again, wherever they were given")
             .required("member", text)
             .one_or_more("permission", text)
-            .dangerous(),
+            .foretold(),
     ]
 }
 
 /// Offers them at the running main server.
 pub(super) async fn offer(network: &Network, node: &Node) -> Result<(), TalkError> {
     for spec in specs() {
-        let (network, here) = (network.clone(), node.without_queues());
-        let name = spec.name.clone();
+        let (name, foretold) = (spec.name.clone(), spec.foretold);
+        let (at, here, command) = (network.clone(), node.without_queues(), name.clone());
         let run: Action = Arc::new(move |call| {
-            let (network, node, name) = (network.clone(), here.clone(), name.clone());
-            Box::pin(async move {
-                let is_near = call.direct || call.from == node.id();
-                if !is_near && is_secret(&name) && reader_in(&name, &call.arguments).is_none() {
-                    let text = "this is secret, and every server on the way could read it: use \
-                                `ltn invite`, `ltn replace` and `ltn backup`, which send a key \
-                                that the answer is closed for";
-                    return Err(refuse(text).into());
-                }
-                if name == "s.backup" && !network.is_owner(call.from).await {
-                    return Err(only_for_the_owner().into());
-                }
-                let hints = node.addresses();
-                let here = Here { node: Some(&node), hints: &hints };
-                network.carry_out(here, &name, &call.arguments).await
-            })
+            let (network, node, command) = (at.clone(), here.clone(), command.clone());
+            Box::pin(async move { network.run_at(&node, &command, &call).await })
         });
-        let name = spec.name.clone();
-        node.put_on_offer(&name, Offer::Command(spec, run)).await?;
+        let (at, here, command) = (network.clone(), node.without_queues(), name.clone());
+        let foretell: Foretell = Arc::new(move |call| {
+            let (network, node, command) = (at.clone(), here.clone(), command.clone());
+            Box::pin(async move { network.foretell_at(&node, &command, &call).await })
+        });
+        let offer = match foretold {
+            true => Offer::Foretold(spec, foretell, run),
+            false => Offer::Command(spec, run),
+        };
+        node.put_on_offer(&name, offer).await?;
     }
     Ok(())
 }
 
 impl Network {
+    /// Somebody runs a command at the running main server.
+    async fn run_at(
+        &self,
+        node: &Node,
+        command: &str,
+        call: &Invocation,
+    ) -> Result<Value, HandlerError> {
+        let is_near = call.direct || call.from == node.id();
+        if !is_near && is_secret(command) && reader_in(command, &call.arguments).is_none() {
+            let text = "this is secret, and every server on the way could read it: use `ltn \
+                        invite`, `ltn replace` and `ltn backup`, which send a key that the answer \
+                        is closed for";
+            return Err(refuse(text).into());
+        }
+        if command == "s.backup" && !self.is_owner(call.from).await {
+            return Err(only_for_the_owner().into());
+        }
+        let hints = node.addresses();
+        let here = Here { node: Some(node), hints: &hints, by: self.inviter(call.from).await };
+        if let Some((_, targets)) = self.forecast(here, command, &call.arguments).await?
+            && targets != call.confirmed
+        {
+            let text = "another member is meant by that now than when it was confirmed";
+            return Err(Refusal::new(RefusalKind::BadToken, text).into());
+        }
+        self.carry_out(here, command, &call.arguments).await
+    }
+
+    /// Somebody wants to know what a command would do at the running main server.
+    async fn foretell_at(
+        &self,
+        node: &Node,
+        command: &str,
+        call: &Invocation,
+    ) -> Result<Forecast, HandlerError> {
+        let here = Here { node: Some(node), hints: &[], by: None };
+        let told = self.forecast(here, command, &call.arguments).await?;
+        Ok(told.ok_or_else(|| refuse("nobody can say what that would do"))?)
+    }
+
+    /// What [`Self::run`] would do, in words, and to whom; nothing for what is done unasked.
+    ///
+    /// # Errors
+    /// Says what cannot be.
+    pub async fn foretell(
+        &self,
+        command: &str,
+        arguments: &[Value],
+    ) -> Result<Option<String>, MembershipError> {
+        let arguments = checked(command, arguments)?;
+        let here = Here { node: None, hints: &[], by: None };
+        let told = self.forecast(here, command, &arguments).await?;
+        Ok(told.map(|(text, _)| text))
+    }
+
     /// Does what the command of this name (`s.invite`, …) does at a running main server, for the
     /// owner of its state directory ([`Network::open`]).
     ///
     /// # Errors
     /// Says what cannot be; nothing changed.
     pub async fn run(&self, command: &str, arguments: &[Value]) -> Result<Value, MembershipError> {
-        let spec = specs().into_iter().find(|spec| spec.name == command);
-        let spec = spec.ok_or_else(|| MembershipError::new(format!("no command `{command}`")))?;
-        let arguments = spec.check(arguments.to_vec()).map_err(MembershipError::new)?;
-        let here = Here { node: None, hints: &self.home().hints };
+        let arguments = checked(command, arguments)?;
+        let here = Here { node: None, hints: &self.home().hints, by: None };
         let done = self.carry_out(here, command, &arguments).await;
         done.map_err(|error| match error {
             HandlerError::Refused(refusal) => refusal.into(),
@@ -153,10 +204,11 @@ impl Network {
             "s.members" => Ok(self.list().await),
             "s.invite" => self.make_invite(here, &said).await,
             "s.replace" => self.make_replacement(here, &said).await,
+            "s.uninvite" => self.withdraw(said.needed(0)).await,
             "s.revoke" => {
                 let who = self.find(here, said.needed(0)).await?;
                 self.revoke(who).await.map_err(refused)?;
-                let called = self.call(who).await;
+                let called = self.describe(who).await;
                 Ok(Value::from(format!("{called} is out: its key is refused from now on")))
             }
             "s.grant" => self.give(here, &said).await,
@@ -174,42 +226,6 @@ impl Network {
         }
     }
 
-    async fn list(&self) -> Value {
-        let members = self.members().await;
-        let charter = self.charter().await;
-        let (mut lines, mut entries) = (Vec::new(), Vec::new());
-        for (id, member) in members {
-            let name = called(id, &member);
-            let grants: Vec<String> = charter
-                .grants
-                .iter()
-                .filter(|grant| grant.who == id)
-                .map(|grant| self.grant_in_words(grant, &charter))
-                .collect();
-            let out = charter.is_revoked(id);
-            let state = if out { ", out" } else { "" };
-            let may = match grants.join("; ") {
-                words if words.is_empty() => String::new(),
-                words => format!(", holds {words}"),
-            };
-            lines.push(format!("{name}: {}{state}{may} ({id})", member.role));
-            entries.push(Value::map([
-                ("name", Value::from(name)),
-                ("role", member.role.as_str().into()),
-                ("id", id.to_string().into()),
-                ("under", member.place.map(|place| place.to_string()).into()),
-                ("revoked", out.into()),
-                ("holds", Value::list(grants.iter().map(String::as_str))),
-            ]));
-        }
-        answer(&lines, "members", Value::List(entries))
-    }
-
-    fn grant_in_words(&self, grant: &Grant, charter: &ltn_proto::Charter) -> String {
-        let what = in_words(&grant.what);
-        if grant.scope == charter.root { what } else { format!("{what} below {}", grant.scope) }
-    }
-
     async fn make_invite(&self, here: Here<'_>, said: &Said<'_>) -> Result<Value, HandlerError> {
         let role = match said.needed(0) {
             "client" => Role::Client,
@@ -223,11 +239,18 @@ impl Network {
         let name = name.map_err(|why| bad(why.to_string()))?;
         let place = said.optional(2).map(str::parse::<NodePath>).transpose();
         let place = place.map_err(|why| bad(why.to_string()))?;
-        let admin = said.0.get(4).is_some_and(|value| {
-            matches!(value, Value::Bool(true)) || value.as_text() == Some("admin")
-        });
+        let admin = match said.0.get(4) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(admin)) => *admin,
+            Some(Value::Text(text)) if text == "admin" => true,
+            Some(_) => {
+                let text = "the last argument is `admin`, or left out";
+                return Err(bad(text.to_owned()).into());
+            }
+        };
         let seconds = said.seconds(3)?.unwrap_or(INVITE_TIME).as_secs();
-        let wish = InviteWish { role, name, place, admin, replaces: None, seconds };
+        let by = here.by;
+        let wish = InviteWish { role, name, place, admin, replaces: None, seconds, by };
         self.line_for(here, wish).await
     }
 
@@ -236,18 +259,29 @@ impl Network {
         here: Here<'_>,
         said: &Said<'_>,
     ) -> Result<Value, HandlerError> {
-        let old = self.find(here, said.needed(0)).await?;
+        // Whoever holds the line takes over, so a place that anybody may take says nothing here.
+        let old = self.look_for(said.needed(0)).await?;
         let members = self.members().await;
         let member = members.into_iter().find(|(id, _)| *id == old).map(|(_, member)| member);
         let member = member.ok_or_else(|| refuse("it is no member any more"))?;
         let Member { role, name, place, .. } = member;
         let seconds = said.seconds(1)?.unwrap_or(INVITE_TIME).as_secs();
-        let wish = InviteWish { role, name, place, admin: false, replaces: Some(old), seconds };
+        let (admin, replaces, by) = (false, Some(old), here.by);
+        let wish = InviteWish { role, name, place, admin, replaces, seconds, by };
         self.line_for(here, wish).await
     }
 
     async fn line_for(&self, here: Here<'_>, wish: InviteWish) -> Result<Value, HandlerError> {
         let seconds = wish.seconds;
+        let mut remarks = Vec::new();
+        if self.has_earlier_line(&wish).await {
+            remarks.push("An earlier line for the same machine is withdrawn by that.".to_owned());
+        }
+        if let (Some(node), Some(place)) = (here.node, &wish.place)
+            && let Err(error) = node.locate(place.clone()).await
+        {
+            remarks.push(format!("There is no server {place} now: {error}"));
+        }
         let invite = self.invite_by(wish, here.hints).await.map_err(refused)?;
         Ok(Value::map([
             ("line", Value::from(invite.to_string())),
@@ -255,41 +289,71 @@ impl Network {
             ("name", invite.name.map(|name| name.to_string()).into()),
             ("seconds", seconds.into()),
             ("addresses", Value::list(invite.hints.iter().map(Address::as_str))),
+            ("number", invite.id.to_string().into()),
+            ("remarks", Value::list(remarks.iter().map(String::as_str))),
         ]))
     }
 
+    async fn withdraw(&self, text: &str) -> Result<Value, HandlerError> {
+        let invite = self.uninvite(text).await.map_err(refused)?;
+        let name = invite.wish.name.map_or_else(String::new, |name| format!(" for {name}"));
+        Ok(Value::from(format!("invite {}{name} is withdrawn: nobody gets in with it", invite.id)))
+    }
+
     async fn give(&self, here: Here<'_>, said: &Said<'_>) -> Result<Value, HandlerError> {
+        let Giving { who, what, scope, time } = self.giving(here, said).await?;
+        self.grant_at((who, scope), vec![what.clone()], time).await.map_err(refused)?;
+        let (called, what) = (self.describe(who).await, in_words(&[what]));
+        Ok(Value::from(format!("{called} holds {what} {}", self.extent(scope, time).await)))
+    }
+
+    /// What a grant is about.
+    pub(super) async fn giving(&self, here: Here<'_>, said: &Said<'_>) -> Result<Giving, Refusal> {
         let who = self.find(here, said.needed(0)).await?;
         let word = said.needed(1);
-        let word =
+        let what =
             Permission::word(word).ok_or_else(|| bad(format!("`{word}` is no permission")))?;
         let scope = match said.optional(2) {
             None | Some("/") => self.root().id(),
             Some(text) => self.find(here, text).await?,
         };
-        let time = said.seconds(3)?;
-        let what = vec![word];
-        self.grant_at((who, scope), what.clone(), time).await.map_err(refused)?;
-        let at = match scope == self.root().id() {
-            true => "everywhere".to_owned(),
-            false => format!("at {} and below", self.call(scope).await),
-        };
-        let until = time.map_or_else(String::new, |time| {
-            format!(", until the main server has run for {} s more", time.as_secs())
-        });
-        let called = self.call(who).await;
-        Ok(Value::from(format!("{called} holds {} {at}{until}", in_words(&what))))
+        Ok(Giving { who, what, scope, time: said.seconds(3)? })
     }
 
-    /// The member that is meant: by its id, the name that it was invited with, or its path.
-    async fn find(&self, here: Here<'_>, text: &str) -> Result<NodeId, HandlerError> {
-        let found = self.look_for(text).await;
-        let Some(node) = here.node.filter(|_| found.is_err()) else { return Ok(found?) };
+    /// The member that is meant: by its id or the name that it was invited with. A name that it has
+    /// taken in the tree says nothing, because anybody may take one. Its path does, as long as it
+    /// is shown whom it means before anything is done: see [`Network::foretell`].
+    pub(super) async fn find(&self, here: Here<'_>, text: &str) -> Result<NodeId, Refusal> {
+        if !text.starts_with('/') {
+            return self.look_for(text).await;
+        }
+        let Some(node) = here.node else {
+            let text = format!(
+                "`{text}` is a place, and the main server does not run, so nobody can tell who is \
+                 there: say its name or id"
+            );
+            return Err(Refusal::new(RefusalKind::BadTarget, text));
+        };
         match node.locate(text).await {
-            Ok(location) => Ok(self.look_for(&location.id.to_string()).await?),
-            Err(_) => Ok(found?),
+            Ok(location) => self.look_for(&location.id.to_string()).await,
+            Err(error) => Err(Refusal::new(RefusalKind::BadTarget, error.to_string())),
         }
     }
+}
+
+/// What a grant is about.
+pub(super) struct Giving {
+    pub(super) who: NodeId,
+    pub(super) what: Permission,
+    pub(super) scope: NodeId,
+    pub(super) time: Option<Duration>,
+}
+
+/// The arguments of this command as they are declared.
+fn checked(command: &str, arguments: &[Value]) -> Result<Vec<Value>, MembershipError> {
+    let spec = specs().into_iter().find(|spec| spec.name == command);
+    let spec = spec.ok_or_else(|| MembershipError::new(format!("no command `{command}`")))?;
+    spec.check(arguments.to_vec()).map_err(MembershipError::new)
 }
 
 /// Does this command say something that nobody on the way may read?
@@ -304,10 +368,10 @@ fn reader_in<'a>(command: &str, arguments: &'a [Value]) -> Option<&'a Value> {
 }
 
 /// What a command was given.
-struct Said<'a>(&'a [Value]);
+pub(super) struct Said<'a>(pub(super) &'a [Value]);
 
 impl Said<'_> {
-    fn needed(&self, at: usize) -> &str {
+    pub(super) fn needed(&self, at: usize) -> &str {
         self.optional(at).unwrap_or_default()
     }
 
@@ -325,25 +389,13 @@ impl Said<'_> {
         }
     }
 
-    fn words(&self, from: usize) -> Result<Vec<Permission>, Refusal> {
+    pub(super) fn words(&self, from: usize) -> Result<Vec<Permission>, Refusal> {
         let word = |value: &Value| {
             let text = value.as_text().unwrap_or_default();
             Permission::word(text).ok_or_else(|| bad(format!("`{text}` is no permission")))
         };
         self.0.iter().skip(from).map(word).collect()
     }
-}
-
-fn called(id: NodeId, member: &Member) -> String {
-    match (&member.name, member.role) {
-        (Some(name), _) => name.to_string(),
-        (None, Role::MainServer) => super::MAIN_NAME.to_owned(),
-        (None, _) => format!("id:{}…", id.short()),
-    }
-}
-
-fn in_words(what: &[Permission]) -> String {
-    what.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The backup has the key of the network in it: who has that is an admin for ever.
@@ -353,7 +405,7 @@ fn only_for_the_owner() -> Refusal {
     Refusal::new(RefusalKind::NoPermission, text)
 }
 
-fn refuse(text: &str) -> Refusal {
+pub(super) fn refuse(text: &str) -> Refusal {
     Refusal::new(RefusalKind::NotPossible, text)
 }
 

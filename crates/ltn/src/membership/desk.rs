@@ -419,7 +419,15 @@ mod tests {
 
     fn wish(seconds: u64) -> InviteWish {
         let role = Role::Client;
-        InviteWish { role, name: None, place: None, admin: false, replaces: None, seconds }
+        InviteWish {
+            role,
+            name: None,
+            place: None,
+            admin: false,
+            replaces: None,
+            seconds,
+            by: None,
+        }
     }
 
     /// Without that a main server that is killed again and again would give each invite all of its

@@ -6,14 +6,17 @@
 //! program has; `relay.rs` lets a machine that wants to join talk to the root through any server;
 //! `joining.rs` is that machine's own side, `credentials.rs` what it gets; `home.rs` is for
 //! networks that live in state directories, `commands.rs` what admins say to the
-//! root, `backup.rs` a whole network in one file, `recognising.rs` who joined after that was made.
+//! root, `foretelling.rs` what that would do, `listing.rs` who is in, out and invited, `backup.rs`
+//! a whole network in one file, `recognising.rs` who joined after that was made.
 
 mod backup;
 mod commands;
 mod credentials;
 pub(crate) mod desk;
+mod foretelling;
 mod home;
 mod joining;
+mod listing;
 mod network;
 mod recognising;
 pub(crate) mod relay;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ltn_proto::registry::{InviteWish, Member};
+use ltn_proto::registry::{InviteWish, Member, OpenInvite, Registry};
 use ltn_proto::{
     Address, Charter, Event, Grant, Invite, NetworkId, NodeId, Op, Permission, Refusal, Role,
     SignedCharter, Value,
@@ -150,7 +150,8 @@ impl Network {
         let name = name.map(ltn_proto::Name::wanted).transpose();
         let name = name.map_err(|bad| MembershipError(bad.to_string()))?;
         let seconds = INVITE_TIME.as_secs();
-        let wish = InviteWish { role, name, place: None, admin: false, replaces: None, seconds };
+        let (place, admin, replaces, by) = (None, false, None, None);
+        let wish = InviteWish { role, name, place, admin, replaces, seconds, by };
         self.invite_by(wish, hints).await
     }
 
@@ -165,6 +166,20 @@ impl Network {
     ) -> Result<Invite, MembershipError> {
         let invited = self.desk.change(|book| book.invite(wish, hints.to_vec())).await;
         Ok(invited?)
+    }
+
+    /// The invites that nobody has used yet.
+    pub async fn open_invites(&self) -> Vec<OpenInvite> {
+        self.desk.look(Registry::open_invites).await
+    }
+
+    /// Withdraws an invite that nobody has used: by the beginning of its number, or by the name
+    /// that it is for.
+    ///
+    /// # Errors
+    /// Says that none is meant, or several; nothing changed.
+    pub async fn uninvite(&self, text: &str) -> Result<OpenInvite, MembershipError> {
+        Ok(self.desk.change(|book| book.registry_mut().uninvite(text)).await?)
     }
 
     /// Everybody who is a member, those who are out included.
@@ -224,6 +239,25 @@ impl Network {
     /// Is this the main server, or its owner on a visit?
     pub(super) async fn is_owner(&self, id: NodeId) -> bool {
         self.desk.look(|book| book.is_owner(id)).await
+    }
+
+    /// In whose name this one invites; nobody's for the owner of the main server.
+    pub(super) async fn inviter(&self, id: NodeId) -> Option<NodeId> {
+        let member = |book: &Registry| (!book.is_owner(id)).then(|| book.owner_of(id));
+        self.desk.look(member).await
+    }
+
+    /// Is there an open invite that a further one of this wish takes the place of?
+    pub(super) async fn has_earlier_line(&self, wish: &InviteWish) -> bool {
+        self.desk.look(|book| !book.earlier_lines(wish).is_empty()).await
+    }
+
+    /// What would come of a change of the book; nothing is changed.
+    pub(super) async fn would<T>(
+        &self,
+        change: impl FnOnce(&mut Registry) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.desk.look(|book| change(&mut book.clone())).await
     }
 
     /// What to call a member.

@@ -202,7 +202,10 @@ impl Facts {
                 None => "open network".to_owned(),
                 Some(belonging) => format!("member of network {}", belonging.membership.network),
             },
-            format!("started {} times", self.starts),
+            match self.starts {
+                1 => "started once".to_owned(),
+                starts => format!("started {starts} times"),
+            },
         ];
         if let Some(parent) = &self.remembered.parent {
             let addresses: Vec<&str> = parent.addresses.iter().map(Address::as_str).collect();

@@ -121,8 +121,11 @@ impl Belonging {
             "knows edition {epoch}.{version} of the charter: {grants} grants, {out} keys refused"
         )];
         if let Some(office) = &self.office {
-            let members = office.book.members().count();
-            lines.push(format!("makes the network `{}`, which has {members} members", self.label));
+            let members = match office.book.members().count() {
+                1 => "1 member".to_owned(),
+                number => format!("{number} members"),
+            };
+            lines.push(format!("makes the network `{}`, which has {members}", self.label));
             if office.book.is_learning() {
                 let text = "was restored from a backup, and first learns what was signed after it";
                 lines.push(text.to_owned());

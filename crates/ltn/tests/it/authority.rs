@@ -3,14 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails ends the story where it happened")]
 
 use ltn::{
-    CallReply, Client, CommandSpec, MainServer, Network, Node, Permission, RefusalKind, Role,
-    Session, SubServer, TalkError, Value, join_network, make_network_at,
+    AnswerKey, CallReply, Client, CommandSpec, MainServer, Network, Node, Permission, Permissions,
+    RefusalKind, Role, Session, StartError, SubServer, TalkError, Value, join_network,
+    make_network_at,
 };
 
 use crate::support::{Place, address_of, soon};
 
 const KEY: &str = "open sesame 7";
-const PASSPHRASE: &str = "a passphrase of ann's own";
 
 /// One more member, joined to this server.
 async fn member(network: &Network, name: &str, to: &Node) -> Node {
@@ -106,11 +106,17 @@ async fn nobody_but_the_owner_gets_a_backup() {
     confirmed(&owner, "s.grant", &["ann", "admin"]).await;
     until(async || refusal(&ann, "/", "s.members", &[]).await.is_none()).await;
 
-    let refused = refusal(&ann, "/", "s.backup", &[PASSPHRASE]).await.expect("it is not hers");
-    assert_eq!(refused.0, RefusalKind::NoPermission, "{}", refused.1);
-    assert!(refused.1.contains("owner"), "{}", refused.1);
-    let given = soon(owner.call("/", "s.backup", vec![PASSPHRASE.into()])).await.unwrap();
-    assert!(matches!(given, CallReply::Done(Value::Bytes(_))), "{given:?}");
+    let key = AnswerKey::make().unwrap();
+    match soon(ann.call("/", "s.backup", vec![key.public()])).await {
+        Err(TalkError::Refused(refusal)) => {
+            assert_eq!(refusal.kind, RefusalKind::NoPermission, "{refusal}");
+            assert!(refusal.text.contains("owner"), "{refusal}");
+        }
+        other => panic!("it is not hers: {other:?}"),
+    }
+    let given = soon(owner.call("/", "s.backup", vec![key.public()])).await.unwrap();
+    let CallReply::Done(given) = given else { panic!("a backup wants no confirmation") };
+    assert!(matches!(key.open("s.backup", &given), Ok(Value::Bytes(_))));
     main.shutdown().await;
 }
 
@@ -149,4 +155,113 @@ async fn a_right_that_was_taken_is_gone_also_where_its_holder_gave_it_to_himself
     assert!(may_not(&ann, "/", "s.invite", &["client", "mole", "", "60", "admin"]).await);
     drop(hall);
     main.shutdown().await;
+}
+
+/// The owner of this network, visiting its main server.
+async fn owned(place: &Place) -> (Node, Node) {
+    let state = place.0.join("main");
+    make_network_at(&state, "home").unwrap();
+    let main = MainServer::builder().port(0).without_data_socket().member_at(&state);
+    let main = main.start().await.unwrap();
+    let owner = Session::builder().visitor_of(&state).start().await.unwrap();
+    soon(owner.connect_beside()).await.unwrap();
+    (main, owner)
+}
+
+/// One more member, that this owner invited.
+async fn invited(owner: &Node, name: &str, to: &Node) -> Node {
+    let wish = vec!["client".into(), name.into()];
+    let CallReply::Done(made) = soon(owner.call("/", "s.invite", wish)).await.unwrap() else {
+        panic!("an invite wants no confirmation")
+    };
+    let line = made.get("line").and_then(Value::as_text).unwrap().to_owned();
+    let credentials = soon(join_network(&line.parse().unwrap(), &[])).await.unwrap();
+    let node = Client::builder("").member(&credentials).start().await.unwrap();
+    soon(node.connect(&address_of(to))).await.unwrap();
+    node
+}
+
+/// What a confirmation says that nobody gives.
+async fn shown(node: &Node, command: &str, words: &[&str]) -> Result<String, String> {
+    let arguments = words.iter().map(|word| Value::from(*word)).collect();
+    match soon(node.call("/", command, arguments)).await {
+        Ok(CallReply::Confirm(confirmation)) => Ok(confirmation.text),
+        Err(TalkError::Refused(refusal)) => Err(refusal.text),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_confirmation_of_a_revocation_names_the_member() {
+    let place = Place::new("named");
+    let (main, owner) = owned(&place).await;
+    let lamp = invited(&owner, "lamp", &main).await;
+    let text = shown(&owner, "s.revoke", &["lamp"]).await.unwrap();
+    assert!(text.starts_with(&format!("lamp (client, {}) will be out", lamp.id())), "{text}");
+    let none = shown(&owner, "s.revoke", &["nobody"]).await.unwrap_err();
+    assert!(none.contains("no member") && none.contains("`ltn members`"), "{none}");
+    let text = shown(&owner, "s.grant", &["lamp", "admin"]).await.unwrap();
+    assert!(text.contains("lamp (client") && text.contains("`admin` everywhere"), "{text}");
+    let none = shown(&owner, "s.ungrant", &["lamp", "admin"]).await.unwrap_err();
+    assert!(none.contains("was given none of that"), "{none}");
+    confirmed(&owner, "s.revoke", &["lamp"]).await;
+    let again = shown(&owner, "s.revoke", &["lamp"]).await.unwrap_err();
+    assert!(again.contains("no member"), "{again}");
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_taken_in_the_tree_gets_no_rights_and_loses_none() {
+    let place = Place::new("taken");
+    let (main, owner) = owned(&place).await;
+    let eve = invited(&owner, "eve", &main).await;
+    // Whether she may call herself so or not, no member was invited by that name.
+    let _ = soon(eve.rename("phone")).await;
+    for (command, words) in [
+        ("s.grant", &["phone", "admin"][..]),
+        ("s.ungrant", &["phone", "admin"]),
+        ("s.revoke", &["phone"]),
+    ] {
+        let refused = shown(&owner, command, words).await.unwrap_err();
+        assert!(refused.contains("no member was invited as `phone`"), "{command}: {refused}");
+    }
+    assert!(refusal(&owner, "/", "s.replace", &["phone"]).await.is_some());
+    // A place is taken as long as it is shown who is there.
+    let path = soon(owner.locate(eve.id())).await.unwrap().path.to_string();
+    let text = shown(&owner, "s.grant", &[path.as_str(), "admin"]).await.unwrap();
+    assert!(text.contains(&format!("eve (client, {})", eve.id())), "{text}");
+    assert!(refusal(&owner, "/", "s.replace", &[path.as_str()]).await.is_some());
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_is_for_an_admin_or_not_and_never_by_mistake() {
+    let place = Place::new("wishes");
+    let (main, owner) = owned(&place).await;
+    let refused = refusal(&owner, "/", "s.invite", &["client", "a", "", "60", "true"]).await;
+    assert!(refused.is_some_and(|(_, text)| text.contains("`admin`")));
+    let wish = ["client", "bell", "/nowhere", "60", "admin"].map(Value::from).to_vec();
+    for withdrawn in [false, true] {
+        let made = soon(owner.call("/", "s.invite", wish.clone())).await.unwrap();
+        let CallReply::Done(made) = made else { panic!("an invite wants no confirmation") };
+        let remarks = made.get("remarks").unwrap().to_string();
+        assert!(remarks.contains("no server /nowhere"), "{remarks}");
+        assert_eq!(remarks.contains("is withdrawn"), withdrawn, "{remarks}");
+    }
+    let listed = soon(owner.call("/", "s.members", Vec::new())).await.unwrap();
+    let CallReply::Done(listed) = listed else { panic!("a list wants no confirmation") };
+    let text = listed.get("text").and_then(Value::as_text).unwrap();
+    let open: Vec<&str> = text.lines().filter(|line| line.starts_with("invited: ")).collect();
+    assert!(matches!(open[..], [line] if line.contains("bell: client, holds `admin`")), "{text}");
+    let done = soon(owner.call("/", "s.uninvite", vec!["bell".into()])).await.unwrap();
+    assert!(matches!(done, CallReply::Done(_)), "{done:?}");
+    main.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_makes_everybody_admin_of_a_network_with_members() {
+    let network = Network::make().unwrap();
+    let main = MainServer::builder().port(0).root_of(&network).newcomers(Permissions::admin());
+    let refused = main.start().await.unwrap_err();
+    assert!(matches!(refused, StartError::EverybodyAdmin), "{refused}");
 }

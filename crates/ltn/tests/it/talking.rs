@@ -153,6 +153,7 @@ async fn commands_are_checked_and_answer() {
         permission: Permission::user(),
         dangerous: false,
         reach: Reach::default(),
+        foretold: false,
     };
     lamp.command(spec, |invocation| async move {
         Ok(Value::List(vec![Value::from("dimmed to"), invocation.arguments[0].clone()]))

@@ -297,6 +297,7 @@ fn probe() -> CommandSpec {
         permission: Permission::user(),
         dangerous: false,
         reach: ltn_proto::Reach::default(),
+        foretold: false,
     }
 }
 

@@ -129,6 +129,7 @@ fn a_program_offers_a_command_and_takes_it_back() {
         permission: gate,
         dangerous: true,
         reach: ltn_proto::Reach::default(),
+        foretold: false,
     };
     network.tell(clients[2], Op::OfferCommand { spec });
     let line = Line::with_values("open", vec![Value::Int(3)]);
