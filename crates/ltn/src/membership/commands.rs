@@ -208,7 +208,7 @@ impl Network {
             "s.revoke" => {
                 let who = self.find(here, said.needed(0)).await?;
                 self.revoke(who).await.map_err(refused)?;
-                let called = self.describe(who).await;
+                let called = self.call(who).await;
                 Ok(Value::from(format!("{called} is out: its key is refused from now on")))
             }
             "s.grant" => self.give(here, &said).await,
