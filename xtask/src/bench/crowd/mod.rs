@@ -145,7 +145,7 @@ pub(super) async fn measure() -> Result<Vec<Row>> {
 }
 
 fn rows(work: &'static str, before: &[Vec<f64>], then: &[Vec<f64>], goal: Option<f64>) -> Vec<Row> {
-    let figures = [("p50", None), ("p99", goal), ("coming in, p50", None), ("p99", None)];
+    let figures = [("p50", None), ("p99", goal), ("enter, p50", None), ("enter, p99", None)];
     let row = |(number, (name, goal))| Row {
         work,
         figure: Figure { name, unit: Unit::Seconds, goal },
