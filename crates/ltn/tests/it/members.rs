@@ -199,6 +199,7 @@ async fn a_scope_reaches_over_a_server_that_an_admin_moved_there_and_over_no_oth
     let may = async |place: &str| friend.call(place, "s.audit", Vec::new()).await;
     until(|| async { may("/yard").await.is_ok() }).await;
     hall.connect(&at(&yard)).await.unwrap();
+    until(|| async { main.locate("/yard/hall/lamp").await.is_ok() }).await;
     for _ in 0..2 {
         let refused = may("/yard/hall/lamp").await.unwrap_err();
         let TalkError::Refused(refusal) = refused else { panic!("{refused}") };
