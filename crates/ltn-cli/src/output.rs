@@ -8,6 +8,7 @@
 //! `{"$bytes": "00ff…"}`, points in time `{"$time": seconds since 1970}`.
 
 mod clock;
+mod columns;
 mod reading;
 mod secret;
 mod sink;
@@ -22,6 +23,7 @@ use crate::trouble::{Ending, Trouble};
 use clock::time_of_day;
 use sink::{complain, print};
 
+pub(crate) use columns::columns;
 pub(crate) use reading::value_of_json;
 pub(crate) use secret::ask_secret;
 pub(crate) use sink::{hand_over, is_broken, leave_line, take_back};

@@ -6,7 +6,7 @@ use ltn::{StateError, Target, Value, inspect_keys, inspect_state};
 use crate::args::AuditArgs;
 use crate::commands::visit::{Asking, Order, visiting};
 use crate::console;
-use crate::output::Output;
+use crate::output::{Output, columns};
 use crate::settings;
 use crate::trouble::{Ending, Trouble};
 
@@ -68,15 +68,9 @@ fn in_words(lines: &[Value], broken: Option<u64>) -> String {
     }
     let mut rows = vec![TITLES.map(str::to_owned)];
     rows.extend(lines.iter().map(row));
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let shown = rows.iter().map(|row| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    });
-    shown.chain([end]).collect::<Vec<_>>().join("\n")
+    let mut shown = columns(&rows);
+    shown.push(end);
+    shown.join("\n")
 }
 
 fn row(line: &Value) -> [String; 5] {

@@ -8,7 +8,7 @@ use ltn::{Found, NodeId, Search, StateError, Value, holds_member, inspect_keys, 
 use crate::args::FindArgs;
 use crate::commands::memory;
 use crate::commands::visit::names_by;
-use crate::output::Output;
+use crate::output::{Output, columns};
 use crate::settings;
 use crate::trouble::{Ending, Trouble};
 
@@ -111,14 +111,7 @@ fn in_words(search: &Search, names: Option<&Names>) -> String {
         let nothing = String::new;
         [other.address.to_string(), other.what.to_string(), nothing(), nothing(), nothing()]
     }));
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let mut lines: Vec<String> = Vec::new();
-    if rows.len() > 1 {
-        lines.extend(rows.iter().map(|row| line(row, &widths)));
-    }
+    let mut lines = if rows.len() > 1 { columns(&rows) } else { Vec::new() };
     lines.push(footer(search));
     lines.join("\n")
 }
@@ -128,11 +121,6 @@ fn who(found: &Found, names: &Names) -> String {
         Some(path) => format!("this network: {path}"),
         None => "this network".to_owned(),
     }
-}
-
-fn line(row: &[String; 5], widths: &[usize; 5]) -> String {
-    let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
 fn footer(search: &Search) -> String {

@@ -9,6 +9,7 @@ use crate::commands::roll_call::count;
 use crate::commands::tree;
 use crate::commands::visit::{Visitor, visiting};
 use crate::console;
+use crate::output::columns;
 use crate::trouble::{Ending, Trouble};
 
 pub(crate) async fn perform(args: &LsArgs) -> Result<Ending, Trouble> {
@@ -57,18 +58,9 @@ fn table(nodes: &[TreeNode]) -> String {
     });
     let titles = ["PATH", "NAME", "ROLE", "ADDRESS", "STATE"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(titles).chain(rows).collect();
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths = [width(0), width(1), width(2), width(3)];
-    let mut text = String::new();
-    for row in &rows {
-        for (cell, width) in row.iter().zip(widths) {
-            text += &format!("{cell:<width$}  ");
-        }
-        text += &format!("{}\n", row[4]);
-    }
-    text + &footer(nodes)
+    let mut lines = columns(&rows);
+    lines.push(footer(nodes));
+    lines.join("\n")
 }
 
 fn state(node: &TreeNode) -> String {
