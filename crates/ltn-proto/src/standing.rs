@@ -23,6 +23,8 @@ pub struct Standing {
     authority_key: Vec<u8>,
     signed: SignedCharter,
     charter: Charter,
+    /// Of the newest charter; every end of a link is told it, and the charter is large.
+    mark: Mark,
     /// Older charters that refuse somebody whom no other one here does, the first one first.
     owed: VecDeque<(SignedCharter, Charter)>,
     pass: Option<Pass>,
@@ -51,7 +53,8 @@ impl Standing {
     /// Says why it is no charter of that network.
     pub fn new(authority_key: Vec<u8>, signed: SignedCharter) -> Result<Self, BadCharter> {
         let charter = signed.read(&authority_key)?;
-        Ok(Self { authority_key, signed, charter, owed: VecDeque::new(), pass: None })
+        let mark = signed.mark(charter.edition);
+        Ok(Self { authority_key, signed, charter, mark, owed: VecDeque::new(), pass: None })
     }
 
     /// The same of a visit, which shows this pass.
@@ -122,6 +125,7 @@ impl Standing {
                 false => Shown::Older,
             });
         }
+        self.mark = signed.mark(charter.edition);
         let before = std::mem::replace(&mut self.charter, charter);
         let before = (std::mem::replace(&mut self.signed, signed), before);
         for (signed, charter) in std::mem::take(&mut self.owed) {
@@ -157,8 +161,8 @@ impl Standing {
         pass.check(&self.authority_key, visit)
     }
 
-    pub(crate) fn mark(&self) -> Mark {
-        self.signed.mark(self.charter.edition)
+    pub(crate) const fn mark(&self) -> Mark {
+        self.mark
     }
 
     pub(crate) const fn edition(&self) -> Edition {

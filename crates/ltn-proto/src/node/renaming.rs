@@ -156,10 +156,11 @@ impl NodeState {
     /// Whoever is called as a member is that was invited by that name is called otherwise from now
     /// on: a child of this node by its id, others by their servers, and here by no name until then.
     pub(super) fn take_names_back(&mut self, now: Moment) {
-        let mut records: Vec<Record> = self.tree.records().into_iter().cloned().collect();
-        records.retain(|record| {
+        let is_concerned = |record: &&Record| {
             record.name.as_ref().is_some_and(|name| self.is_anothers_name(name, record.id))
-        });
+        };
+        let records = self.tree.records().into_iter().filter(is_concerned);
+        let records: Vec<Record> = records.cloned().collect();
         for mut record in records {
             let child = record.id;
             let link = self.links.child(child).filter(|_| record.parent == self.config.id);

@@ -261,8 +261,7 @@ impl Network {
     ) -> Result<Value, HandlerError> {
         // Whoever holds the line takes over, so a place that anybody may take says nothing here.
         let old = self.look_for(said.needed(0)).await?;
-        let members = self.members().await;
-        let member = members.into_iter().find(|(id, _)| *id == old).map(|(_, member)| member);
+        let member = self.member(old).await;
         let member = member.ok_or_else(|| refuse("it is no member any more"))?;
         let Member { role, name, place, .. } = member;
         let seconds = said.seconds(1)?.unwrap_or(INVITE_TIME).as_secs();

@@ -204,20 +204,24 @@ impl Desk {
         if done.is_err() {
             book.registry = before;
         }
+        self.publish_homes(&book);
         self.publish(&mut book);
         done
     }
 
-    /// Tells of where servers belong, and of the charter, if it is newer than the one that was told
-    /// of last. A book that learns says nothing of that: what it has put together is nobody's
-    /// edition yet.
-    fn publish(&self, book: &mut Book) {
+    /// Tells of where servers belong, if that has changed.
+    fn publish_homes(&self, book: &Book) {
         let homes = book.registry.homes();
         self.homes.send_if_modified(|known| {
             let is_new = *known != homes;
             *known = homes;
             is_new
         });
+    }
+
+    /// Tells of the charter, if it is newer than the one that was told of last. A book that learns
+    /// tells of none: what it has put together is nobody's edition yet.
+    fn publish(&self, book: &mut Book) {
         let edition = book.registry.charter().edition;
         if edition == book.published || book.registry.is_learning() {
             return;

@@ -91,9 +91,8 @@ impl Network {
 
     /// A member by name, role and id: whoever reads it knows who is meant.
     pub(super) async fn describe(&self, id: NodeId) -> String {
-        let members = self.members().await;
-        match members.iter().find(|(known, _)| *known == id) {
-            Some((_, member)) => format!("{} ({}, {id})", called(id, member), member.role),
+        match self.member(id).await {
+            Some(member) => format!("{} ({}, {id})", called(id, &member), member.role),
             None => id.to_string(),
         }
     }

@@ -189,6 +189,15 @@ impl Network {
             .await
     }
 
+    /// One of them.
+    pub(super) async fn member(&self, id: NodeId) -> Option<Member> {
+        let member = |book: &Registry| {
+            let known = book.members().find(|(known, _)| *known == id);
+            known.map(|(_, member)| member.clone())
+        };
+        self.desk.look(member).await
+    }
+
     /// Is this key refused?
     pub async fn is_revoked(&self, id: NodeId) -> bool {
         self.desk.look(|book| book.charter().is_revoked(id)).await

@@ -21,10 +21,8 @@ pub(crate) fn remember_charters(node: &Node, directory: PathBuf) {
                 Ok(_) | Err(RecvError::Lagged(_)) => continue,
             };
             let path = directory.clone();
-            let learn = move || Visitors::learn(&path, &charter);
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(learn).await {
-                tracing::warn!(%error, "the next visit will not know who is out");
-            }
+            // An error says that the program is ending.
+            let _ = tokio::task::spawn_blocking(move || Visitors::learn(&path, &charter)).await;
         }
     });
 }
