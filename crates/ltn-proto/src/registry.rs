@@ -137,6 +137,14 @@ impl Registry {
         &self.charter
     }
 
+    /// The charter as the authority signs it: it also says which grants end.
+    #[must_use]
+    pub fn charter_to_sign(&self) -> Charter {
+        let ending: Vec<Grant> = self.ends.iter().map(|end| end.grant.clone()).collect();
+        let ending = Some(ending).filter(|ending| !ending.is_empty());
+        Charter { ending, ..self.charter.clone() }
+    }
+
     /// Everybody who is a member, those who are out included.
     pub fn members(&self) -> impl Iterator<Item = (NodeId, &Member)> {
         self.members.iter().map(|(id, member)| (*id, member))
@@ -253,13 +261,11 @@ impl Registry {
     fn hand_over(&mut self, old: NodeId, new: NodeId) {
         self.move_homes(old, new);
         let ends = self.ends.iter_mut().map(|end| &mut end.grant);
-        let all = self.charter.grants.iter_mut().chain(ends);
-        for grant in all.filter(|grant| grant.who == old) {
-            grant.who = new;
-        }
-        // What was granted at a server holds at the new one in its place.
-        let ends = self.ends.iter_mut().map(|end| &mut end.grant);
         for grant in self.charter.grants.iter_mut().chain(ends) {
+            if grant.who == old {
+                grant.who = new;
+            }
+            // What was granted at a server holds at the new one in its place.
             if grant.scope == old {
                 grant.scope = new;
             }

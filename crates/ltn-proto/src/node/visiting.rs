@@ -63,7 +63,7 @@ impl NodeState {
 
     /// Whose visit it is; everybody else is his own man.
     pub(super) fn owner_of(&self, node: NodeId) -> NodeId {
-        self.pass_of(node).map_or(node, |pass| pass.owner())
+        self.visit_of(node).unwrap_or(node)
     }
 
     /// Whose visit it is, if it is known as one.

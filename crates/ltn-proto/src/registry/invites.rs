@@ -59,10 +59,7 @@ impl Registry {
             let text = format!("there are {INVITES_MAX} invites; wait until one has ended");
             return Err(Refusal::new(RefusalKind::Full, text));
         }
-        if self.members.len() >= MEMBERS_MAX {
-            let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
-            return Err(Refusal::new(RefusalKind::Full, text));
-        }
+        self.check_members()?;
         let invite = Invite {
             network: self.network(),
             id,
@@ -76,6 +73,15 @@ impl Registry {
         let ends_ms = self.running_ms.saturating_add(lifetime);
         self.invites.insert(id, Invited { secret, wish, ends_ms, used_by: None });
         Ok(invite)
+    }
+
+    /// Is there room for one more member?
+    pub(super) fn check_members(&self) -> Result<(), Refusal> {
+        if self.members.len() < MEMBERS_MAX {
+            return Ok(());
+        }
+        let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
+        Err(Refusal::new(RefusalKind::Full, text))
     }
 
     fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {

@@ -6,7 +6,6 @@ use super::names::too_much;
 use super::{Member, Registry};
 use crate::charter::{Charter, Grant};
 use crate::id::NodeId;
-use crate::limits::MEMBERS_MAX;
 use crate::name::Name;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::path::NodePath;
@@ -21,14 +20,6 @@ impl Registry {
     pub fn begin_learning(&mut self) {
         let more = u64::try_from(LEARNING.as_millis()).unwrap_or(u64::MAX);
         self.learns_until_ms = Some(self.running_ms.saturating_add(more));
-    }
-
-    /// The charter as the authority signs it: it also says which grants end.
-    #[must_use]
-    pub fn charter_to_sign(&self) -> Charter {
-        let ending: Vec<Grant> = self.ends.iter().map(|end| end.grant.clone()).collect();
-        let ending = Some(ending).filter(|ending| !ending.is_empty());
-        Charter { ending, ..self.charter.clone() }
     }
 
     /// Is it from a backup, and learns what was signed after it?
@@ -123,10 +114,7 @@ impl Registry {
         if !self.may_miss_members() || self.knows(id) || !is_invited {
             return Ok(false);
         }
-        if self.members.len() >= MEMBERS_MAX {
-            let text = format!("the network has {MEMBERS_MAX} members, and no more fit in");
-            return Err(Refusal::new(RefusalKind::Full, text));
-        }
+        self.check_members()?;
         let name = name.filter(|name| self.named(name).is_empty());
         let (since_ms, visitors) = (self.running_ms, Vec::new());
         if place.is_none() && role.is_server() {
