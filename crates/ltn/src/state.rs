@@ -321,8 +321,8 @@ impl State {
         if let Durable::Charter { newest, .. } = what
             && directory::holds_visitor(self.path())
         {
-            // A visit begins with what the node knows.
-            Visitors::learn(self.path(), newest).map_err(|error| error.to_string())?;
+            // A visit begins with what the node knows; that the node knows it is written by now.
+            Visitors::learn(self.path(), newest);
         }
         Ok(())
     }

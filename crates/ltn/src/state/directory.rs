@@ -285,10 +285,7 @@ impl Directory {
     }
 
     fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut options = private();
-        let mut file = options.write(true).create(true).truncate(true).open(self.file(name))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        write_whole(&self.file(name), bytes)?;
         self.step(false);
         Ok(())
     }
@@ -377,12 +374,7 @@ pub(super) fn read_visitor(directory: &Path) -> Result<String, StateError> {
 pub(super) fn put_visitor(directory: &Path, text: &str) -> Result<(), StateError> {
     // Several processes may do so at the same time.
     let new = directory.join(format!("{VISITOR}-{}{NEW}", std::process::id()));
-    let written = private()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&new)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+    let written = write_whole(&new, text.as_bytes())
         .and_then(|()| fs::rename(&new, directory.join(VISITOR)))
         .and_then(|()| File::open(directory)?.sync_all());
     written.map_err(|source| system(&new, source))
@@ -469,6 +461,13 @@ pub(super) fn set_private(path: &Path, mode: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn set_private(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
+}
+
+/// Writes a private file; when it answers well, its bytes survive a power cut.
+fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private().write(true).create(true).truncate(true).open(file)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 pub(super) fn private() -> OpenOptions {

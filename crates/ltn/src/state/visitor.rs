@@ -76,7 +76,13 @@ impl Visitors {
 
     /// The next visit begins with this charter, if it is newer than the one that is known: it may
     /// refuse the very server that is visited.
-    pub(crate) fn learn(path: &Path, charter: &SignedCharter) -> Result<(), StateError> {
+    pub(crate) fn learn(path: &Path, charter: &SignedCharter) {
+        if let Err(error) = Self::try_to_learn(path, charter) {
+            tracing::warn!(%error, "the next visit will not know who is out");
+        }
+    }
+
+    fn try_to_learn(path: &Path, charter: &SignedCharter) -> Result<(), StateError> {
         let mut known = Self::of_directory(path)?;
         let damaged = |what: &str| directory::damaged(path, VISITOR, what);
         let key = public_key_of(&known.authority).map_err(|why| damaged(&why.to_string()))?;
