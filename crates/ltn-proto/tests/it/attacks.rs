@@ -24,16 +24,8 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let mut club = Club::new();
-        let hall = club.member(Role::SubServer, "hall", ROOT);
-        let attic = club.member(Role::SubServer, "attic", hall);
-        let ann = club.member(Role::Client, "ann", ROOT);
+        let (mut club, [hall, attic, ann]) = Club::guarded();
         let eve = club.member(Role::Client, "eve", ROOT);
-        club.make_admin(ann, ROOT);
-        for server in [ROOT, hall, attic] {
-            club.offer(server, "gate", false);
-            club.offer(server, "vault", true);
-        }
         Self { club, hall, attic, ann, eve }
     }
 

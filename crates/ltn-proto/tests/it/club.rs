@@ -87,6 +87,21 @@ impl Club {
         club
     }
 
+    /// The same with a server below the root, one below that, and a client who is admin of
+    /// everything; all servers offer `gate`, and `vault`, which wants a confirmation.
+    pub(crate) fn guarded() -> (Self, [usize; 3]) {
+        let mut club = Self::new();
+        let hall = club.member(Role::SubServer, "hall", ROOT);
+        let attic = club.member(Role::SubServer, "attic", hall);
+        let ann = club.member(Role::Client, "ann", ROOT);
+        club.make_admin(ann, ROOT);
+        for server in [ROOT, hall, attic] {
+            club.offer(server, "gate", false);
+            club.offer(server, "vault", true);
+        }
+        (club, [hall, attic, ann])
+    }
+
     pub(crate) fn signed(&self, charter: &Charter) -> SignedCharter {
         self.authority.sign_charter(Purpose::Charter, charter)
     }
