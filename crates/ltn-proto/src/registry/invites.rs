@@ -87,6 +87,11 @@ impl Registry {
     fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
         self.check_names(wish)?;
         let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
+        if wish.replaces.is_some_and(|old| self.is_owner(old)) {
+            let text = "nobody takes over from the main server by an invite: `ltn backup` and `ltn \
+                        restore` bring it to other hardware";
+            return refuse(text.to_owned());
+        }
         match wish.role {
             Role::SubServer | Role::Client => {}
             Role::Session => {

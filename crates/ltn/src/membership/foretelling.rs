@@ -39,7 +39,7 @@ impl Network {
                 let who = self.find(here, said.needed(0)).await?;
                 let what = said.words(1)?;
                 let whom = self.describe(who).await;
-                if self.would(|book| Ok(book.ungrant(who, &what))).await? == 0 {
+                if self.would(|book| book.ungrant(who, &what)).await? == 0 {
                     return Err(refuse(&format!("{whom} was given none of that")));
                 }
                 (format!("{whom} will hold {} no more", in_words(&what)), vec![who])

@@ -282,13 +282,13 @@ impl Network {
     /// Takes these permissions from a member again. Says how many grants were changed.
     ///
     /// # Errors
-    /// It could not be written down; nothing changed.
+    /// Says why that cannot be: the owner of the main server loses none; nothing changed.
     pub async fn ungrant(
         &self,
         who: NodeId,
         what: &[Permission],
     ) -> Result<usize, MembershipError> {
-        Ok(self.desk.change(|book| Ok(book.registry_mut().ungrant(who, what))).await?)
+        Ok(self.desk.change(|book| book.registry_mut().ungrant(who, what)).await?)
     }
 
     pub(crate) const fn root(&self) -> &Credentials {

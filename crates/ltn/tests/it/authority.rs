@@ -210,6 +210,43 @@ async fn the_confirmation_of_a_revocation_names_the_member() {
     main.shutdown().await;
 }
 
+/// An admin could take it, and then not even visits of the owner could give anything back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_the_main_server_may_everything_whatever_admins_do() {
+    let place = Place::new("owner");
+    let (main, owner) = owned(&place).await;
+    let ann = invited(&owner, "ann", &main).await;
+    confirmed(&owner, "s.grant", &["ann", "admin"]).await;
+    until(async || refusal(&ann, "/", "s.members", &[]).await.is_none()).await;
+    let (root, visit) = (main.id().to_string(), owner.id().to_string());
+    for (command, words, why) in [
+        ("s.ungrant", &["/", "admin"][..], "for ever"),
+        ("s.ungrant", &[root.as_str(), "admin"], "for ever"),
+        ("s.grant", &["/", "admin", "/", "1"], "for ever"),
+        ("s.revoke", &["/"], "it is who revokes"),
+        ("s.revoke", &[visit.as_str()], "no member"),
+        ("s.replace", &[root.as_str(), "60"], "`ltn restore`"),
+        ("s.mute", &[visit.as_str()], "its owner"),
+        ("s.kickuser", &[visit.as_str()], "its owner"),
+    ] {
+        let key = AnswerKey::make().unwrap();
+        let mut arguments: Vec<Value> = words.iter().map(|word| Value::from(*word)).collect();
+        match command {
+            "s.replace" => arguments = vec![words[0].into(), 60.into(), key.public()],
+            "s.grant" => arguments[3] = 1.into(),
+            _ => {}
+        }
+        match soon(ann.call("/", command, arguments)).await {
+            Err(TalkError::Refused(refusal)) => {
+                assert!(refusal.text.contains(why), "{command} {words:?}: {refusal}");
+            }
+            other => panic!("{command} {words:?}: {other:?}"),
+        }
+    }
+    confirmed(&owner, "s.ungrant", &["ann", "admin"]).await;
+    main.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_taken_in_the_tree_gets_no_rights_and_loses_none() {
     let place = Place::new("taken");
