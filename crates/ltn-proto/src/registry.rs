@@ -78,7 +78,7 @@ impl Registry {
         let mut charter = Charter::first(network, root);
         owner::put_first(&mut charter);
         let role = Role::MainServer;
-        let main = Member { role, name: None, place: None, since_ms: 0, visitors };
+        let main = Member { role, name: None, place: None, since_ms: 0, visitors, by: None };
         Self {
             authority_key: authority_key.to_vec(),
             invites: BTreeMap::new(),
@@ -248,6 +248,7 @@ impl Registry {
             place: wish.place.clone(),
             since_ms: self.running_ms,
             visitors,
+            by: self.who_lets_in(wish),
         };
         next.members.insert(id, member);
         if let Some(old) = wish.replaces {
@@ -262,6 +263,10 @@ impl Registry {
 
     fn hand_over(&mut self, old: NodeId, new: NodeId) {
         self.move_homes(old, new);
+        // Whoever came in by the old one's invites came in by those of the same person.
+        for member in self.members.values_mut().filter(|member| member.by == Some(old)) {
+            member.by = Some(new);
+        }
         let ends = self.ends.iter_mut().map(|end| &mut end.grant);
         for grant in self.charter.grants.iter_mut().chain(ends) {
             if grant.who == old {
@@ -306,7 +311,9 @@ impl Registry {
         let member = self.owner_of(id);
         if member != id {
             let called = self.call(member);
-            return refuse(format!("{id} is a key that {called} makes visits with: revoke {called}"));
+            return refuse(format!(
+                "{id} is a key that {called} makes visits with: revoke {called}"
+            ));
         }
         if !self.members.contains_key(&id) && !self.may_miss_members() {
             return refuse(format!("{id} is no member"));

@@ -195,6 +195,24 @@ impl Registry {
         }
     }
 
+    /// Who lets in whoever joins by an invite of this wish. New hardware is let in by whoever let
+    /// the old one in, unless another admin made this invite: the key is one that he chose.
+    pub(super) fn who_lets_in(&self, wish: &InviteWish) -> Option<NodeId> {
+        let old = wish.replaces.and_then(|old| self.members.get(&old));
+        match (old, wish.by) {
+            (Some(old), by) if by.is_none() || by == wish.replaces => old.by,
+            (_, by) => Some(by.unwrap_or(self.charter.root)),
+        }
+    }
+
+    /// The members that this one let in, but not those that are out.
+    #[must_use]
+    pub fn let_in_by(&self, who: NodeId) -> Vec<NodeId> {
+        let let_in = self.members.iter().filter(|(_, member)| member.by == Some(who));
+        let let_in = let_in.map(|(id, _)| *id);
+        let_in.filter(|id| *id != who && !self.charter.is_revoked(*id)).collect()
+    }
+
     /// Who invited is an admin no more, or out: what he invited and nobody has used is out too.
     pub(super) fn drop_orphaned_invites(&mut self) {
         let (charter, admin) = (&self.charter, Permission::admin());

@@ -123,7 +123,7 @@ impl Registry {
             // It may have gone elsewhere since: until an admin says so it belongs nowhere.
             self.homes.insert(id, id);
         }
-        self.members.insert(id, Member { role, name, place, since_ms, visitors });
+        self.members.insert(id, Member { role, name, place, since_ms, visitors, by: None });
         if !self.is_learning() {
             self.give_names();
         }

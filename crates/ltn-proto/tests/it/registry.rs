@@ -1,6 +1,7 @@
 //! The root's book: who gets in by which proof, who is out, and what an old book takes over.
 
 mod belonging;
+mod letting_in;
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Who is in, out and invited, and how members are called, in words.
 
+use std::collections::BTreeMap;
+
 use ltn_proto::registry::{Member, OpenInvite};
 use ltn_proto::{Charter, Grant, NodeId, Permission, Role, Value};
 
@@ -16,6 +18,8 @@ impl Network {
             (*id != charter.root, called(*id, member).to_lowercase(), *id)
         };
         members.sort_by_key(order);
+        let names: BTreeMap<NodeId, String> =
+            members.iter().map(|(id, member)| (*id, called(*id, member))).collect();
         let (mut lines, mut entries) = (Vec::new(), Vec::new());
         for (id, member) in members {
             let name = called(id, &member);
@@ -31,13 +35,17 @@ impl Network {
                 words if words.is_empty() => String::new(),
                 words => format!(", holds {words}"),
             };
-            lines.push(format!("{name}: {}{state}{may} ({id})", member.role));
+            let by = member.by.map(|by| inviter(by, &names, &charter));
+            let let_in = by.map_or_else(String::new, |by| format!(", invited by {by}"));
+            lines.push(format!("{name}: {}{state}{let_in}{may} ({id})", member.role));
             entries.push(Value::map([
                 ("name", Value::from(name)),
                 ("role", member.role.as_str().into()),
                 ("id", id.to_string().into()),
                 ("under", member.place.map(|place| place.to_string()).into()),
                 ("revoked", out.into()),
+                ("by", member.by.and_then(|by| names.get(&by).cloned()).into()),
+                ("by_id", member.by.map(|by| by.to_string()).into()),
                 ("holds", Value::list(grants.iter().map(String::as_str))),
             ]));
         }
@@ -96,6 +104,11 @@ impl Network {
             None => id.to_string(),
         }
     }
+}
+
+fn inviter(by: NodeId, names: &BTreeMap<NodeId, String>, charter: &Charter) -> String {
+    let name = names.get(&by).cloned().unwrap_or_else(|| by.to_string());
+    if charter.is_revoked(by) { format!("{name}, who is out") } else { name }
 }
 
 fn grant_in_words(grant: &Grant, charter: &Charter) -> String {

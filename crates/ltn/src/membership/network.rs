@@ -269,6 +269,14 @@ impl Network {
         self.desk.look(|book| change(&mut book.clone())).await
     }
 
+    /// The members that this one let in, as they are called, in order of that.
+    pub(super) async fn let_in_by(&self, who: NodeId) -> Vec<String> {
+        let names = |book: &Registry| book.let_in_by(who).iter().map(|id| book.call(*id)).collect();
+        let mut names: Vec<String> = self.desk.look(names).await;
+        names.sort_by_key(|name| name.to_lowercase());
+        names
+    }
+
     /// What to call a member.
     pub(super) async fn call(&self, id: NodeId) -> String {
         self.desk.look(|book| book.call(id)).await

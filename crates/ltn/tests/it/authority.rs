@@ -120,12 +120,13 @@ async fn nobody_but_the_owner_gets_a_backup() {
     main.shutdown().await;
 }
 
-async fn confirmed(node: &Node, command: &str, words: &[&str]) {
+/// What a command answers, also one that wants a confirmation first.
+async fn confirmed(node: &Node, command: &str, words: &[&str]) -> Value {
     let arguments: Vec<Value> = words.iter().map(|word| Value::from(*word)).collect();
     match soon(node.call("/", command, arguments.clone())).await.unwrap() {
-        CallReply::Done(_) => {}
+        CallReply::Done(value) => value,
         CallReply::Confirm(shown) => {
-            soon(node.confirm("/", command, arguments, &shown)).await.unwrap();
+            soon(node.confirm("/", command, arguments, &shown)).await.unwrap()
         }
     }
 }
@@ -179,6 +180,42 @@ async fn invited(owner: &Node, name: &str, to: &Node) -> Node {
     let node = Client::builder("").member(&credentials).start().await.unwrap();
     soon(node.connect(&address_of(to))).await.unwrap();
     node
+}
+
+/// Whoever puts an admin out thought that all was done by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_an_admin_let_in_is_named_when_she_goes() {
+    let place = Place::new("let-in");
+    let (main, owner) = owned(&place).await;
+    let ann = invited(&owner, "ann", &main).await;
+    confirmed(&owner, "s.grant", &["ann", "admin"]).await;
+    until(async || refusal(&ann, "/", "s.members", &[]).await.is_none()).await;
+    let nobody = shown(&owner, "s.revoke", &["ann"]).await.unwrap();
+    assert!(!nobody.contains("joined by"), "{nobody}");
+    let (_lamp, _kitchen) =
+        (invited(&ann, "lamp", &main).await, invited(&ann, "kitchen", &main).await);
+
+    let stay = "kitchen and lamp joined by invites of ann and stay; `ltn revoke` each";
+    for words in [&["ann", "admin"][..], &["ann"]] {
+        let command = if words.len() > 1 { "s.ungrant" } else { "s.revoke" };
+        let told = shown(&owner, command, words).await.unwrap();
+        assert!(told.contains(stay), "{told}");
+        let done = confirmed(&owner, command, words).await.to_string();
+        assert!(done.contains(stay), "{done}");
+    }
+    let listed = confirmed(&owner, "s.members", &[]).await;
+    let text = listed.get("text").and_then(Value::as_text).unwrap();
+    assert!(text.contains("lamp: client, invited by ann, who is out ("), "{text}");
+    assert!(text.contains("ann: client, out, invited by Mainserver ("), "{text}");
+    let members = listed.get("members").and_then(Value::as_list).unwrap();
+    let by = |name: &str| {
+        let name = Some(Value::from(name));
+        let member = members.iter().find(|member| member.get("name") == name.as_ref()).unwrap();
+        ["by", "by_id"].map(|key| member.get(key).cloned().unwrap())
+    };
+    assert_eq!(by("lamp"), [Value::from("ann"), ann.id().to_string().into()]);
+    assert_eq!(by("Mainserver"), [Value::Null, Value::Null]);
+    main.shutdown().await;
 }
 
 /// What a confirmation says that nobody gives.
