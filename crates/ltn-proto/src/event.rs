@@ -112,6 +112,8 @@ pub enum Op {
         op: OpId,
         /// Whom to look for.
         target: Target,
+        /// Between members: only as the main server signed it.
+        confirmed: bool,
         /// How long to wait for the reply.
         timeout: Duration,
     },

@@ -10,9 +10,9 @@ use ltn_proto::registry::Home;
 use ltn_proto::signature::Purpose;
 use ltn_proto::{
     Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
-    Input, Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
-    ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter, Standing,
-    Target, Value,
+    Input, Limits, LinkId, ManyEvent, ManyOp, Moment, NodeConfig, NodeId, NodeState, Op, OpId,
+    Outcome, Output, ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter,
+    Standing, Target, Value, Whom, Wording,
 };
 
 use crate::signer::Signer;
@@ -271,9 +271,18 @@ impl Club {
     }
 
     pub(crate) fn begin_locate(&mut self, number: usize, target: Target) -> OpId {
+        self.begin_looking(number, target, false)
+    }
+
+    /// The same, by the main server's word.
+    pub(crate) fn begin_confirming(&mut self, number: usize, target: Target) -> OpId {
+        self.begin_looking(number, target, true)
+    }
+
+    fn begin_looking(&mut self, number: usize, target: Target, confirmed: bool) -> OpId {
         self.ops += 1;
         let op = OpId(self.ops);
-        self.feed(number, Input::Op(Op::Locate { op, target, timeout: TIMEOUT }));
+        self.feed(number, Input::Op(Op::Locate { op, target, confirmed, timeout: TIMEOUT }));
         op
     }
 
@@ -391,6 +400,28 @@ impl Club {
         let command = command.to_owned();
         self.feed(by, Input::Op(Op::Call { op, to, command, arguments, token, timeout: TIMEOUT }));
         op
+    }
+
+    /// Calls a command of all who fit: how many were told of, and how all of it ended.
+    pub(crate) fn order_many(
+        &mut self,
+        by: usize,
+        whom: &str,
+        (command, argument): (&str, &str),
+    ) -> (usize, Outcome) {
+        self.ops += 1;
+        let op = OpId(self.ops);
+        let whom = Whom::Fitting(whom.parse().expect("a selector"));
+        let arguments = vec![Value::from(argument)];
+        let what = Wording::Call { command: command.to_owned(), arguments };
+        let gather = ManyOp::Gather { op, whom, what, timeout: TIMEOUT };
+        self.feed(by, Input::Op(Op::Many(gather)));
+        let is_told = |(_, event): &&(usize, Event)| match event {
+            Event::Many(ManyEvent::Gathered { op: of, .. }) => *of == op,
+            _ => false,
+        };
+        let told = self.events.iter().filter(is_told).count();
+        (told, self.ended(op).expect("everything happens at once").clone())
     }
 
     pub(crate) fn ended(&self, op: OpId) -> Option<&Outcome> {
