@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::NodeState;
 use super::answering::caller_of;
-use super::journal::Accepted;
+use super::journal::How;
 use super::running::Run;
 use crate::address::Address;
 use crate::body::{self, TakeAsk};
@@ -25,6 +25,8 @@ use crate::text::sanitise_line;
 use crate::uplink::Wish;
 use crate::value::Value;
 
+/// The command.
+const MOVE: &str = "move";
 /// How long the new parent has to say whether it would take this node.
 const TAKE_TIME: Duration = Duration::from_secs(12);
 
@@ -51,9 +53,9 @@ impl NodeState {
             (true, _) => MoveStep::Rehearse,
             (false, None) => MoveStep::Prepare,
             (false, Some(_)) => {
-                let Some(targets) = self.take_token(now, "move", run) else { return };
-                let (run, command) = (run.clone(), "move".to_owned());
-                return self.write_down(now, Accepted::BuiltIn { command, run, targets });
+                let Some(targets) = self.take_token(now, MOVE, run) else { return };
+                let how = How::Dangerous(targets);
+                return self.write_down(now, MOVE.to_owned(), run.clone(), how);
             }
         };
         self.ask_to_take(now, run, (under, return_after), step);
@@ -178,7 +180,7 @@ impl NodeState {
             format!("; if it loses that server within {seconds} s it moves back")
         });
         let text = format!("{}{back}", self.plan_text(&offer));
-        self.offer_token(now, "move", &run, (text, vec![self.config.id, offer.id]));
+        self.offer_token(now, MOVE, &run, (text, vec![self.config.id, offer.id]));
     }
 
     fn move_now(&mut self, now: Moment, wish: &MoveWish, offer: &Offer, expected: NodeId) {
@@ -188,7 +190,8 @@ impl NodeState {
             let text = "another server is there now than when this was confirmed";
             Err(Refusal::new(RefusalKind::BadToken, text))
         };
-        if let Err(refusal) = checked {
+        // The new server may have taken its time to answer.
+        if let Err(refusal) = self.check_still(wish.actor, MOVE).and(checked) {
             return self.end_move(now, wish, refusal);
         }
         let MoveWish { inbound, return_after, .. } = *wish;

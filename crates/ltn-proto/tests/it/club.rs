@@ -10,9 +10,9 @@ use ltn_proto::registry::Home;
 use ltn_proto::signature::Purpose;
 use ltn_proto::{
     Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
-    Input, Limits, LinkId, ManyEvent, ManyOp, Moment, NodeConfig, NodeId, NodeState, Op, OpId,
-    Outcome, Output, ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter,
-    Standing, Target, Value, Whom, Wording,
+    Input, Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
+    ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter, Standing,
+    Target, Value, WriteId,
 };
 
 use crate::signer::Signer;
@@ -39,6 +39,9 @@ pub(crate) struct Club {
     /// What was written down, and how many events there were before.
     pub(crate) written: Vec<(usize, Durable, usize)>,
     pub(crate) tap: Option<Tap>,
+    /// Whose disk is so slow that nothing is written before the test says so.
+    pub(crate) slow: Option<usize>,
+    unwritten: Vec<WriteId>,
     /// Where the book says that servers belong.
     homes: BTreeMap<NodeId, Home>,
     pub(crate) now: Moment,
@@ -78,6 +81,8 @@ impl Club {
             events: Vec::new(),
             written: Vec::new(),
             tap: None,
+            slow: None,
+            unwritten: Vec::new(),
             homes: BTreeMap::new(),
             now: Moment::ZERO,
             links: 0,
@@ -231,6 +236,9 @@ impl Club {
             Output::Persist { write, what } => {
                 self.configs[number].remembered.take_in(&what);
                 self.written.push((number, what, self.events.len()));
+                if self.slow == Some(number) {
+                    return self.unwritten.push(write);
+                }
                 self.feed(number, Input::Persisted { write, done: Ok(()) });
             }
         }
@@ -302,6 +310,14 @@ impl Club {
                     self.feed(number, Input::Timeout);
                 }
             }
+        }
+    }
+
+    /// The slow disk has written everything, and is slow no more.
+    pub(crate) fn catch_up(&mut self) {
+        let slow = self.slow.take().expect("a disk is slow");
+        for write in std::mem::take(&mut self.unwritten) {
+            self.feed(slow, Input::Persisted { write, done: Ok(()) });
         }
     }
 
@@ -400,28 +416,6 @@ impl Club {
         let command = command.to_owned();
         self.feed(by, Input::Op(Op::Call { op, to, command, arguments, token, timeout: TIMEOUT }));
         op
-    }
-
-    /// Calls a command of all who fit: how many were told of, and how all of it ended.
-    pub(crate) fn order_many(
-        &mut self,
-        by: usize,
-        whom: &str,
-        (command, argument): (&str, &str),
-    ) -> (usize, Outcome) {
-        self.ops += 1;
-        let op = OpId(self.ops);
-        let whom = Whom::Fitting(whom.parse().expect("a selector"));
-        let arguments = vec![Value::from(argument)];
-        let what = Wording::Call { command: command.to_owned(), arguments };
-        let gather = ManyOp::Gather { op, whom, what, timeout: TIMEOUT };
-        self.feed(by, Input::Op(Op::Many(gather)));
-        let is_told = |(_, event): &&(usize, Event)| match event {
-            Event::Many(ManyEvent::Gathered { op: of, .. }) => *of == op,
-            _ => false,
-        };
-        let told = self.events.iter().filter(is_told).count();
-        (told, self.ended(op).expect("everything happens at once").clone())
     }
 
     pub(crate) fn ended(&self, op: OpId) -> Option<&Outcome> {

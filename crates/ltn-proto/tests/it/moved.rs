@@ -4,9 +4,13 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use ltn_proto::sim::Mutant;
-use ltn_proto::{Flags, Frame, Header, Kind, NodeId, Outcome, Refusal, RefusalKind, Role, Value};
+use ltn_proto::{
+    Durable, Event, Flags, Frame, Header, Input, Kind, ManyEvent, ManyOp, NodeId, Op, OpId,
+    Outcome, Refusal, RefusalKind, Role, Value, Whom, Wording,
+};
 
 use crate::club::{Club, ROOT};
 
@@ -233,6 +237,22 @@ fn replace(frame: &mut Frame, this: &str, that: &str) {
     frame.payload = bytes.into();
 }
 
+/// Calls a command of all who fit: how many were told of, and how all of it ended.
+fn order_many(club: &mut Club, by: usize, whom: &str, what: (&str, &str)) -> (usize, Outcome) {
+    let op = OpId(1_000_000 + club.events.len() as u64);
+    let whom = Whom::Fitting(whom.parse().expect("a selector"));
+    let arguments = vec![Value::from(what.1)];
+    let what = Wording::Call { command: what.0.to_owned(), arguments };
+    let gather = ManyOp::Gather { op, whom, what, timeout: Duration::from_secs(20) };
+    club.feed(by, Input::Op(Op::Many(gather)));
+    let is_told = |(_, event): &&(usize, Event)| match event {
+        Event::Many(ManyEvent::Gathered { op: of, .. }) => *of == op,
+        _ => false,
+    };
+    let told = club.events.iter().filter(is_told).count();
+    (told, club.ended(op).expect("everything happens at once").clone())
+}
+
 #[test]
 fn of_many_those_are_commanded_who_fit_what_was_typed() {
     let mut scene = Scene::with(None);
@@ -251,7 +271,7 @@ fn of_many_those_are_commanded_who_fit_what_was_typed() {
         true
     }));
     let order = |scene: &mut Scene| {
-        let (nodes, end) = scene.club.order_many(ann, "/yard/*", ("gate", "open"));
+        let (nodes, end) = order_many(&mut scene.club, ann, "/yard/*", ("gate", "open"));
         (nodes, end, [scene.den, lamp].map(|node| scene.club.entered(node).len()))
     };
     let (nodes, end, ran) = order(&mut scene);
@@ -268,10 +288,85 @@ fn who_is_commanded_as_one_of_many_by_a_name_is_alone_called_so() {
     for node in [scene.yard, other] {
         scene.club.offer(node, "gate", false);
     }
-    let (told, end) = scene.club.order_many(scene.ann, "yard", ("gate", "open"));
+    let (told, end) = order_many(&mut scene.club, scene.ann, "yard", ("gate", "open"));
     assert_eq!((told, refused(end).kind), (0, RefusalKind::BadTarget));
     let id = scene.id(scene.yard).to_string();
-    let (told, end) = scene.club.order_many(scene.ann, &id, ("gate", "open"));
+    let (told, end) = order_many(&mut scene.club, scene.ann, &id, ("gate", "open"));
     assert_eq!((told, end), (1, Outcome::Reply(Value::Null)));
     assert_eq!([scene.yard, other].map(|node| scene.club.entered(node).len()), [1, 0]);
+}
+
+/// How this one wrote down that commands ended.
+fn endings(club: &Club, number: usize) -> Vec<String> {
+    let written = club.written.iter().filter(|(who, _, _)| *who == number);
+    let ended = written.filter_map(|(_, what, _)| match what {
+        Durable::Ended { what, .. } => what.ended.clone(),
+        _ => None,
+    });
+    ended.collect()
+}
+
+#[test]
+fn who_loses_his_right_while_another_server_is_asked_moves_nobody() {
+    let mut scene = Scene::with(None);
+    let (attic, ann) = (scene.attic, scene.ann);
+    let yard = scene.id(scene.yard).to_string();
+    let Outcome::Confirm(word) = scene.club.call(ann, attic, ("move", &yard)) else {
+        panic!("it is dangerous")
+    };
+    // The new parent takes its time with the second answer.
+    let kept = scene.keep_back(attic, &[Kind::TAKE_ASK]);
+    let op = scene.club.begin_call(ann, attic, ("move", &yard), Some(word.token));
+    scene.club.tap = None;
+    scene.club.declare(|charter| charter.grants.clear());
+    scene.take(&kept.next().expect("it asks again"), (scene.yard, "/yard"));
+    let refusal = refused(scene.club.ended(op).expect("it ended").clone());
+    assert_eq!(refusal.kind, RefusalKind::NoPermission);
+    assert!(refusal.text.contains("nothing was done; attic keeps its place"), "{}", refusal.text);
+    assert!(scene.club.is_joined(attic, scene.hall));
+    let endings = endings(&scene.club, attic);
+    assert!(endings.len() == 1 && endings[0].starts_with("refused: "), "{endings:?}");
+}
+
+#[test]
+fn who_loses_his_right_while_his_command_is_written_down_has_given_none() {
+    let commands = ["gate", "vault", "s.mute", "s.shutdown", "move"];
+    for (command, revoked) in commands.into_iter().flat_map(|one| [(one, false), (one, true)]) {
+        let mut scene = Scene::with(None);
+        let (attic, ann) = (scene.attic, scene.ann);
+        scene.club.offer(attic, "gate", false);
+        scene.club.offer(attic, "vault", true);
+        let lamp = scene.club.member(Role::Client, "lamp", attic);
+        let argument = match command {
+            "s.mute" => "lamp".to_owned(),
+            "s.shutdown" => String::new(),
+            _ => scene.id(scene.yard).to_string(),
+        };
+        let is_dangerous = !matches!(command, "gate" | "s.mute");
+        let token = is_dangerous.then(|| {
+            let Outcome::Confirm(word) = scene.club.call(ann, attic, (command, &argument)) else {
+                panic!("{command} is dangerous")
+            };
+            word.token
+        });
+        scene.club.slow = Some(attic);
+        let op = scene.club.begin_call(ann, attic, (command, &argument), token);
+        assert_eq!(scene.club.ended(op), None, "{command} waits");
+        let out = scene.id(ann);
+        scene.club.declare(|charter| {
+            charter.grants.clear();
+            charter.revoked.extend(revoked.then_some(out));
+        });
+        scene.club.catch_up();
+        if !revoked {
+            let refusal = refused(scene.club.ended(op).expect("it ended").clone());
+            assert_eq!(refusal.kind, RefusalKind::NoPermission, "{command}");
+            assert!(refusal.text.contains("nothing was done"), "{}", refusal.text);
+        }
+        let endings = endings(&scene.club, attic);
+        assert!(endings.len() == 1 && endings[0].starts_with("refused: "), "{endings:?}");
+        assert_eq!(scene.club.entered(attic), [], "{command}");
+        assert!(scene.club.is_joined(attic, scene.hall), "{command}");
+        assert!(matches!(scene.club.call(lamp, attic, ("s.ping", "")), Outcome::Reply(_)));
+    }
 }
