@@ -17,8 +17,8 @@ pub(crate) struct InitArgs {
 /// `ltn join`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct JoinArgs {
-    /// The invite, one line that begins with ltn1; `-` reads it from standard input.
-    pub(crate) line: String,
+    /// The invite; without it, or for `-`, it is asked for, or read from standard input.
+    pub(crate) line: Option<String>,
     /// Where a server of the network is, if the invite does not say it right.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Vec<String>,

@@ -20,7 +20,7 @@ pub(crate) fn main_server(state: &str) -> Running {
 }
 
 /// The invite alone, as a script gets it.
-fn invite(state: &str, more: &[&str]) -> String {
+pub(crate) fn invite(state: &str, more: &[&str]) -> String {
     let made = run(&[&["invite", "--state", state][..], more].concat());
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     let line = made.stdout.trim().to_owned();
