@@ -43,9 +43,8 @@ pub(crate) async fn perform(args: &JoinArgs) -> Result<Ending, Trouble> {
 
 /// What a person types or pastes.
 fn asked() -> Result<String, Trouble> {
-    let typed = ask_secret("The invite (it is not shown): ").ok_or_else(|| {
-        Trouble::usage("nobody is here to type the invite")
-            .hint("`ltn join < FILE` reads it from a file")
+    let typed = ask_secret("The invite (it is not shown): ").map_err(|why| {
+        Trouble::unanswered(why, "an invite", "`ltn join < FILE` reads it from a file")
     })?;
     if typed.trim().is_empty() { Err(nothing("was typed")) } else { Ok(typed) }
 }
