@@ -1,7 +1,9 @@
 //! Who is in, out and invited, and how members are called, in words.
 
+use std::collections::BTreeMap;
+
 use ltn_proto::registry::{Member, OpenInvite};
-use ltn_proto::{Charter, Grant, NodeId, Permission, Role, Value};
+use ltn_proto::{Charter, Grant, Name, NodeId, Permission, Role, Value};
 
 use super::MAIN_NAME;
 use super::network::Network;
@@ -16,6 +18,8 @@ impl Network {
             (*id != charter.root, called(*id, member).to_lowercase(), *id)
         };
         members.sort_by_key(order);
+        let names: BTreeMap<NodeId, Name> =
+            members.iter().filter_map(|(id, member)| Some((*id, member.name.clone()?))).collect();
         let (mut lines, mut entries) = (Vec::new(), Vec::new());
         for (id, member) in members {
             let name = called(id, &member);
@@ -23,7 +27,7 @@ impl Network {
                 .grants
                 .iter()
                 .filter(|grant| grant.who == id)
-                .map(|grant| grant_in_words(grant, &charter))
+                .map(|grant| grant_in_words(grant, &charter, &names))
                 .collect();
             let out = charter.is_revoked(id);
             let state = if out { ", out" } else { "" };
@@ -98,9 +102,13 @@ impl Network {
     }
 }
 
-fn grant_in_words(grant: &Grant, charter: &Charter) -> String {
+fn grant_in_words(grant: &Grant, charter: &Charter, names: &BTreeMap<NodeId, Name>) -> String {
     let what = in_words(&grant.what);
-    if grant.scope == charter.root { what } else { format!("{what} below {}", grant.scope) }
+    match names.get(&grant.scope) {
+        _ if grant.scope == charter.root => what,
+        Some(name) => format!("{what} below `{name}`"),
+        None => format!("{what} below {}", grant.scope),
+    }
 }
 
 fn called(id: NodeId, member: &Member) -> String {
