@@ -74,7 +74,7 @@ pub(crate) struct MembersArgs {
 pub(crate) struct RevokeArgs {
     /// Whom: the name that it was invited with, its path or its id.
     pub(crate) member: String,
-    /// Do not ask first.
+    /// Do not ask first; say with --to or --state which network that is.
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]

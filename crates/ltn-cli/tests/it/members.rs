@@ -184,12 +184,14 @@ fn an_admin_below_two_servers_does_all_that_is_done_at_the_main_server() {
 fn what_nobody_is_asked_about_wants_a_network_that_was_named() {
     let place = Place::new("named");
     let (mut main, state) = network(&place);
-    let order = |more: &[&str]| run(&[&["shutdown", "--yes"][..], more].concat());
-    let refused = order(&[]);
-    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
-    assert!(refused.stderr.contains("nothing was done") && refused.stderr.contains("--state"));
-    let done = order(&["--state", &state]);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    member(&place, &state, "lamp", &[]);
+    for verb in [&["revoke", "lamp", "--yes"][..], &["shutdown", "--yes"]] {
+        let refused = run(verb);
+        assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+        assert!(refused.stderr.contains("nothing was done") && refused.stderr.contains("--state"));
+        let done = run(&[verb, &["--state", &state]].concat());
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    }
     main.expect("stop");
 }
 
