@@ -159,7 +159,7 @@ fn an_admin_below_two_servers_does_all_that_is_done_at_the_main_server() {
         ended.stdout
     };
     done(&["grant", "lamp", "admin", "--at", "/hall"], "holds");
-    done(&["members"], "lamp: client, holds `admin` below `hall` (");
+    done(&["members"], ", holds `admin` below `hall` (");
     done(&["ungrant", "lamp", "admin"], "holds `admin` no more");
     let line = done(&["replace", "lamp"], "ltn1");
     assert_eq!(join(line.trim(), &place.of("new")).code, Some(0));
