@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::names::too_much;
-use super::{Member, Registry};
+use super::{Member, Registry, owner};
 use crate::charter::{Charter, Grant};
 use crate::id::NodeId;
 use crate::name::Name;
@@ -55,7 +55,9 @@ impl Registry {
             next.grants.retain(|grant| other.grants.contains(grant));
         }
         next.refuse_too(&older.revoked);
-        if next == self.charter {
+        // Whoever has a twin without it is told of a newer one.
+        let lacks = owner::put_first(&mut next);
+        if next == self.charter && (self.is_learning() || !lacks) {
             return Ok(false);
         }
         if next.to_bytes().is_none() {
@@ -121,7 +123,7 @@ impl Registry {
             // It may have gone elsewhere since: until an admin says so it belongs nowhere.
             self.homes.insert(id, id);
         }
-        self.members.insert(id, Member { role, name, place, since_ms, visitors });
+        self.members.insert(id, Member { role, name, place, since_ms, visitors, by: None });
         if !self.is_learning() {
             self.give_names();
         }
@@ -132,6 +134,7 @@ impl Registry {
     pub(super) fn end_learning(&mut self) {
         self.learns_until_ms = None;
         self.give_names();
+        self.restore_owner();
         self.charter.edition.epoch += 1;
         self.charter.edition.version = 1;
     }

@@ -16,6 +16,7 @@ mod moved;
 mod mutants;
 mod name;
 mod obeying;
+mod owner;
 mod places;
 mod registry;
 mod restored;

@@ -208,8 +208,8 @@ impl Network {
             "s.revoke" => {
                 let who = self.find(here, said.needed(0)).await?;
                 self.revoke(who).await.map_err(refused)?;
-                let called = self.call(who).await;
-                Ok(Value::from(format!("{called} is out: its key is refused from now on")))
+                let (called, stay) = (self.call(who).await, self.who_stays(who).await);
+                Ok(Value::from(format!("{called} is out: its key is refused from now on{stay}")))
             }
             "s.grant" => self.give(here, &said).await,
             "s.backup" => Ok(Value::Bytes(self.backup_content().await.map_err(refused)?)),
@@ -221,7 +221,8 @@ impl Network {
                 if changed == 0 {
                     return Err(refuse(&format!("{called} was given none of that")).into());
                 }
-                Ok(Value::from(format!("{called} holds {} no more", in_words(&what))))
+                let stay = self.who_stays_without(who, &what).await;
+                Ok(Value::from(format!("{called} holds {} no more{stay}", in_words(&what))))
             }
         }
     }

@@ -269,6 +269,14 @@ impl Network {
         self.desk.look(|book| change(&mut book.clone())).await
     }
 
+    /// The members that this one let in, as they are called, in order of that.
+    pub(super) async fn let_in_by(&self, who: NodeId) -> Vec<String> {
+        let names = |book: &Registry| book.let_in_by(who).iter().map(|id| book.call(*id)).collect();
+        let mut names: Vec<String> = self.desk.look(names).await;
+        names.sort_by_key(|name| name.to_lowercase());
+        names
+    }
+
     /// What to call a member.
     pub(super) async fn call(&self, id: NodeId) -> String {
         self.desk.look(|book| book.call(id)).await
@@ -282,13 +290,13 @@ impl Network {
     /// Takes these permissions from a member again. Says how many grants were changed.
     ///
     /// # Errors
-    /// It could not be written down; nothing changed.
+    /// Says why that cannot be: the owner of the main server loses none; nothing changed.
     pub async fn ungrant(
         &self,
         who: NodeId,
         what: &[Permission],
     ) -> Result<usize, MembershipError> {
-        Ok(self.desk.change(|book| Ok(book.registry_mut().ungrant(who, what))).await?)
+        Ok(self.desk.change(|book| book.registry_mut().ungrant(who, what)).await?)
     }
 
     pub(crate) const fn root(&self) -> &Credentials {
