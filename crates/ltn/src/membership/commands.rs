@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ltn_proto::registry::{InviteWish, Member};
 use ltn_proto::{
-    Address, CommandSpec, Name, NodeId, NodePath, ParameterKind, Permission, Reach, Refusal,
-    RefusalKind, Role, Value,
+    Address, Audited, CommandSpec, Name, NodeId, NodePath, ParameterKind, Permission, Reach,
+    Refusal, RefusalKind, Role, Value,
 };
 
 use super::listing::in_words;
@@ -166,6 +166,9 @@ impl Network {
     pub async fn run(&self, command: &str, arguments: &[Value]) -> Result<Value, MembershipError> {
         let arguments = checked(command, arguments)?;
         let here = Here { node: None, hints: &self.home().hints, by: None };
+        let spec = specs().into_iter().find(|spec| spec.name == command);
+        let why = Audited::new(self.root().id(), command, spec.as_ref(), &arguments);
+        self.because(why).await;
         let done = self.carry_out(here, command, &arguments).await;
         done.map_err(|error| match error {
             HandlerError::Refused(refusal) => refusal.into(),
