@@ -86,7 +86,9 @@ pub(super) async fn offer(network: &Network, node: &Node) -> Result<(), TalkErro
         let (at, here, command) = (network.clone(), node.without_queues(), name.clone());
         let run: Action = Arc::new(move |call| {
             let (network, node, command) = (at.clone(), here.clone(), command.clone());
-            Box::pin(async move { network.run_at(&node, &command, &call).await })
+            // Who asked may not wait for the end: what is begun is done, and written down, or not.
+            let running = async move { network.run_at(&node, &command, &call).await };
+            Box::pin(whole(running))
         });
         let (at, here, command) = (network.clone(), node.without_queues(), name.clone());
         let foretell: Foretell = Arc::new(move |call| {
@@ -100,6 +102,14 @@ pub(super) async fn offer(network: &Network, node: &Node) -> Result<(), TalkErro
         node.put_on_offer(&name, offer).await?;
     }
     Ok(())
+}
+
+/// Goes on to the end, also when nobody waits for it any more.
+async fn whole(
+    running: impl Future<Output = Result<Value, HandlerError>> + Send + 'static,
+) -> Result<Value, HandlerError> {
+    let ended = tokio::spawn(running).await;
+    ended.unwrap_or_else(|error| Err(HandlerError::Failed(error.to_string())))
 }
 
 impl Network {

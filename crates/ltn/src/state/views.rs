@@ -86,3 +86,9 @@ pub fn inspect_keys(directory: &Path) -> Result<KeysView, StateError> {
     }
     Ok(KeysView { id: key.id(), network, lines })
 }
+
+/// So many of these, in words.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
