@@ -131,8 +131,7 @@ fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
         "{joined:?}"
     );
     assert!(audit(&[]).stdout.contains("the main server"), "its owner has a name");
-    let last = audit(&["--last", "1"]).stdout;
-    assert!(!last.contains(invited), "{last}");
+    assert!(!audit(&["--last", "1"]).stdout.contains(invited));
     drop(main);
     check(&audit(&[]));
     // What its owner does meanwhile is written down as well, and what fails is not.

@@ -19,7 +19,7 @@ use super::relay::JOIN;
 use crate::error::TalkError;
 use crate::node::Node;
 use crate::tls::{Identity, IdentityError, Membership};
-use crate::words::{HandlerError, Question};
+use crate::words::Question;
 
 /// The network or one of its members could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -322,8 +322,7 @@ impl Network {
                 let asked = question.argument.as_bytes().unwrap_or_default().to_vec();
                 // Who asked may not wait for the end: who is let in is written down, or is not.
                 let answered = tokio::spawn(async move { desk.answer(&asked).await }).await;
-                let (answer, admitted) =
-                    answered.map_err(|error| HandlerError::Failed(error.to_string()))?;
+                let (answer, admitted) = answered.map_err(|error| error.to_string())?;
                 if let Some(admitted) = admitted {
                     // An error says that it has stopped, and nobody is there to hear.
                     let _ = teller.order(admitted).await;
