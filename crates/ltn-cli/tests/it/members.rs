@@ -124,10 +124,24 @@ fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
     };
     check(&audit(&[]));
     check(&run(&["audit", "/", "--state", &state]));
-    let last = audit(&["--last", "1"]).stdout;
-    assert!(!last.contains(invited), "{last}");
+    let joined = audit(&[]).stdout;
+    let joined = joined.lines().find(|line| line.contains("join(lamp, client, by invite "));
+    assert!(
+        joined.is_some_and(|line| line.contains(" lamp ") && line.contains(" of ")),
+        "{joined:?}"
+    );
+    assert!(audit(&[]).stdout.contains("the main server"), "its owner has a name");
+    assert!(!audit(&["--last", "1"]).stdout.contains(invited));
     drop(main);
     check(&audit(&[]));
+    // What its owner does meanwhile is written down as well, and what fails is not.
+    assert_eq!(
+        run(&["invite", "--name", "hall", "--role", "client", "--state", &state]).code,
+        Some(0)
+    );
+    assert_ne!(run(&["revoke", "nobody", "--yes", "--state", &state]).code, Some(0));
+    let told = audit(&["--last", "1"]).stdout;
+    assert!(told.contains("the main server") && told.contains("s.invite(client, hall"), "{told}");
     assert!(audit(&["--json"]).stdout.contains("\"broken_before\":null"));
     assert_eq!(audit(&["--last", "0"]).code, Some(2));
 }

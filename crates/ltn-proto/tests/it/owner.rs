@@ -31,11 +31,11 @@ fn with(book: &Registry, old: &[u8], new: &[u8]) -> Registry {
         bytes.splice(from + at..from + at + old.len(), new.iter().copied());
         from += at + new.len();
     }
-    Registry::read(&bytes).unwrap()
+    Registry::read(&bytes).expect("it is a book")
 }
 
 fn bytes_of(grants: &[Grant]) -> Vec<u8> {
-    minicbor::to_vec(grants.to_vec()).unwrap()
+    minicbor::to_vec(grants.to_vec()).expect("they are written")
 }
 
 /// An admin could: then nobody but who sits at the main server's directory was left.

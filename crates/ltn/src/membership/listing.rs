@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ltn_proto::registry::{Member, OpenInvite};
+use ltn_proto::registry::{Member, OpenInvite, Registry};
 use ltn_proto::{Charter, Grant, NodeId, Permission, Role, Value};
 
 use super::MAIN_NAME;
@@ -62,6 +62,11 @@ impl Network {
             }
             other => other,
         }
+    }
+
+    /// What everybody is called.
+    pub(crate) async fn names(&self) -> BTreeMap<NodeId, String> {
+        self.look(Registry::names).await
     }
 
     async fn tell_invite(&self, invite: OpenInvite) -> (String, Value) {

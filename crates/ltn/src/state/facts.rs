@@ -105,6 +105,8 @@ impl Facts {
                 },
                 charter: entries.optional("charter")?.map(charter).transpose()?,
                 owed_charters: entries.optional("owed_charters")?.map_or(Ok(Vec::new()), owed)?,
+                // The audit log says that itself.
+                audit_count: 0,
             },
             bound: entries.optional("bound")?.map(address).transpose()?,
             port: entries.optional("port")?.map(port).transpose()?,
