@@ -1,5 +1,4 @@
-//! All that goes into the mind and all that comes out of it. These enums are the front page of
-//! this crate: what is not here cannot happen.
+//! All that goes into the mind and comes out of it: what is not in these enums cannot happen.
 //!
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
@@ -13,6 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use input::Input;
+pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 pub use output::Output;
 pub use words::{
     Answer, CallStep, Content, DialError, Direction, Foretold, GivenOrder, KeyNews, KeyWish,
@@ -20,6 +20,7 @@ pub use words::{
 };
 
 use crate::address::Address;
+use crate::admission::Newcomer;
 use crate::charter::SignedCharter;
 use crate::commands::CommandSpec;
 use crate::id::{InboundId, NodeId, OpId};
@@ -30,8 +31,6 @@ use crate::permissions::Permissions;
 use crate::registry::Home;
 use crate::role::Role;
 use crate::value::Value;
-
-pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 
 /// What the program on this node can ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +111,8 @@ pub enum Op {
         op: OpId,
         /// Whom to look for.
         target: Target,
+        /// Between members: only as the main server signed it.
+        confirmed: bool,
         /// How long to wait for the reply.
         timeout: Duration,
     },
@@ -187,6 +188,8 @@ pub enum Op {
     /// Another main server with this node's key is in charge: as `GoAway`, after
     /// `Event::Superseded`.
     GiveWay,
+    /// The root's part: the authority let this node in. Its program hears of it.
+    Admitted(Newcomer),
     /// Look there for another higher server when the own one is lost, in this order; 16 at most.
     BackUp {
         /// Their addresses; they take the place of earlier ones.
@@ -278,8 +281,7 @@ pub enum Event {
         /// Does this node try to come back by itself?
         returning: bool,
     },
-    /// The server that this node was moved to was lost so soon that the node goes back to where it
-    /// was before, as the one who moved it wished.
+    /// The server that this node was moved to was lost so soon that it goes back, as was wished.
     MovingBack {
         /// What the lost server called itself.
         lost: Name,
@@ -440,6 +442,8 @@ pub enum Event {
     /// The root's part: another main server with its key was restored from a backup and is in
     /// charge, so this one stops and must not start again.
     Superseded,
+    /// The root's part: this one has used its invite, and is a member from now on.
+    Admitted(Newcomer),
     /// The root's part: somebody has a later charter than the root's own book made, or an older one
     /// that refuses somebody whom the book does not.
     UnheardCharter {

@@ -12,7 +12,7 @@ use ltn_proto::{
     Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
     Input, Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
     ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter, Standing,
-    Target, Value,
+    Target, Value, WriteId,
 };
 
 use crate::signer::Signer;
@@ -39,6 +39,9 @@ pub(crate) struct Club {
     /// What was written down, and how many events there were before.
     pub(crate) written: Vec<(usize, Durable, usize)>,
     pub(crate) tap: Option<Tap>,
+    /// Whose disk is so slow that nothing is written before the test says so.
+    pub(crate) slow: Option<usize>,
+    unwritten: Vec<WriteId>,
     /// Where the book says that servers belong.
     homes: BTreeMap<NodeId, Home>,
     pub(crate) now: Moment,
@@ -78,6 +81,8 @@ impl Club {
             events: Vec::new(),
             written: Vec::new(),
             tap: None,
+            slow: None,
+            unwritten: Vec::new(),
             homes: BTreeMap::new(),
             now: Moment::ZERO,
             links: 0,
@@ -231,6 +236,9 @@ impl Club {
             Output::Persist { write, what } => {
                 self.configs[number].remembered.take_in(&what);
                 self.written.push((number, what, self.events.len()));
+                if self.slow == Some(number) {
+                    return self.unwritten.push(write);
+                }
                 self.feed(number, Input::Persisted { write, done: Ok(()) });
             }
         }
@@ -271,9 +279,18 @@ impl Club {
     }
 
     pub(crate) fn begin_locate(&mut self, number: usize, target: Target) -> OpId {
+        self.begin_looking(number, target, false)
+    }
+
+    /// The same, by the main server's word.
+    pub(crate) fn begin_confirming(&mut self, number: usize, target: Target) -> OpId {
+        self.begin_looking(number, target, true)
+    }
+
+    fn begin_looking(&mut self, number: usize, target: Target, confirmed: bool) -> OpId {
         self.ops += 1;
         let op = OpId(self.ops);
-        self.feed(number, Input::Op(Op::Locate { op, target, timeout: TIMEOUT }));
+        self.feed(number, Input::Op(Op::Locate { op, target, confirmed, timeout: TIMEOUT }));
         op
     }
 
@@ -293,6 +310,14 @@ impl Club {
                     self.feed(number, Input::Timeout);
                 }
             }
+        }
+    }
+
+    /// The slow disk has written everything, and is slow no more.
+    pub(crate) fn catch_up(&mut self) {
+        let slow = self.slow.take().expect("a disk is slow");
+        for write in std::mem::take(&mut self.unwritten) {
+            self.feed(slow, Input::Persisted { write, done: Ok(()) });
         }
     }
 
@@ -448,7 +473,7 @@ impl Club {
         assert!(self.join(number, to), "it comes back");
     }
 
-    /// Its process is started anew, and finds nobody.
+    /// Its process is started anew with what it had written, and looks for nobody.
     pub(crate) fn begin_anew(&mut self, number: usize) {
         let gone: Vec<_> = self.wires.iter().filter(|((one, _), _)| *one == number).collect();
         let gone: Vec<_> = gone.into_iter().map(|(mine, theirs)| (*mine, *theirs)).collect();
@@ -459,6 +484,10 @@ impl Club {
             self.feed(other, Input::LinkClosed { link, why });
         }
         let config = &mut self.configs[number];
+        let written = self.written.iter().filter(|(who, _, _)| *who == number);
+        for (_, what, _) in written.filter(|(_, what, _)| !matches!(what, Durable::Parent(_))) {
+            config.remembered.take_in(what);
+        }
         config.starts += 1;
         config.incarnation += 1;
         config.seed = [config.seed[0] ^ 0x80; 32];

@@ -35,7 +35,7 @@ fn with(book: &Registry, old: &[u8], new: &[u8]) -> Registry {
 }
 
 fn bytes_of(grants: &[Grant]) -> Vec<u8> {
-    minicbor::to_vec(grants.to_vec()).expect("writing to memory cannot fail")
+    minicbor::to_vec(grants.to_vec()).expect("they are written")
 }
 
 /// An admin could: then nobody but who sits at the main server's directory was left.

@@ -1,6 +1,7 @@
 //! The root's book: who gets in by which proof, who is out, and what an old book takes over.
 
 mod belonging;
+mod later;
 mod letting_in;
 
 use std::time::Duration;
@@ -457,36 +458,6 @@ fn a_charter_that_is_full_of_who_is_out_takes_nobody_more_and_says_so() {
     later.edition.version += 9;
     later.revoked[0] = NodeId::of_public_key(b"one more");
     assert_eq!(book.adopt(&later), Ok(true), "a later one counts as it is");
-}
-
-/// Whoever joined after the backup was known by his id only.
-#[test]
-fn who_joined_after_the_backup_is_known_by_his_name_once_he_has_shown_himself() {
-    let mut home = Home::new();
-    let invite = home.invite(|wish| wish.name = named("lamp")).unwrap();
-    home.join(&invite, &Signer::new()).unwrap();
-    let [kitchen, lamp, out] = [(); 3].map(|()| Signer::new().id());
-    let recognise = |book: &mut Registry, id, name| {
-        book.recognise(id, Role::Client, (named(name), "/hall".parse().ok()))
-    };
-    assert_eq!(recognise(&mut home.book, kitchen, "kitchen"), Ok(false), "it knows everybody");
-    home.book.begin_learning();
-    assert_eq!(recognise(&mut home.book, kitchen, "kitchen"), Ok(true), "also while it learns");
-    assert_eq!(recognise(&mut home.book, kitchen, "bath"), Ok(false), "once");
-    home.book.run_on(Duration::from_secs(60));
-    home.book.revoke(out).unwrap();
-    assert_eq!(recognise(&mut home.book, out, "thief"), Ok(false));
-    for role in [Role::MainServer, Role::Session] {
-        assert_eq!(home.book.recognise(lamp, role, (None, None)), Ok(false), "{role}");
-    }
-    assert_eq!(recognise(&mut home.book, lamp, "LAMP"), Ok(true));
-    let book = Registry::read(&home.book.to_bytes()).unwrap();
-    assert_eq!(book.find("kitchen"), Ok(kitchen));
-    assert_ne!(book.find("lamp"), Ok(lamp), "the name is another one's");
-    let member = book.members().find(|(id, _)| *id == lamp).unwrap().1.clone();
-    assert_eq!((member.name, member.place), (None, "/hall".parse().ok()));
-    home.book.revoke(kitchen).unwrap();
-    assert!(home.book.charter().is_revoked(kitchen));
 }
 
 fn grant_to(home: &Home, who: &Signer) -> Grant {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ltn_proto::registry::{Member, OpenInvite};
+use ltn_proto::registry::{Member, OpenInvite, Registry};
 use ltn_proto::{Charter, Grant, NodeId, Permission, Role, Value};
 
 use super::MAIN_NAME;
@@ -27,7 +27,7 @@ impl Network {
                 .grants
                 .iter()
                 .filter(|grant| grant.who == id)
-                .map(|grant| grant_in_words(grant, &charter))
+                .map(|grant| grant_in_words(grant, &charter, &names))
                 .collect();
             let out = charter.is_revoked(id);
             let state = if out { ", out" } else { "" };
@@ -62,6 +62,11 @@ impl Network {
             }
             other => other,
         }
+    }
+
+    /// What everybody is called.
+    pub(crate) async fn names(&self) -> BTreeMap<NodeId, String> {
+        self.look(Registry::names).await
     }
 
     async fn tell_invite(&self, invite: OpenInvite) -> (String, Value) {
@@ -111,9 +116,16 @@ fn inviter(by: NodeId, names: &BTreeMap<NodeId, String>, charter: &Charter) -> S
     if charter.is_revoked(by) { format!("{name}, who is out") } else { name }
 }
 
-fn grant_in_words(grant: &Grant, charter: &Charter) -> String {
+fn grant_in_words(grant: &Grant, charter: &Charter, names: &BTreeMap<NodeId, String>) -> String {
     let what = in_words(&grant.what);
-    if grant.scope == charter.root { what } else { format!("{what} below {}", grant.scope) }
+    if grant.scope == charter.root {
+        return what;
+    }
+    let out = if charter.is_revoked(grant.scope) { ", which is out" } else { "" };
+    match names.get(&grant.scope) {
+        Some(name) => format!("{what} below `{name}`{out}"),
+        None => format!("{what} below {}{out}", grant.scope),
+    }
 }
 
 fn called(id: NodeId, member: &Member) -> String {

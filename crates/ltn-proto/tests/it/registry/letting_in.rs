@@ -9,14 +9,14 @@ use super::{Home, named};
 use crate::signer::Signer;
 
 fn inviter(book: &Registry, of: &Signer) -> Option<NodeId> {
-    book.members().find(|(id, _)| *id == of.id()).expect("a member").1.by
+    book.members().find(|(id, _)| *id == of.id()).and_then(|(_, member)| member.by)
 }
 
 /// One more member, by an invite of that one.
 fn let_in(home: &mut Home, name: &str, by: Option<NodeId>) -> Signer {
     let key = Signer::new();
     let invite = home.invite(|wish| (wish.name, wish.admin, wish.by) = (named(name), true, by));
-    home.join(&invite.expect("an invite"), &key).expect("it joins");
+    home.join(&invite.expect("there is room"), &key).expect("it is let in");
     key
 }
 
@@ -24,7 +24,7 @@ fn let_in(home: &mut Home, name: &str, by: Option<NodeId>) -> Signer {
 fn replace(home: &mut Home, old: &Signer, by: Option<NodeId>) -> Signer {
     let new = Signer::new();
     let invite = home.invite(|wish| (wish.replaces, wish.by) = (Some(old.id()), by));
-    home.join(&invite.expect("an invite"), &new).expect("it joins");
+    home.join(&invite.expect("there is room"), &new).expect("it is let in");
     new
 }
 

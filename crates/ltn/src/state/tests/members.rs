@@ -2,7 +2,7 @@
 
 use super::super::testing::{Place, copy};
 use super::super::*;
-use super::{Value, fs};
+use super::{Value, fs, person};
 use crate::membership::make_network_at;
 
 const MAIN: Owner<'static> =
@@ -39,6 +39,27 @@ fn a_network_is_the_same_one_at_its_next_start() {
     assert_eq!(state.belonging().unwrap().0.membership.network, network);
     let visitor = Visitors::of_directory(place.path()).unwrap();
     assert_eq!(visitor.network, network, "also while its owner runs");
+}
+
+#[test]
+fn what_a_directory_holds_is_told_in_the_right_number() {
+    let place = home();
+    let mut state = State::inspect(place.path()).unwrap();
+    let lamp = person("lamp", &["admin"], true);
+    state.facts.remembered.people.insert(lamp.node, lamp);
+    let told = |state: &State| state.describe().join("\n");
+    let text = told(&state);
+    for part in [
+        "never started",
+        "charter: 1 grant, 0 keys refused",
+        "which has 1 member",
+        "1 node was given rights here, 1 is muted",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let door = person("door", &["admin"], true);
+    state.facts.remembered.people.insert(door.node, door);
+    assert!(told(&state).contains("2 nodes were given rights here, 2 are muted"));
 }
 
 #[test]
@@ -106,6 +127,43 @@ fn each_visit_has_a_key_of_its_own_and_is_known_for_a_later_one() {
     let visitors = Visitors::of_directory(place.path()).unwrap();
     let error = visitors.take_turn(place.path()).unwrap_err().to_string();
     assert!(error.contains("visit-0"), "{error}");
+}
+
+/// Charters of this network, each newer than the one before.
+fn charters(place: &Place, count: u64) -> Vec<SignedCharter> {
+    let state = State::inspect(place.path()).unwrap();
+    let office = state.belonging().unwrap().0.office.clone().unwrap();
+    let authority = crate::tls::Authority::of_key(&office.key).unwrap();
+    let mut charter = office.book.charter().clone();
+    let mut next = |_| {
+        charter.edition.version += 1;
+        let bytes = charter.to_bytes().unwrap();
+        let signature = authority.sign_charter(&bytes).unwrap();
+        SignedCharter { bytes, signature }
+    };
+    (0..count).map(&mut next).collect()
+}
+
+#[test]
+fn an_older_charter_takes_no_newer_ones_place_beside_the_keys_for_visits() {
+    let place = home();
+    let charters = charters(&place, 8);
+    let known = || Visitors::of_directory(place.path()).unwrap().charter;
+    // Another one has read it, and is about to replace it.
+    let first = known();
+    let turn = directory::hold_visitor(place.path(), 0).unwrap();
+    Visitors::try_to_learn(place.path(), &charters[0], 0).unwrap_err();
+    assert_eq!(known(), first);
+    drop(turn);
+    Visitors::learn(place.path(), &charters[1]);
+    Visitors::learn(place.path(), &charters[0]);
+    assert_eq!(known(), charters[1]);
+    std::thread::scope(|scope| {
+        for charter in charters.iter().rev() {
+            scope.spawn(|| Visitors::learn(place.path(), charter));
+        }
+    });
+    assert_eq!(known(), charters[7]);
 }
 
 #[test]
@@ -222,7 +280,7 @@ fn an_older_charter_that_refuses_somebody_is_there_again_and_the_book_takes_it_o
     drop(state);
     let mut state = open(&place).unwrap();
     assert!(state.belonging().unwrap().1.is_revoked(thief));
-    assert!(state.describe().join("\n").contains("keeps 1 older charters"));
+    assert!(state.describe().join("\n").contains("keeps 1 older charter, which refuses"));
     let (_, book) = crate::membership::of_state(&state).unwrap().unwrap();
     assert!(book.registry().charter().is_revoked(thief));
     assert!(book.registry().charter().edition > older.edition);
