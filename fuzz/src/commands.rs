@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use ltn_proto::sim::Mutant;
 use ltn_proto::{
-    AUDIT_TEXT_CHARS_MAX, Durable, Event, Flags, Frame, Header, Kind, NodeId, Op, OpId, Outcome,
-    RollCallEntry, RollCallOutcome, Target, Value,
+    AUDIT_TEXT_CHARS_MAX, CopyOf, Durable, Event, Flags, Frame, Header, Kind, NodeId, Op, OpId,
+    Outcome, RollCallEntry, RollCallOutcome, Target, Value,
 };
 
 use crate::feed::Feed;
@@ -309,9 +309,10 @@ impl Play {
 
     fn wrote(&mut self, who: u8, what: &Durable) {
         let Some((copy_of, line)) = what.audited() else { return };
-        if let Some(node) = copy_of {
+        if let Some(CopyOf { branch, node }) = copy_of {
             let below = [HALL, ATTIC, ANN, EVE].map(id_of);
-            assert!(who == ROOT && below.contains(&node), "{who} wrote a copy of {node}'s");
+            let is_theirs = below.contains(&node) && below.contains(&branch);
+            assert!(who == ROOT && is_theirs, "{who} wrote a copy of {node}'s, by {branch}");
         }
         for text in [&line.command, &line.arguments] {
             assert!(text.chars().count() <= AUDIT_TEXT_CHARS_MAX, "{text}");
