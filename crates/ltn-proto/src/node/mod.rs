@@ -247,10 +247,6 @@ impl NodeState {
             (_, role) => Name::default_for(role, &config.id),
         };
         let limits = &config.limits;
-        let edges = config
-            .role
-            .is_root()
-            .then(|| Edges::new(config.incarnation, now, config.limits.records));
         Self {
             outputs: outbox::Outbox::default(),
             random: Random::new(config.seed),
@@ -275,7 +271,7 @@ impl NodeState {
             reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
-            edges,
+            edges: edging::book_of(&config, now),
             untold_edges: Vec::new(),
             taken_edges: BTreeMap::new(),
             known: Known::default(),
@@ -413,11 +409,9 @@ impl NodeState {
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
             for id in self.tree.stale_for(now, STALE_LIFETIME) {
-                if let Some(edges) = &mut self.edges {
-                    edges.forget_asker(id);
-                }
                 self.forget_node(id);
             }
+            self.forget_missing_edges();
         }
     }
 
