@@ -15,8 +15,8 @@ use std::time::Duration;
 pub use input::Input;
 pub use output::Output;
 pub use words::{
-    Answer, CallStep, Content, DialError, Direction, Foretold, GivenOrder, KeyNews, KeyWish,
-    ServiceWish,
+    Answer, CallStep, Content, DialError, Direction, Foretold, GivenOrder, KeyNews,
+    KeyWish, Parted, ServiceWish,
 };
 
 use crate::address::Address;
@@ -382,6 +382,8 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// The link to a directly registered node is over, and with it all that the node holds here.
+    Parted(Parted),
     /// A connection from below was not let in, or was thrown out before it had registered.
     TurnedAway {
         /// Who.

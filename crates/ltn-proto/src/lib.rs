@@ -130,8 +130,8 @@ pub use durable::{
 };
 pub use event::{
     Addressee, Answer, CallStep, Content, DialError, Direction, Event, Foretold, Gathered,
-    GivenOrder, Input, KeyNews, KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish,
-    Whom, Wording,
+    GivenOrder, Input, KeyNews, KeyWish, ManyEvent, ManyOp, Op, Output, Parted, Presence,
+    ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};
