@@ -218,6 +218,33 @@ fn a_scope_that_was_left_is_left_by_those_below() {
     }
 }
 
+#[test]
+fn an_answer_that_comes_late_puts_nobody_back_into_a_scope_that_he_left() {
+    let mut scene = scene();
+    let (yard, hall, friend) = (scene.yard, scene.hall, scene.friend);
+    let kept = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let tape = kept.clone();
+    let bulb = scene.club.node(Role::Client, Some(Role::Client));
+    // The yard keeps the main server's word, and does not close the link by which the bulb leaves.
+    scene.club.tap = Some(Box::new(move |one, other, frame| {
+        let kind = frame.header.kind;
+        if (one, other, kind) == (yard, bulb, Kind::WHEREABOUTS) {
+            *tape.borrow_mut() = Some(frame.clone());
+            return false;
+        }
+        (one, other, kind) != (bulb, yard, Kind::CLOSE)
+    }));
+    assert!(scene.club.join(bulb, yard));
+    scene.club.offer(bulb, "gate", false);
+    let late = kept.take().expect("the bulb asked where it is");
+    assert!(scene.club.join(bulb, hall));
+    scene.club.inject(yard, bulb, late);
+    assert!(!scene.commands(friend, bulb));
+    // Where it is now it asks anew.
+    scene.club.make_admin(friend, hall);
+    assert!(scene.commands(friend, bulb));
+}
+
 /// It asks for this name; has it got it?
 fn rename(club: &mut Club, node: usize, name: &str) -> bool {
     let op = club.begin_rename(node, name);
