@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use input::Input;
 pub use output::Output;
 pub use words::{
-    Answer, CallStep, Content, DialError, Direction, Foretold, GivenOrder, KeyNews,
+    Answer, CallStep, Content, Crowded, DialError, Direction, Foretold, GivenOrder, KeyNews,
     KeyWish, Parted, ServiceWish,
 };
 
@@ -384,6 +384,8 @@ pub enum Event {
     },
     /// The link to a directly registered node is over, and with it all that the node holds here.
     Parted(Parted),
+    /// The map of this server is full, and nodes of the branch that has most of it are left out.
+    Crowded(Crowded),
     /// A connection from below was not let in, or was thrown out before it had registered.
     TurnedAway {
         /// Who.

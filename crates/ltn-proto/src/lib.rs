@@ -129,7 +129,7 @@ pub use durable::{
     REPORTS_MAX, Remembered, WriteId,
 };
 pub use event::{
-    Addressee, Answer, CallStep, Content, DialError, Direction, Event, Foretold, Gathered,
+    Addressee, Answer, CallStep, Content, Crowded, DialError, Direction, Event, Foretold, Gathered,
     GivenOrder, Input, KeyNews, KeyWish, ManyEvent, ManyOp, Op, Output, Parted, Presence,
     ServiceWish, Whom, Wording,
 };

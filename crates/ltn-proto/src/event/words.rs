@@ -172,3 +172,14 @@ pub struct Parted {
     /// Why.
     pub reason: CloseReason,
 }
+
+/// The branch that has most of a map that is full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crowded {
+    /// The child of this server that it hangs below.
+    pub branch: NodeId,
+    /// Which name that has.
+    pub name: Option<Name>,
+    /// The nodes in the map.
+    pub nodes: usize,
+}

@@ -3,6 +3,7 @@
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
 //! `links.rs` connections, `admitting.rs` who is let in, `joining.rs` the way up, `edging.rs` who
 //! may hang below whom, `moving.rs` wanted moves, `mapping.rs` the map and the place in the tree,
+//! `crowding.rs` who gives way where it is full,
 //! `routing.rs` what is passed on, `asking.rs` what it asks of others, `locating.rs` who is meant,
 //! `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
 //! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
@@ -23,6 +24,7 @@ mod builtin;
 mod calling;
 mod chartering;
 mod committing;
+mod crowding;
 mod edging;
 mod explaining;
 mod following;
@@ -228,6 +230,8 @@ pub struct NodeState {
     renaming: Option<renaming::Renaming>,
     stopping: Option<stopping::Stopping>,
     next_sweep: Moment,
+    /// When people are told again that the map is full.
+    crowd_told: Moment,
     counters: Counters,
     scheme: Scheme,
     #[cfg(feature = "sim")]
@@ -302,6 +306,7 @@ impl NodeState {
             renaming: None,
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,
+            crowd_told: now,
             counters: Counters::default(),
             scheme: Scheme::Ecdsa,
             #[cfg(feature = "sim")]

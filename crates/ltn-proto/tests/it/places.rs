@@ -2,7 +2,9 @@
 //! an attack is tried on a mind that lacks the defence, it works there: so that is what is tested.
 
 use ltn_proto::sim::Mutant;
-use ltn_proto::{Frame, Header, Kind, NodeId, Outcome, Refusal, RefusalKind, Role, Target, Value};
+use ltn_proto::{
+    Event, Frame, Header, Kind, NodeId, Outcome, Refusal, RefusalKind, Role, Target, Value,
+};
 
 use crate::club::{Club, ROOT};
 
@@ -306,4 +308,31 @@ fn an_invited_name_is_its_members_alone() {
     club.begin_anew(eve);
     club.name(lamp, "lamp");
     assert!(club.join(lamp, ROOT) && is_at(&mut club, "/lamp", lamp));
+}
+
+#[test]
+fn a_server_that_fills_the_map_above_it_keeps_nobody_else_out() {
+    let mut club = Club::new();
+    club.limit_records(ROOT, 10);
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let yard = club.member(Role::SubServer, "yard", ROOT);
+    let crowd: Vec<usize> =
+        (0..10).map(|n| club.member(Role::Client, &format!("lamp{n}"), hall)).collect();
+    assert_eq!(club.listed(ROOT).len(), 1 + 10);
+    assert!(!club.listed(ROOT).contains(&crowd[8]), "there was no room any more");
+    // Newcomers elsewhere, directly below and further down, are let in and in the map.
+    let others = [(Role::Client, ROOT), (Role::SubServer, ROOT), (Role::Client, yard)];
+    for (n, (role, to)) in others.into_iter().enumerate() {
+        let newcomer = club.member(role, &format!("new{n}"), to);
+        assert!(club.listed(ROOT).contains(&newcomer), "{n}");
+        let answer = club.call(newcomer, ROOT, ("s.ping", ""));
+        assert!(matches!(answer, Outcome::Reply(_)), "{n}: {answer:?}");
+    }
+    // The newest of the crowd gave way, and those that were there before did not.
+    let left: Vec<bool> = crowd.iter().map(|lamp| club.listed(ROOT).contains(lamp)).collect();
+    assert_eq!(left[..6], [true, true, true, true, true, false]);
+    let counted = club.minds[ROOT].snapshot(club.now).counters.crowded_out;
+    assert!(counted >= 5, "{counted}");
+    let told = |event: &&(usize, Event)| matches!(event, (ROOT, Event::Crowded(_)));
+    assert_eq!(club.events.iter().filter(told).count(), 1);
 }
