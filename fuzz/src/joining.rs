@@ -110,6 +110,10 @@ fn check(book: &Registry, before: &Charter) {
         "other rights are another edition"
     );
     assert!(charter.grants.iter().all(|grant| !charter.is_revoked(grant.who)), "no right for them");
+    let owner = charter.granted(charter.root, |_| false);
+    assert!(owner.allow(&Permission::admin()), "the owner may everything");
+    let ending = book.charter_to_sign().ending.unwrap_or_default();
+    assert!(ending.iter().all(|grant| grant.who != charter.root), "and for ever");
     let bytes: Option<Bytes> = charter.to_bytes();
     assert!(bytes.is_some_and(|bytes| bytes.len() <= CHARTER_BYTES_MAX));
     assert!(book.members().count() <= MEMBERS_MAX);

@@ -70,7 +70,14 @@ Examples:
   ltn invite --name ann --admin")]
     Invite(InviteArgs),
     /// Join the network that an invite is from; from then on `ltn sub` and `ltn client` just work.
-    #[command(after_help = "Example:\n  ltn join ltn1uyqcx…")]
+    #[command(after_help = "\
+Examples:
+  ltn join                  asks for the line that `ltn invite` printed, and does not show it
+  ltn join < line.txt
+  ltn invite --name hall --role sub-server | ssh hall ltn join
+
+The line is a secret: on the command line (`ltn join ltn1uyqcx…`) others may see it in the list of
+processes, and the shell remembers it.")]
     Join(JoinArgs),
     /// Withdraw an invite that nobody has used.
     #[command(after_help = "\

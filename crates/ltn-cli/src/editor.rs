@@ -12,7 +12,7 @@ mod history;
 mod offered;
 mod restoring;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -39,6 +39,9 @@ const SHOWN_LATER_MAX: usize = 1_024;
 /// What still waits to be shown at the end gets this long.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
+/// A line that shows nothing: up, and down again.
+const NOTHING: &str = "\x1b[A\n";
+
 type Lines = rustyline::Editor<Assistant, DefaultHistory>;
 
 /// The terminal, while lines are edited on it. Dropping it gives the terminal back as it was.
@@ -47,7 +50,6 @@ pub(crate) struct Editor {
     prompt: Prompt,
     gate: Arc<Gate>,
     before: Before,
-    all_shown: Receiver<()>,
 }
 
 /// What stands in front of the line. A change shows at the next line.
@@ -85,18 +87,14 @@ impl Editor {
         let printer = lines.create_external_printer().ok()?;
 
         let (screen, waiting) = sync_channel(SHOWN_LATER_MAX);
-        let (shown, all_shown) = channel();
         let door = Arc::clone(&gate);
-        thread::spawn(move || {
-            show(&waiting, &door, printer);
-            drop(shown);
-        });
+        thread::spawn(move || show(&waiting, &door, printer));
         output::hand_over(screen);
         let (typed, receiver) = mpsc::channel(LINES_AHEAD);
         let reader = Reader { lines, file: HistoryFile::find(), typed, output };
         let (front, door) = (prompt.clone(), Arc::clone(&gate));
         thread::spawn(move || reader.read(&front, &door));
-        Some((Self { prompt, gate, before, all_shown }, receiver))
+        Some((Self { prompt, gate, before }, receiver))
     }
 
     /// What stands in front of the line, to be changed.
@@ -108,10 +106,8 @@ impl Editor {
 impl Drop for Editor {
     fn drop(&mut self) {
         output::take_back();
-        // The other end goes when all has been shown, or never, if the screen takes nothing more.
-        let ended = self.all_shown.recv_timeout(LAST_LINES);
-        debug_assert!(!matches!(ended, Ok(())), "nothing is ever sent");
-        if ended == Err(RecvTimeoutError::Timeout) {
+        // That never comes if the screen takes nothing more.
+        if !self.gate.is_closed_within(LAST_LINES) {
             tracing::debug!("the terminal did not show all in time");
         }
         if self.gate.is_edited() {
@@ -136,15 +132,30 @@ fn config() -> Option<Config> {
     Some(config.build())
 }
 
-/// Shows lines above the one that is being typed, until nobody has any more.
+/// Shows lines above the one that is being typed, until nobody has any more; closes the gate then.
 fn show(waiting: &Receiver<String>, gate: &Gate, mut printer: impl ExternalPrinter) {
     while let Ok(mut line) = waiting.recv() {
         line.push('\n');
         let shown = gate.show(|| printer.print(line));
         if shown.is_err() {
             // The screen is gone. Those who speak notice it when the queue has no other end.
+            gate.closes();
             return;
         }
+    }
+    // The editor takes one thing after the other, and keeps one that it has not taken. So when it
+    // has room for this one it has taken the last line, and stands behind it when it draws next.
+    nudge(gate, &mut printer);
+    gate.closes();
+    // It may have nothing to draw any more. If it is held already this is not taken.
+    nudge(gate, &mut printer);
+}
+
+/// Has the editor draw its line.
+fn nudge(gate: &Gate, printer: &mut impl ExternalPrinter) {
+    if gate.is_edited() {
+        // Whoever cannot show nothing has shown nothing.
+        let _ = gate.show(|| printer.print(NOTHING.to_owned()));
     }
 }
 
@@ -186,5 +197,58 @@ impl Reader {
         if self.lines.add_history_entry(line).unwrap_or(false) {
             self.file.append(&mut self.lines);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, SyncSender, channel};
+
+    use super::*;
+
+    /// Says that it was asked, and hands on what for; as with the editor's own, one thing may wait.
+    struct Queue(Sender<()>, SyncSender<String>);
+
+    impl ExternalPrinter for Queue {
+        fn print(&mut self, text: String) -> rustyline::Result<()> {
+            self.0.send(()).unwrap();
+            self.1.send(text).unwrap();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_last_line_is_shown_before_the_editor_is_left() {
+        let gate = Arc::new(Gate::default());
+        gate.starts();
+        gate.edits("half a li");
+        let (screen, waiting) = sync_channel(SHOWN_LATER_MAX);
+        for line in ["one", "two", "three"] {
+            screen.send(line.to_owned()).unwrap();
+        }
+        drop(screen);
+        let (asked, asking) = channel();
+        let (given, taken) = sync_channel(1);
+        let door = Arc::clone(&gate);
+        thread::spawn(move || show(&waiting, &door, Queue(asked, given)));
+
+        // An editor that is so slow that the last line waits.
+        let (shown, seen) = channel();
+        for _ in 0..2 {
+            shown.send(taken.recv().unwrap()).unwrap();
+        }
+        for _ in 0..4 {
+            asking.recv().expect("with a line that waits it is not over");
+        }
+        let door = Arc::clone(&gate);
+        thread::spawn(move || {
+            for text in taken {
+                shown.send(text).unwrap();
+                door.draws();
+            }
+        });
+        assert!(gate.is_closed_within(Duration::from_secs(30)));
+        let seen: Vec<String> = seen.try_iter().take(3).collect();
+        assert_eq!(seen, ["one\n", "two\n", "three\n"]);
     }
 }

@@ -25,7 +25,7 @@ use sink::{complain, print};
 
 pub(crate) use columns::columns;
 pub(crate) use reading::value_of_json;
-pub(crate) use secret::ask_secret;
+pub(crate) use secret::{Unanswered, ask_secret};
 pub(crate) use sink::{hand_over, is_broken, leave_line, take_back};
 
 /// Named values, in the order in which they stand in JSON.

@@ -9,6 +9,8 @@ use ltn::{
     ConnectError, RefusalKind, StartError, StateError, StreamError, TalkError, TransferError,
 };
 
+use crate::output::Unanswered;
+
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -55,6 +57,17 @@ impl Trouble {
     pub(crate) const fn nothing_done(mut self) -> Self {
         self.ending = Ending::Nothing;
         self
+    }
+
+    /// No `what` was typed. `else_where` says how it can be given otherwise.
+    pub(crate) fn unanswered(why: Unanswered, what: &str, else_where: &str) -> Self {
+        match why {
+            Unanswered::Nobody => {
+                Self::usage(format!("nobody is here to type {what}")).hint(else_where)
+            }
+            Unanswered::Stopped => Self::usage("stopped at the question, so nothing was done"),
+            Unanswered::TooLong => Self::usage(format!("that is too long for {what}")),
+        }
     }
 
     /// A node that did not start.

@@ -16,6 +16,7 @@ use crate::outcome::Refusal;
 use crate::pass::Pass;
 use crate::path::NodePath;
 use crate::registry::JoinProof;
+use crate::role::Role;
 use crate::signature::SIGNATURE_BYTES;
 
 /// One word of a joining machine, in bytes.
@@ -53,6 +54,17 @@ pub enum JoinAnswer {
     /// You are not, and certainly nothing was done.
     #[n(2)]
     Refused(#[n(0)] String),
+}
+
+/// Somebody who was let in, as the main server tells it to who runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Its key.
+    pub node: NodeId,
+    /// Its name, if it was invited with one.
+    pub name: Option<Name>,
+    /// What it is.
+    pub role: Role,
 }
 
 /// What a new member gets.

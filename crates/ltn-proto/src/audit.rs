@@ -5,7 +5,10 @@
 //! line before the command runs, and keeps the last of them ([`AuditLog`]). Nothing here knows
 //! where lines are kept.
 
-use std::collections::VecDeque;
+mod log;
+
+pub use log::{AuditKind, AuditLog, BrokenChain, Pushed};
+
 use std::time::Duration;
 
 use minicbor::bytes::ByteArray;
@@ -13,7 +16,10 @@ use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 use crate::body;
+use crate::commands::{CommandSpec, ParameterKind};
 use crate::id::NodeId;
+use crate::text::{quotable, shorten};
+use crate::value::Value;
 
 /// What is told of the arguments, and of why something was refused, in characters.
 pub const AUDIT_TEXT_CHARS_MAX: usize = 200;
@@ -49,13 +55,59 @@ pub struct Audited {
     /// Whose visit it was that gave it, if it was one.
     #[n(8)]
     pub owner: Option<NodeId>,
+    /// Counts what the node wrote of itself, over all its lives: who keeps the copies sees by it
+    /// what did not arrive.
+    #[n(9)]
+    pub count: Option<u64>,
 }
 
-/// One line of the log.
+impl Audited {
+    /// What is written of this command, of which `spec` says what its arguments are; nothing is
+    /// said yet of how it went.
+    #[must_use]
+    pub fn new(
+        actor: NodeId,
+        command: &str,
+        spec: Option<&CommandSpec>,
+        arguments: &[Value],
+    ) -> Self {
+        Self {
+            actor,
+            command: command.to_owned(),
+            arguments: arguments_in_words(spec, arguments),
+            refused: None,
+            running_ms: 0,
+            left_out: 0,
+            deed: None,
+            ended: None,
+            owner: None,
+            count: None,
+        }
+    }
+}
+
+/// The arguments as people may read them later, whoever they are.
+fn arguments_in_words(spec: Option<&CommandSpec>, arguments: &[Value]) -> String {
+    let kind = |at: usize| {
+        let parameters = spec.map(|spec| &spec.parameters);
+        parameters.and_then(|all| all.get(at).or(all.last())).map(|parameter| parameter.kind)
+    };
+    let word = |(at, argument): (usize, &Value)| match (kind(at), argument) {
+        // Nobody knows what it would have been.
+        (None | Some(ParameterKind::Secret), _) => "…".to_owned(),
+        (_, Value::Text(text)) => quotable(text),
+        (_, Value::Bytes(bytes)) => format!("{} bytes", bytes.len()),
+        (_, other) => shorten(&other.to_string(), AUDIT_TEXT_CHARS_MAX),
+    };
+    let words: Vec<String> = arguments.iter().enumerate().map(word).collect();
+    shorten(&words.join(", "), AUDIT_TEXT_CHARS_MAX)
+}
+
+/// One line of the log, chained to the one before of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct AuditLine {
-    /// Counts the lines of this log, from 1.
+    /// Counts the lines of this log, from 1, whatever their kind.
     #[n(0)]
     pub number: u64,
     #[n(1)]
@@ -73,6 +125,21 @@ pub struct AuditLine {
     /// more, or nothing ended.
     #[n(5)]
     pub of: Option<u64>,
+    /// In a copy: so many lines that the node wrote before this one did not arrive.
+    #[n(6)]
+    pub missing: Option<u64>,
+    /// In a copy: by which node directly below this one it came.
+    #[n(7)]
+    pub branch: Option<NodeId>,
+}
+
+/// Whose line a copy is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CopyOf {
+    /// By which node directly below the main server it came: that one answers for all behind it.
+    pub branch: NodeId,
+    /// Who says that it is its line.
+    pub node: NodeId,
 }
 
 impl AuditLine {
@@ -80,6 +147,10 @@ impl AuditLine {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         body::write(self).to_vec()
+    }
+
+    fn copy_of(&self) -> Option<CopyOf> {
+        Some(CopyOf { branch: self.branch?, node: self.node? })
     }
 
     fn digest(&self) -> [u8; 32] {
@@ -90,171 +161,5 @@ impl AuditLine {
     #[must_use]
     pub const fn running(&self) -> Duration {
         Duration::from_millis(self.what.running_ms)
-    }
-}
-
-/// A line that does not follow from the one before it: something was changed or taken out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the audit log is broken before line {0}")]
-pub struct BrokenChain(pub u64);
-
-/// The last lines of a log. What is older is dropped; what is left still hangs together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditLog {
-    lines: VecDeque<AuditLine>,
-    most: usize,
-}
-
-impl AuditLog {
-    /// A log that keeps so many lines.
-    #[must_use]
-    pub const fn new(most: usize) -> Self {
-        Self { lines: VecDeque::new(), most }
-    }
-
-    /// The log in these lines, the oldest first.
-    ///
-    /// # Errors
-    /// Says where it does not hang together.
-    pub fn read(
-        lines: impl IntoIterator<Item = Vec<u8>>,
-        most: usize,
-    ) -> Result<Self, BrokenChain> {
-        let mut log = Self::new(most);
-        for bytes in lines {
-            let number = log.lines.back().map_or(1, |last| last.number + 1);
-            let line: AuditLine = body::read(&bytes).map_err(|_| BrokenChain(number))?;
-            if line.to_bytes() != bytes {
-                return Err(BrokenChain(number));
-            }
-            log.lines.push_back(line);
-        }
-        log.verify()?;
-        Ok(log)
-    }
-
-    /// Does each line follow from the one before?
-    ///
-    /// # Errors
-    /// Says which one is the first that does not.
-    pub fn verify(&self) -> Result<(), BrokenChain> {
-        let follows = |before: &AuditLine, line: &AuditLine| {
-            line.number == before.number + 1 && *line.previous == before.digest()
-        };
-        let pairs = self.lines.iter().zip(self.lines.iter().skip(1));
-        match pairs.into_iter().find(|(before, line)| !follows(before, line)) {
-            Some((_, line)) => Err(BrokenChain(line.number)),
-            None => Ok(()),
-        }
-    }
-
-    /// Adds a line and gives it back, to be written.
-    pub fn push(&mut self, node: Option<NodeId>, what: Audited, time_ms: u64) -> AuditLine {
-        let last = self.lines.back();
-        let number = last.map_or(1, |last| last.number + 1);
-        let previous = last.map_or([0; 32], AuditLine::digest).into();
-        let of = what.ended.as_ref().and_then(|_| self.begun(node, what.deed?));
-        let line = AuditLine { number, previous, node, time_ms, what, of };
-        self.lines.push_back(line.clone());
-        while self.lines.len() > self.most {
-            self.lines.pop_front();
-        }
-        line
-    }
-
-    /// The line about the beginning of this command.
-    fn begun(&self, node: Option<NodeId>, deed: u64) -> Option<u64> {
-        let is_it = |line: &&AuditLine| {
-            line.node == node && line.what.deed == Some(deed) && line.what.ended.is_none()
-        };
-        self.lines.iter().rev().find(is_it).map(|line| line.number)
-    }
-
-    /// Takes the last line back: it could not be written.
-    pub fn pop(&mut self) {
-        self.lines.pop_back();
-    }
-
-    /// The lines, the oldest first.
-    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &AuditLine> {
-        self.lines.iter()
-    }
-
-    /// The number of the oldest line that is kept.
-    #[must_use]
-    pub fn first(&self) -> u64 {
-        self.lines.front().map_or(1, |line| line.number)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn audited(command: &str) -> Audited {
-        Audited {
-            actor: NodeId::of_public_key(b"ann"),
-            command: command.to_owned(),
-            arguments: "lamp".to_owned(),
-            refused: None,
-            running_ms: 7,
-            left_out: 0,
-            deed: None,
-            ended: None,
-            owner: None,
-        }
-    }
-
-    fn log() -> (AuditLog, Vec<Vec<u8>>) {
-        let mut log = AuditLog::new(4);
-        let write = |n: u64| log.push(None, audited(&format!("s.{n}")), n).to_bytes();
-        let written = (0..9).map(write).collect();
-        (log, written)
-    }
-
-    #[test]
-    fn a_log_that_was_rotated_hangs_together_and_is_read_again() {
-        let (log, written) = log();
-        assert_eq!((log.first(), log.lines().count()), (6, 4));
-        assert_eq!(log.verify(), Ok(()));
-        assert_eq!(AuditLog::read(written[5..].to_vec(), 4), Ok(log));
-    }
-
-    #[test]
-    fn an_end_names_the_line_of_its_beginning_in_the_same_log() {
-        let mut log = AuditLog::new(4);
-        let hall = Some(NodeId::of_public_key(b"hall"));
-        let begun = Audited { deed: Some(7), ..audited("s.x") };
-        let ended = Audited { ended: Some("done".to_owned()), ..begun.clone() };
-        let mut of = |node, what: &Audited| log.push(node, what.clone(), 1).of;
-        assert_eq!((of(None, &begun), of(hall, &begun)), (None, None));
-        assert_eq!((of(hall, &ended), of(None, &ended)), (Some(2), Some(1)));
-        // The first line is not kept any more.
-        of(None, &audited("s.y"));
-        assert_eq!(of(None, &ended), None);
-        assert_eq!(log.verify(), Ok(()));
-    }
-
-    #[test]
-    fn a_line_of_a_time_without_ends_has_the_bytes_that_it_had() {
-        let (log, _) = log();
-        let line = log.lines().next().expect("there are some").to_bytes();
-        // Maps of five and six keys: nothing is written of what is not there.
-        assert_eq!((line[0], log.lines().count()), (0xa4, 4));
-    }
-
-    #[test]
-    fn no_byte_of_it_changes_and_no_line_goes_without_being_noticed() {
-        let (_, written) = log();
-        for line in 0..8 {
-            for at in 0..written[line].len() {
-                let mut changed = written.clone();
-                changed[line][at] ^= 1;
-                assert!(AuditLog::read(changed, 9).is_err(), "line {line}, byte {at}");
-            }
-            let mut fewer = written.clone();
-            fewer.remove(line);
-            assert_eq!(AuditLog::read(fewer, 9).is_err(), line > 0, "without line {line}");
-        }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::Address;
-use crate::audit::Audited;
+use crate::audit::{Audited, CopyOf};
 use crate::charter::SignedCharter;
 use crate::id::NodeId;
 use crate::name::Name;
@@ -68,7 +68,7 @@ pub enum Durable {
     /// One more line of the audit log. It takes no other one's place.
     Audit {
         /// Whose line this is a copy of; nothing if it is about the node itself.
-        node: Option<NodeId>,
+        copy: Option<CopyOf>,
         /// The line.
         what: Audited,
     },
@@ -77,10 +77,10 @@ pub enum Durable {
 impl Durable {
     /// The line of the audit log in it, and whose copy it is.
     #[must_use]
-    pub const fn audited(&self) -> Option<(Option<NodeId>, &Audited)> {
+    pub const fn audited(&self) -> Option<(Option<CopyOf>, &Audited)> {
         match self {
             Self::Accepted { what, .. } | Self::Ended { what, .. } => Some((None, what)),
-            Self::Audit { node, what } => Some((*node, what)),
+            Self::Audit { copy, what } => Some((*copy, what)),
             _ => None,
         }
     }
@@ -169,14 +169,19 @@ pub struct Remembered {
     pub charter: Option<SignedCharter>,
     /// Older charters that refuse somebody whom the newest does not.
     pub owed_charters: Vec<SignedCharter>,
+    /// How far it has counted the lines of the audit log about itself.
+    pub audit_count: u64,
 }
 
 impl Remembered {
     /// What it is once this is written.
     pub fn take_in(&mut self, what: &Durable) {
+        if let Some((None, audited)) = what.audited() {
+            self.audit_count = self.audit_count.max(audited.count.unwrap_or_default());
+        }
         match what {
             Durable::Parent(parent) => self.parent.clone_from(parent),
-            // The log is kept by who writes it.
+            // The log itself is kept by who writes it.
             Durable::Audit { .. } => {}
             Durable::Deed(deed) | Durable::Accepted { deed, .. } | Durable::Ended { deed, .. } => {
                 self.deeds.retain(|known| known.number != deed.number);

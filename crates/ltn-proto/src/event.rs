@@ -1,5 +1,4 @@
-//! All that goes into the mind and all that comes out of it. These enums are the front page of
-//! this crate: what is not here cannot happen.
+//! All that goes into the mind and comes out of it: what is not in these enums cannot happen.
 //!
 //! [`Input`] and [`Output`] are spoken with the shell that owns the sockets, [`Op`] and [`Event`]
 //! with the program on this node. The drive contract is told in the crate's documentation.
@@ -20,6 +19,7 @@ pub use words::{
 };
 
 use crate::address::Address;
+use crate::admission::Newcomer;
 use crate::charter::SignedCharter;
 use crate::commands::CommandSpec;
 use crate::id::{InboundId, NodeId, OpId};
@@ -184,9 +184,10 @@ pub enum Op {
     /// As `Stop`, where somebody may start the node again: whoever is joined to it goes on looking
     /// for it. Ends with `Event::Stopped`.
     GoAway,
-    /// Another main server with this node's key is in charge: as `GoAway`, after
-    /// `Event::Superseded`.
+    /// Another main server with its key is in charge: as `GoAway`, after `Event::Superseded`.
     GiveWay,
+    /// The root's part: the authority let this node in. Its program hears of it.
+    Admitted(Newcomer),
     /// Look there for another higher server when the own one is lost, in this order; 16 at most.
     BackUp {
         /// Their addresses; they take the place of earlier ones.
@@ -278,8 +279,7 @@ pub enum Event {
         /// Does this node try to come back by itself?
         returning: bool,
     },
-    /// The server that this node was moved to was lost so soon that the node goes back to where it
-    /// was before, as the one who moved it wished.
+    /// The server that this node was moved to was lost on trial: it goes back to where it was.
     MovingBack {
         /// What the lost server called itself.
         lost: Name,
@@ -441,17 +441,17 @@ pub enum Event {
         /// The charter.
         charter: SignedCharter,
     },
-    /// The root's part: another main server with its key was restored from a backup and is in
-    /// charge, so this one stops and must not start again.
+    /// The root's part: a restored main server with its key is in charge, so it stops for good.
     Superseded,
+    /// The root's part: this one has used its invite, and is a member from now on.
+    Admitted(Newcomer),
     /// The root's part: somebody has a later charter than the root's own book made, or an older one
     /// that refuses somebody whom the book does not.
     UnheardCharter {
         /// That charter.
         charter: SignedCharter,
     },
-    /// The root's part: that server belongs below this one from now on. It counts when the book
-    /// says so, see [`Op::Homes`].
+    /// The root's part: that server belongs below this one, as soon as [`Op::Homes`] says so.
     Settled {
         /// Which server.
         node: NodeId,

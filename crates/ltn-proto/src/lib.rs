@@ -117,7 +117,9 @@ mod verified;
 mod watches;
 
 pub use address::{ADDRESS_BYTES_MAX, Address};
-pub use audit::{AUDIT_TEXT_CHARS_MAX, AuditLine, AuditLog, Audited, BrokenChain};
+pub use audit::{
+    AUDIT_TEXT_CHARS_MAX, AuditKind, AuditLine, AuditLog, Audited, BrokenChain, CopyOf, Pushed,
+};
 pub use charter::{BadCharter, Charter, Edition, Grant, OwnName, SignedCharter};
 pub use codec::CodecError;
 pub use commands::{

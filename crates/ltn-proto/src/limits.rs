@@ -47,14 +47,22 @@ pub const CHALLENGES_MAX: usize = 1_024;
 pub const PROOF_BYTES_MAX: usize = 512;
 /// What the main server signs of a node's place, in bytes: sixteen of the longest names.
 pub const WORDS_BYTES_MAX: usize = 8 * 1024;
-/// The refused commands that a node writes into its audit log in a minute; more are counted.
+/// The refused commands that a node writes into its audit log in a minute; more are counted. Of
+/// one other node the main server takes as many into its log of copies.
 pub const AUDIT_REFUSALS_MAX: u32 = 60;
-/// The lines of one other node that the main server takes into its log of copies in a minute: two
-/// of each command that was run.
+/// Those of one member, with its visits.
+pub const AUDIT_REFUSALS_EACH: u32 = 6;
+/// The lines about what was run at one other node that the main server takes into its log of
+/// copies in a minute: two of each command.
 pub const AUDIT_COPIES_EACH: u32 = 120;
+/// The lines about what was run, and those about what was refused, that it takes by one node
+/// directly below it in a minute, whosoever they are.
+pub const AUDIT_BRANCH_COPIES_MAX: [u32; 2] = [2_400, 600];
+/// The nodes whose copies it counts one by one; those beyond are counted by branch alone.
+pub const AUDIT_COPIERS_MAX: usize = 4_096;
 /// The lines whose copies wait for a way to the main server.
 pub const AUDIT_COPIES_WAITING_MAX: usize = 256;
-/// The lines of an audit log that are kept.
+/// The lines of an audit log that are kept: so many of what was run, and of what was refused.
 pub const AUDIT_LINES_MAX: usize = 10_000;
 /// The same, where nothing is kept on a disk.
 pub const AUDIT_LINES_IN_MEMORY: usize = 1_000;

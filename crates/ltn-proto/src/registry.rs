@@ -9,6 +9,7 @@
 mod homes;
 mod invites;
 mod names;
+mod owner;
 mod restored;
 mod words;
 
@@ -75,9 +76,9 @@ impl Registry {
     pub fn new(authority_key: &[u8], root: NodeId, visitors: Vec<NodeId>) -> Self {
         let network = NetworkId::of_authority_key(authority_key);
         let mut charter = Charter::first(network, root);
-        charter.grants.push(Grant { who: root, what: vec![Permission::admin()], scope: root });
+        owner::put_first(&mut charter);
         let role = Role::MainServer;
-        let main = Member { role, name: None, place: None, since_ms: 0, visitors };
+        let main = Member { role, name: None, place: None, since_ms: 0, visitors, by: None };
         Self {
             authority_key: authority_key.to_vec(),
             invites: BTreeMap::new(),
@@ -171,7 +172,8 @@ impl Registry {
         for End { grant, .. } in over {
             self.charter.grants.retain(|known| *known != grant);
         }
-        let changed = self.charter.grants.len() != before;
+        let ended = self.charter.grants.len() != before;
+        let changed = self.restore_owner() || ended;
         if changed {
             self.charter.edition.version += 1;
             self.drop_orphaned_invites();
@@ -246,6 +248,7 @@ impl Registry {
             place: wish.place.clone(),
             since_ms: self.running_ms,
             visitors,
+            by: self.who_lets_in(wish),
         };
         next.members.insert(id, member);
         if let Some(old) = wish.replaces {
@@ -260,6 +263,10 @@ impl Registry {
 
     fn hand_over(&mut self, old: NodeId, new: NodeId) {
         self.move_homes(old, new);
+        // Whoever came in by the old one's invites came in by those of the same person.
+        for member in self.members.values_mut().filter(|member| member.by == Some(old)) {
+            member.by = Some(new);
+        }
         let ends = self.ends.iter_mut().map(|end| &mut end.grant);
         for grant in self.charter.grants.iter_mut().chain(ends) {
             if grant.who == old {
@@ -275,19 +282,6 @@ impl Registry {
         }
         self.charter.edition.version += 1;
         self.drop_orphaned_invites();
-    }
-
-    /// Is this the main server, or its owner on a visit?
-    #[must_use]
-    pub fn is_owner(&self, id: NodeId) -> bool {
-        self.owner_of(id) == self.charter.root
-    }
-
-    /// The member whose key this is, its own or one for visits; else the key itself.
-    #[must_use]
-    pub fn owner_of(&self, id: NodeId) -> NodeId {
-        let visits = |(_, member): &(&NodeId, &Member)| member.visitors.contains(&id);
-        self.members.iter().find(visits).map_or(id, |(owner, _)| *owner)
     }
 
     fn knows_one_of(&self, id: NodeId, visitors: &[NodeId]) -> bool {
@@ -313,6 +307,14 @@ impl Registry {
         if id == self.charter.root {
             return refuse("the main server cannot be revoked: it is who revokes".to_owned());
         }
+        self.check_is_not_owners(id)?;
+        let member = self.owner_of(id);
+        if member != id {
+            let called = self.call(member);
+            return refuse(format!(
+                "{id} is a key that {called} makes visits with: revoke {called}"
+            ));
+        }
         if !self.members.contains_key(&id) && !self.may_miss_members() {
             return refuse(format!("{id} is no member"));
         }
@@ -336,6 +338,7 @@ impl Registry {
     pub fn grant(&mut self, grant: Grant, time: Option<Duration>) -> Result<(), Refusal> {
         let refuse = |text: String| Err(Refusal::new(RefusalKind::NotPossible, text));
         self.check_has_learnt()?;
+        self.check_is_not_owners(grant.who)?;
         for id in [grant.who, grant.scope] {
             if !self.members.contains_key(&id) || self.charter.is_revoked(id) {
                 return refuse(format!("{} is no member", self.call(id)));
@@ -360,7 +363,12 @@ impl Registry {
     }
 
     /// Takes these permissions, wherever they were given. Says how many grants were changed.
-    pub fn ungrant(&mut self, who: NodeId, what: &[Permission]) -> usize {
+    ///
+    /// # Errors
+    /// Says why that cannot be: the owner of the main server loses none; nothing changed.
+    pub fn ungrant(&mut self, who: NodeId, what: &[Permission]) -> Result<usize, Refusal> {
+        self.check_has_learnt()?;
+        self.check_is_not_owners(who)?;
         let ends = self.ends.iter_mut().map(|end| &mut end.grant);
         for grant in ends.filter(|grant| grant.who == who) {
             grant.what.retain(|word| !what.contains(word));
@@ -377,7 +385,7 @@ impl Registry {
             self.charter.edition.version += 1;
             self.drop_orphaned_invites();
         }
-        changed
+        Ok(changed)
     }
 
     fn become_if_it_fits(&mut self, mut next: Self) -> Result<(), Refusal> {

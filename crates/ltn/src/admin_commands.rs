@@ -3,15 +3,18 @@
 //!
 //! Most of what they answer is for people and for programs: a map whose `text` is the whole answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ltn_proto::{
-    CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Reach, Refusal, RefusalKind, Value,
+    CommandSpec, Limits, NodeConfig, NodeId, ParameterKind, Permission, Reach, Refusal,
+    RefusalKind, Value,
 };
 
 use crate::audit::AuditBook;
 use crate::error::TalkError;
 use crate::handlers::{Action, Handlers, Offer, Running};
+use crate::membership::Network;
 use crate::node::Node;
 use crate::notice::{Notice, time_in_words};
 use crate::words::{HandlerError, Invocation};
@@ -44,8 +47,13 @@ pub(crate) fn offer(handlers: &mut Handlers, node: &Node, settings: Value) {
     put(handlers, attributes, node, move |node, _| Box::pin(attributes_of(node, settings.clone())));
 }
 
-/// Puts the audit log on offer, which every member has.
-pub(crate) fn offer_audit(handlers: &mut Handlers, node: &Node, book: &AuditBook) {
+/// Puts the audit log on offer, which every member has. The main server tells it with names.
+pub(crate) fn offer_audit(
+    handlers: &mut Handlers,
+    node: &Node,
+    book: &AuditBook,
+    network: Option<Network>,
+) {
     let description = "which commands of admins arrived here, run or refused; `copies` at the \
                        main server: those of the others";
     // The main server has what others did too.
@@ -55,11 +63,22 @@ pub(crate) fn offer_audit(handlers: &mut Handlers, node: &Node, book: &AuditBook
         .optional("whose", ParameterKind::Text);
     let book = book.clone();
     put(handlers, spec, node, move |_, call| {
-        Box::pin(std::future::ready(audit_lines(&book, &call)))
+        let (book, network) = (book.clone(), network.clone());
+        Box::pin(async move {
+            let names = match &network {
+                Some(network) => network.names().await,
+                None => BTreeMap::new(),
+            };
+            audit_lines(&book, &names, &call)
+        })
     });
 }
 
-fn audit_lines(book: &AuditBook, call: &Invocation) -> Result<Value, HandlerError> {
+fn audit_lines(
+    book: &AuditBook,
+    names: &BTreeMap<NodeId, String>,
+    call: &Invocation,
+) -> Result<Value, HandlerError> {
     let bad = |text: &str| Refusal::new(RefusalKind::BadArguments, text);
     let count = match call.arguments.first() {
         None => ANSWERED_MAX,
@@ -73,7 +92,7 @@ fn audit_lines(book: &AuditBook, call: &Invocation) -> Result<Value, HandlerErro
         Some("copies") => true,
         Some(_) => return Err(bad("say `own` or `copies`").into()),
     };
-    Ok(book.told(count, copies))
+    Ok(book.told(count, copies, names))
 }
 
 /// A command for admins that reaches no further than the server that runs it.

@@ -317,7 +317,7 @@ impl NodeBuilder {
         }
         let surroundings =
             Surroundings { context, listeners, wakes, logs, door, key, announced, signer };
-        let node = spawn(facts, config, surroundings);
+        let node = spawn(facts, config, surroundings, network.clone());
         if let Some((_, waiting)) = joiners {
             tokio::spawn(admit::serve(waiting, node.without_queues()));
         }
@@ -415,7 +415,13 @@ struct Surroundings {
     signer: Signer,
 }
 
-fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
+/// `network` is the one that it is the main server of.
+fn spawn(
+    facts: Facts,
+    config: NodeConfig,
+    surroundings: Surroundings,
+    network: Option<Network>,
+) -> Node {
     let Surroundings { context, listeners, wakes, logs, door, key, announced, signer } =
         surroundings;
     let (asks_sender, asks) = mpsc::channel(ASKS_MAX);
@@ -455,7 +461,7 @@ fn spawn(facts: Facts, config: NodeConfig, surroundings: Surroundings) -> Node {
     admin_commands::offer(&mut handlers, &node, admin_commands::settings(&config));
     socket_commands::offer(&mut handlers, &node);
     if config.standing.is_some() {
-        admin_commands::offer_audit(&mut handlers, &node, &audit);
+        admin_commands::offer_audit(&mut handlers, &node, &audit, network);
     }
     let driver = Driver::new(Parts {
         config,

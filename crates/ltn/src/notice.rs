@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ltn_proto::admission::Newcomer;
 use ltn_proto::{
     CloseReason, Crowded, Event, Name, NodeId, Permission, Role, RollCallEntry, RollCallOutcome,
 };
@@ -129,9 +130,8 @@ fn too_many_below(Crowded { branch, name, nodes }: &Crowded) -> String {
 pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
     use NoticeKind::{Connection, Error, Status, Warning};
     let said = match event {
-        Event::Joined { role: Role::Session, .. } | Event::Left { role: Role::Session, .. } => {
-            return None;
-        }
+        Event::Joined { role: Role::Session, .. } => return None,
+        Event::Left { role: Role::Session, .. } => return None,
         Event::Joined { child, role, name, name_reason, .. } => {
             let who = call(name.as_ref(), child);
             (Connection, format!("{who} joined as a {role}{}", in_brackets(name_reason.as_ref())))
@@ -188,6 +188,7 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::OrderIgnored { why } => (Warning, format!("an order was ignored: {why}")),
         Event::Ordered { text, .. } => (Status, text.clone()),
         Event::Superseded => (Error, SUPERSEDED.to_owned()),
+        Event::Admitted(newcomer) => (Connection, admitted(newcomer)),
         Event::Stopped { restart: true } => (Status, "restarting".to_owned()),
         Event::Stopped { restart: false } => (Status, "stopped".to_owned()),
         Event::ServiceFailed { name, error } => {
@@ -196,6 +197,11 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         _ => return None,
     };
     Some(said)
+}
+
+fn admitted(Newcomer { node, name, role }: &Newcomer) -> String {
+    let who = call(name.as_ref(), node);
+    format!("{who} has used its invite: it is a member now, as a {role}")
 }
 
 const SUPERSEDED: &str = "another main server with this key was restored from a backup, and is in \

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ltn_proto::{Address, Durable, KeptParent, Remembered, Role, SignedCharter, Standing};
+use ltn_proto::{Address, Audited, Durable, KeptParent, Remembered, Role, SignedCharter, Standing};
 
 pub(crate) use joining::Candidate;
 pub(crate) use keeper::{Keeper, Kept, LastWord};
@@ -245,7 +245,7 @@ impl State {
             .map_err(|error| directory.damaged(directory::STORE, &error.to_string()))?;
         directory.compare_seal(store.generation())?;
         let broken = |why: String| directory.damaged(directory::STORE, &why);
-        let facts = Facts::read(&store).map_err(broken)?;
+        let mut facts = Facts::read(&store).map_err(broken)?;
         if facts.id != identity.id() {
             return Err(broken(format!("it belongs to {}, and the key is another's", facts.id)));
         }
@@ -261,6 +261,7 @@ impl State {
         }
         let lines = store.all(Shelf::Audit).map_err(|error| broken(error.to_string()))?;
         let audit = AuditBook::read(lines).map_err(|error| broken(error.to_string()))?;
+        facts.remembered.audit_count = audit.counted();
         Ok(Self {
             directory,
             identity: Arc::new(identity),
@@ -299,9 +300,14 @@ impl State {
 
     /// Writes what the mind wants written, and takes away what is too old.
     fn write(&mut self, what: &Durable) -> Result<(), String> {
-        let line = self.audit.take(what);
+        let line = what.audited().map(|(copy, audited)| self.audit.take(copy, audited));
         let written = self.write_with(what, line.as_ref());
-        if let (Err(_), Some(line)) = (&written, &line) {
+        self.keep_line(line, written)
+    }
+
+    /// A line that could not be written is in the log of nobody.
+    fn keep_line(&self, line: Option<Entry>, written: Result<(), String>) -> Result<(), String> {
+        if let (Err(_), Some(line)) = (&written, line) {
             self.audit.take_back(line);
         }
         written
@@ -309,10 +315,7 @@ impl State {
 
     fn write_with(&mut self, what: &Durable, line: Option<&Entry>) -> Result<(), String> {
         let mut changes = changes_of(what)?;
-        if let Some(Entry { key, bytes, dropped }) = line {
-            changes.push(Change::put(Shelf::Audit, *key, bytes.clone()));
-            changes.extend(dropped.map(|key| Change::remove(Shelf::Audit, key)));
-        }
+        changes.extend(line.into_iter().flat_map(Entry::changes));
         let mut after = self.facts.remembered.clone();
         after.take_in(what);
         changes.extend(changes_of_forgetting(&self.facts.remembered, &after));
@@ -356,8 +359,12 @@ impl State {
     }
 
     /// Keeps the book of the network that this main server makes.
-    pub(crate) fn keep_book(&mut self, book: &Bytes) -> Result<(), String> {
-        self.commit(&[network::book_change(book)])
+    pub(crate) fn keep_book(&mut self, book: &Bytes, why: Option<&Audited>) -> Result<(), String> {
+        let line = why.map(|audited| self.audit.take(None, audited));
+        let mut changes = vec![network::book_change(book)];
+        changes.extend(line.iter().flat_map(Entry::changes));
+        let written = self.commit(&changes);
+        self.keep_line(line, written)
     }
 
     /// How often the node was started, this time included.

@@ -17,8 +17,8 @@ pub(crate) struct InitArgs {
 /// `ltn join`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct JoinArgs {
-    /// The invite, one line that begins with ltn1; `-` reads it from standard input.
-    pub(crate) line: String,
+    /// The invite; without it, or for `-`, it is asked for, or read from standard input.
+    pub(crate) line: Option<String>,
     /// Where a server of the network is, if the invite does not say it right.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Vec<String>,
@@ -74,7 +74,7 @@ pub(crate) struct MembersArgs {
 pub(crate) struct RevokeArgs {
     /// Whom: the name that it was invited with, its path or its id.
     pub(crate) member: String,
-    /// Do not ask first.
+    /// Do not ask first; say with --to or --state which network that is.
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]

@@ -88,9 +88,19 @@ fn row(line: &Value) -> [String; 5] {
         None | Some(0) => how,
         Some(more) => format!("{how}; {more} more before it"),
     };
-    let by = match text("node") {
-        Some(node) => format!("{} at {}", short(text("actor").unwrap_or_default()), short(node)),
-        None => short(text("actor").unwrap_or_default()),
+    let how = match number("missing") {
+        None => how,
+        Some(missing) => format!("{how}; {missing} LINES OF THIS NODE BEFORE IT ARE MISSING"),
+    };
+    let called = |name: &str, id: &str| match (text(name), text(id)) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, id) => id.map(short),
+    };
+    let actor = if text("visit_of").is_some() { "visit_of" } else { "actor" };
+    let by = called("actor_name", actor).unwrap_or_default();
+    let by = match called("node_name", "node") {
+        Some(node) => format!("{by} at {node}"),
+        None => by,
     };
     let number = number("number").unwrap_or_default();
     [number.to_string(), text("time").unwrap_or_default().to_owned(), by, what, how]
@@ -105,21 +115,22 @@ fn short(id: &str) -> String {
 mod tests {
     use super::*;
 
+    fn line(number: u64, more: &[(&'static str, Value)]) -> Value {
+        let rest = [
+            ("number", Value::from(number)),
+            ("time", "06:00".into()),
+            ("actor", "id:abcdefghij".into()),
+            ("command", "s.mute".into()),
+            ("arguments", "lamp".into()),
+        ];
+        Value::map(rest.into_iter().chain(more.iter().cloned()))
+    }
+
     #[test]
     fn columns_stand_below_each_other_and_an_end_names_its_beginning() {
-        let line = |number: u64, more: [(&'static str, Value); 2]| {
-            let rest = [
-                ("number", Value::from(number)),
-                ("time", "06:00".into()),
-                ("actor", "id:abcdefghij".into()),
-                ("command", "s.mute".into()),
-                ("arguments", "lamp".into()),
-            ];
-            Value::map(rest.into_iter().chain(more))
-        };
         let lines = [
-            line(9, [("refused", Value::Null), ("ended", Value::Null)]),
-            line(10, [("ended", "done".into()), ("of", 9u64.into())]),
+            line(9, &[("refused", Value::Null), ("ended", Value::Null)]),
+            line(10, &[("ended", "done".into()), ("of", 9u64.into())]),
         ];
         let wanted = "\
 LINE  TIME   BY         COMMAND       HOW
@@ -129,5 +140,17 @@ LINE  TIME   BY         COMMAND       HOW
         let end = "2 lines; each line of the log follows from the one before";
         assert_eq!(in_words(&lines, None), format!("{wanted}{end}"));
         assert!(in_words(&lines, Some(10)).contains("BROKEN before line 10"));
+    }
+
+    #[test]
+    fn people_are_named_where_names_are_known_and_visits_are_their_owners() {
+        let visit = ("visit_of", "id:owner12345".into());
+        let row = |more: &[(&'static str, Value)]| row(&line(1, more))[2].clone();
+        assert_eq!(row(&[]), "id:abcde…");
+        assert_eq!(row(std::slice::from_ref(&visit)), "id:owner…");
+        let named = [visit, ("actor_name", "ann".into()), ("node", "id:hall123456".into())];
+        assert_eq!(row(&named), "ann at id:hall1…");
+        let lost = super::row(&line(1, &[("missing", 3u64.into())]));
+        assert_eq!(lost[4], "run; 3 LINES OF THIS NODE BEFORE IT ARE MISSING");
     }
 }

@@ -88,11 +88,9 @@ fn passphrase(file: Option<&Path>, new: bool) -> Result<String, Trouble> {
     if let Some(file) = file {
         return line_in(file, "passphrase");
     }
+    let file = "give it in a file that nobody else can read: --passphrase-file FILE";
     let ask = |question: &str| {
-        ask_secret(question).ok_or_else(|| {
-            Trouble::usage("nobody is here to type a passphrase")
-                .hint("give it in a file that nobody else can read: --passphrase-file FILE")
-        })
+        ask_secret(question).map_err(|why| Trouble::unanswered(why, "a passphrase", file))
     };
     let typed = ask("Passphrase: ")?;
     if new && ask("The same again: ")? != typed {

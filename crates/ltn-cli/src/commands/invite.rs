@@ -44,8 +44,9 @@ fn show(output: Output, value: &Value, picture: bool) -> Result<Ending, Trouble>
         if let Ok(code) = QRBuilder::new(line.to_ascii_uppercase()).build() {
             output.remark(&code.to_str());
         }
-        output
-            .remark("It is good once; who has it may join. On the other machine: `ltn join LINE`.");
+        output.remark(
+            "It is good once; who has it may join. On the other machine `ltn join` asks for it.",
+        );
     }
     let remarks = value.get("remarks").and_then(Value::as_list).unwrap_or_default();
     remarks.iter().filter_map(Value::as_text).for_each(|remark| output.remark(remark));

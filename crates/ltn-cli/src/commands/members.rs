@@ -8,6 +8,7 @@ use ltn::{AnswerKey, EnvelopeError, Network, StateError, Target, Value, holds_me
 
 use crate::args::{GrantArgs, MembersArgs, RevokeArgs, UngrantArgs, UninviteArgs, VisitArgs};
 use crate::commands::invite::seconds;
+use crate::commands::run::asking;
 use crate::commands::visit::{Asking, Order, consent, visiting};
 use crate::output::{Output, readable};
 use crate::settings;
@@ -31,7 +32,7 @@ pub(crate) async fn uninvite(args: &UninviteArgs) -> Result<Ending, Trouble> {
 pub(crate) async fn revoke(args: &RevokeArgs) -> Result<Ending, Trouble> {
     let verb = format!("ltn revoke {}", args.member);
     let order = ("s.revoke", vec![args.member.as_str().into()]);
-    let asking = if args.yes { Asking::Skipped } else { Asking::First };
+    let asking = asking(args.yes, &args.visit)?;
     let (output, value) = at_main_server(&args.visit, &verb, order, asking).await?;
     tell(output, &value)
 }

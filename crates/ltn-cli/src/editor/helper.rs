@@ -99,6 +99,7 @@ impl Highlighter for Assistant {
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        self.gate.draws();
         Cow::Borrowed(prompt)
     }
 

@@ -21,9 +21,10 @@ pub(crate) fn take_back() {
     *SCREEN.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// Clears the line that was being edited, and what the editor had asked of the terminal with it.
+/// Clears the line that was being edited, and what the editor had asked of the terminal with it: to
+/// mark what is pasted, and to show nothing of what it was just drawing.
 pub(crate) fn leave_line() {
-    draw("\r\x1b[J\x1b[?2004l");
+    draw("\r\x1b[J\x1b[?2004l\x1b[?2026l");
 }
 
 /// Did standard output fail to take a line?

@@ -8,6 +8,8 @@ mod console;
 mod demo;
 mod files;
 mod finding;
+#[cfg(unix)]
+mod joining;
 mod members;
 mod middle;
 mod moves;

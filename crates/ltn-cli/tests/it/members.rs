@@ -20,7 +20,7 @@ pub(crate) fn main_server(state: &str) -> Running {
 }
 
 /// The invite alone, as a script gets it.
-fn invite(state: &str, more: &[&str]) -> String {
+pub(crate) fn invite(state: &str, more: &[&str]) -> String {
     let made = run(&[&["invite", "--state", state][..], more].concat());
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     let line = made.stdout.trim().to_owned();
@@ -124,10 +124,24 @@ fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
     };
     check(&audit(&[]));
     check(&run(&["audit", "/", "--state", &state]));
-    let last = audit(&["--last", "1"]).stdout;
-    assert!(!last.contains(invited), "{last}");
+    let joined = audit(&[]).stdout;
+    let joined = joined.lines().find(|line| line.contains("join(lamp, client, by invite "));
+    assert!(
+        joined.is_some_and(|line| line.contains(" lamp ") && line.contains(" of ")),
+        "{joined:?}"
+    );
+    assert!(audit(&[]).stdout.contains("the main server"), "its owner has a name");
+    assert!(!audit(&["--last", "1"]).stdout.contains(invited));
     drop(main);
     check(&audit(&[]));
+    // What its owner does meanwhile is written down as well, and what fails is not.
+    assert_eq!(
+        run(&["invite", "--name", "hall", "--role", "client", "--state", &state]).code,
+        Some(0)
+    );
+    assert_ne!(run(&["revoke", "nobody", "--yes", "--state", &state]).code, Some(0));
+    let told = audit(&["--last", "1"]).stdout;
+    assert!(told.contains("the main server") && told.contains("s.invite(client, hall"), "{told}");
     assert!(audit(&["--json"]).stdout.contains("\"broken_before\":null"));
     assert_eq!(audit(&["--last", "0"]).code, Some(2));
 }
@@ -159,7 +173,7 @@ fn an_admin_below_two_servers_does_all_that_is_done_at_the_main_server() {
         ended.stdout
     };
     done(&["grant", "lamp", "admin", "--at", "/hall"], "holds");
-    done(&["members"], "lamp: client, holds `admin` below");
+    done(&["members"], ", holds `admin` below `hall` (");
     done(&["ungrant", "lamp", "admin"], "holds `admin` no more");
     let line = done(&["replace", "lamp"], "ltn1");
     assert_eq!(join(line.trim(), &place.of("new")).code, Some(0));
@@ -184,12 +198,14 @@ fn an_admin_below_two_servers_does_all_that_is_done_at_the_main_server() {
 fn what_nobody_is_asked_about_wants_a_network_that_was_named() {
     let place = Place::new("named");
     let (mut main, state) = network(&place);
-    let order = |more: &[&str]| run(&[&["shutdown", "--yes"][..], more].concat());
-    let refused = order(&[]);
-    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
-    assert!(refused.stderr.contains("nothing was done") && refused.stderr.contains("--state"));
-    let done = order(&["--state", &state]);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    member(&place, &state, "lamp", &[]);
+    for verb in [&["revoke", "lamp", "--yes"][..], &["shutdown", "--yes"]] {
+        let refused = run(verb);
+        assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+        assert!(refused.stderr.contains("nothing was done") && refused.stderr.contains("--state"));
+        let done = run(&[verb, &["--state", &state]].concat());
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    }
     main.expect("stop");
 }
 

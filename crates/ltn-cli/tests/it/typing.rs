@@ -181,6 +181,27 @@ fn a_passphrase_is_not_shown_and_a_new_one_is_typed_twice() {
 }
 
 #[test]
+fn who_stops_at_a_question_that_hides_keys_sees_his_keys_again() {
+    let state = State::new("stopped");
+    let of = |name: &str| state.0.join(name).to_str().unwrap().to_owned();
+    let (main, file) = (of("main"), of("home.ltn"));
+    assert_eq!(run(&["init", "home", "--state", &main]).code, Some(0));
+    for keys in [&format!("open se{CONTROL_C}"), CONTROL_D] {
+        let backup = ["backup", &file, "--state", &main];
+        let mut asked = Terminal::start(&backup, &[], Path::new("/nowhere"));
+        asked.last_line("Passphrase:");
+        asked.press("open sesame\r");
+        asked.last_line("The same again:");
+        asked.press(keys);
+        asked.shows("stopped at the question, so nothing was done");
+        let (code, written) = asked.ends();
+        assert_eq!(code, Some(2), "{written}");
+        assert!(!written.contains("open s"), "{written}");
+    }
+    assert!(!Path::new(&file).exists());
+}
+
+#[test]
 fn without_colours_there_are_none() {
     let (_main, address) = Running::main_server();
     let state = State::new("colour");

@@ -4,9 +4,9 @@
 //! way.
 
 use super::NodeState;
-use crate::audit::{AUDIT_TEXT_CHARS_MAX, Audited};
+use crate::audit::{AUDIT_TEXT_CHARS_MAX, AuditKind, Audited, CopyOf};
 use crate::body;
-use crate::commands::{CommandSpec, ParameterKind};
+use crate::commands::ParameterKind;
 use crate::durable::{Durable, KeptDeed};
 use crate::frame::{Frame, Kind};
 use crate::id::NodeId;
@@ -15,13 +15,13 @@ use crate::moment::Moment;
 use crate::outcome::Outcome;
 use crate::rollcall::Order;
 use crate::standing::Standing;
-use crate::text::{quotable, shorten};
+use crate::text::shorten;
 use crate::value::Value;
 
 impl NodeState {
-    /// What is written of this command.
+    /// What is written of this command, in one more line.
     pub(super) fn audited(
-        &self,
+        &mut self,
         now: Moment,
         actor: NodeId,
         command: &str,
@@ -29,17 +29,9 @@ impl NodeState {
     ) -> Audited {
         let spec = self.offers.command(command).map(|(spec, _)| spec);
         let running_ms = u64::try_from(now.since(self.started).as_millis()).unwrap_or(u64::MAX);
-        Audited {
-            actor,
-            command: command.to_owned(),
-            arguments: arguments_in_words(spec, of),
-            refused: None,
-            running_ms,
-            left_out: 0,
-            deed: None,
-            ended: None,
-            owner: self.visit_of(actor),
-        }
+        let what = Audited::new(actor, command, spec, of);
+        let (owner, count) = (self.visit_of(actor), Some(self.audit_desk.count()));
+        Audited { running_ms, owner, count, ..what }
     }
 
     /// A call of another member is not run: it is told so, and that is written down.
@@ -73,11 +65,12 @@ impl NodeState {
             Outcome::Unknown(text) => text,
             _ => return,
         };
-        let Some(left_out) = self.audit_desk.takes_refusal(now) else { return };
+        let who = self.owner_of(actor);
+        let Some(left_out) = self.audit_desk.takes_refusal(now, who) else { return };
         let refused = Some(shorten(why, AUDIT_TEXT_CHARS_MAX));
         let audited = self.audited(now, actor, command, arguments);
         let what = Audited { refused, left_out, ..audited };
-        self.persist(Durable::Audit { node: None, what: what.clone() });
+        self.persist(Durable::Audit { copy: None, what: what.clone() });
         self.copy_to_root(now, what);
     }
 
@@ -110,7 +103,7 @@ impl NodeState {
         if self.wants_seals() {
             let command = if order.restart { "restart, as ordered" } else { "stop, as ordered" };
             let what = self.audited(now, order.issuer, command, &[]);
-            self.persist(Durable::Audit { node: None, what: what.clone() });
+            self.persist(Durable::Audit { copy: None, what: what.clone() });
             self.copy_to_root(now, what);
         }
     }
@@ -141,27 +134,13 @@ impl NodeState {
         let others = [&what.refused, &what.ended].map(|text| text.as_deref().unwrap_or_default());
         let texts = [what.command.as_str(), what.arguments.as_str(), others[0], others[1]];
         let small = texts.iter().all(|text| text.chars().count() <= AUDIT_TEXT_CHARS_MAX);
-        if self.config.role.is_root() && small && self.audit_desk.takes_copy(now, node) {
-            self.persist(Durable::Audit { node: Some(node), what });
+        let branch = self.tree.branch_of(node).filter(|_| self.config.role.is_root() && small);
+        let copy = branch.map(|branch| CopyOf { branch, node });
+        let kind = AuditKind::of(&what);
+        if copy.is_some_and(|copy| self.audit_desk.takes_copy(now, copy, kind)) {
+            self.persist(Durable::Audit { copy, what });
         } else {
             self.counters.dropped += 1;
         }
     }
-}
-
-/// The arguments as people may read them later, whoever they are.
-fn arguments_in_words(spec: Option<&CommandSpec>, arguments: &[Value]) -> String {
-    let kind = |at: usize| {
-        let parameters = spec.map(|spec| &spec.parameters);
-        parameters.and_then(|all| all.get(at).or(all.last())).map(|parameter| parameter.kind)
-    };
-    let word = |(at, argument): (usize, &Value)| match (kind(at), argument) {
-        // Nobody knows what it would have been.
-        (None | Some(ParameterKind::Secret), _) => "…".to_owned(),
-        (_, Value::Text(text)) => quotable(text),
-        (_, Value::Bytes(bytes)) => format!("{} bytes", bytes.len()),
-        (_, other) => shorten(&other.to_string(), AUDIT_TEXT_CHARS_MAX),
-    };
-    let words: Vec<String> = arguments.iter().enumerate().map(word).collect();
-    shorten(&words.join(", "), AUDIT_TEXT_CHARS_MAX)
 }

@@ -15,7 +15,11 @@ use crate::limits::KICK_LIFETIME;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::{CloseReason, Outcome, Refusal, RefusalKind};
+use crate::standing::Standing;
 use crate::text::{quotable, span};
+
+/// Who is not kicked, though joined from there, and why.
+type Spared = (String, &'static str);
 
 impl NodeState {
     /// `s.changename`: the caller's own name, or another's for who may do that.
@@ -77,6 +81,9 @@ impl NodeState {
             let text = format!("neither you nor {me} itself can be muted by you");
             return Err(Refusal::new(RefusalKind::NotPossible, text));
         }
+        if muted {
+            self.check_spares_owner(nodes)?;
+        }
         for node in nodes {
             let changed =
                 if muted { self.people.mute(*node) } else { Ok(self.people.unmute(*node)) };
@@ -98,6 +105,26 @@ impl NodeState {
         Ok(())
     }
 
+    /// Is this the main server of a network with members, or a visit of its owner?
+    fn is_owner(&self, node: NodeId) -> bool {
+        let root = self.standing.as_ref().map(Standing::root);
+        root == Some(self.owner_of(node))
+    }
+
+    /// Whoever is admin by the owner's grace neither silences him nor throws him out.
+    fn check_spares_owner(&self, nodes: &[NodeId]) -> Result<(), Refusal> {
+        let Some(owner) = nodes.iter().find(|node| self.is_owner(**node)) else { return Ok(()) };
+        let who = self.call(*owner);
+        let text = format!("{who} is the main server or its owner: nobody mutes or kicks that");
+        Err(Refusal::new(RefusalKind::NotPossible, text))
+    }
+
+    /// Is what this node says not looked at? The owner may have been muted by his key, before it
+    /// was known whose that is.
+    pub(super) fn is_silenced(&self, node: NodeId) -> bool {
+        self.people.is_muted(node) && !self.is_owner(node)
+    }
+
     /// What a muted node says goes no further than here.
     pub(super) fn silence(&mut self, now: Moment, header: &Header) {
         if !header.flags.has(Flags::ANSWER_WANTED) {
@@ -112,7 +139,10 @@ impl NodeState {
 
     /// `s.kickuser`: all that are named, or none of them.
     pub(super) fn kick_users(&mut self, now: Moment, run: &Run) {
-        let done = self.find_people(run).and_then(|nodes| self.check_kick(run, nodes));
+        let done = self.find_people(run).and_then(|nodes| {
+            self.check_spares_owner(&nodes)?;
+            self.check_kick(run, nodes)
+        });
         let done = done.map(|nodes| self.kick_all(now, run.actor, nodes));
         self.answer_when_kept(now, run, done);
     }
@@ -158,16 +188,16 @@ impl NodeState {
     pub(super) fn kick_addresses(&mut self, now: Moment, run: &Run) {
         let done = self.find_addresses(run).map(|(nodes, spared)| {
             let (mut text, nodes) = self.kick_all(now, run.actor, nodes);
-            if let Some(spared) = spared {
-                text += &format!("; {spared} is there too and stays, for you speak through it");
+            if let Some((spared, why)) = spared {
+                text += &format!("; {spared} is there too and stays, for {why}");
             }
             (text, nodes)
         });
         self.answer_when_kept(now, run, done);
     }
 
-    /// Who is joined from there; and who also is, but is spared, because the caller speaks so.
-    fn find_addresses(&self, run: &Run) -> Result<(Vec<NodeId>, Option<String>), Refusal> {
+    /// Who is joined from there; and who also is, but is spared, and why.
+    fn find_addresses(&self, run: &Run) -> Result<(Vec<NodeId>, Option<Spared>), Refusal> {
         let (mut nodes, mut spared) = (Vec::new(), None);
         for index in 0..run.arguments.len() {
             let wanted = run.raw_text(index);
@@ -176,7 +206,9 @@ impl NodeState {
             {
                 anybody = true;
                 if Some(link) == self.arrived {
-                    spared = Some(self.call(node));
+                    spared = Some((self.call(node), "you speak through it"));
+                } else if self.is_owner(node) {
+                    spared = Some((self.call(node), "nobody kicks the owner of the main server"));
                 } else if !nodes.contains(&node) {
                     nodes.push(node);
                 }
@@ -188,8 +220,8 @@ impl NodeState {
             }
         }
         match &spared {
-            Some(spared) if nodes.is_empty() => {
-                let text = format!("only {spared} is there, and you speak through it");
+            Some((spared, why)) if nodes.is_empty() => {
+                let text = format!("only {spared} is there, and {why}");
                 Err(Refusal::new(RefusalKind::NotPossible, text))
             }
             _ => Ok((nodes, spared)),

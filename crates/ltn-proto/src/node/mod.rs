@@ -294,7 +294,7 @@ impl NodeState {
             confirmations: Confirmations::of_people(),
             challenges: Confirmations::of_minds(),
             shown: Shown::new(limits.records),
-            audit_desk: AuditDesk::new(now),
+            audit_desk: AuditDesk::new(now, config.remembered.audit_count),
             services: serving::built_in(&config, now),
             standing: chartering::standing_of(&config),
             passes: Passes::default(),
@@ -446,6 +446,7 @@ impl NodeState {
             Op::Stop { restart } => self.stop(now, restart),
             Op::GoAway => self.stop_because(now, CloseReason::Away),
             Op::GiveWay => self.give_way(now),
+            Op::Admitted(newcomer) => self.event(Event::Admitted(newcomer)),
             Op::BackUp { parents } => self.back_up(parents),
         }
     }

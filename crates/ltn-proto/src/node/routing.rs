@@ -38,7 +38,7 @@ impl NodeState {
             self.bounce(now, &frame.header, "its source does not live behind that link");
             return;
         }
-        if frame.header.kind.is_speech() && self.people.is_muted(frame.header.source) {
+        if frame.header.kind.is_speech() && self.is_silenced(frame.header.source) {
             self.silence(now, &frame.header);
             return;
         }
@@ -231,7 +231,7 @@ impl NodeState {
         if link.is_some_and(|link| !self.may_speak(link, source)) {
             return Err(no_route("its source does not live behind that link".to_owned()));
         }
-        if self.people.is_muted(source) {
+        if self.is_silenced(source) {
             return Err(no_route(format!("who opens it is muted at {}", self.name)));
         }
         match self.next_hop(destination) {

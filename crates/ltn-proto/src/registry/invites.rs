@@ -87,6 +87,11 @@ impl Registry {
     fn check_wish(&self, wish: &InviteWish) -> Result<(), Refusal> {
         self.check_names(wish)?;
         let refuse = |text: String| Err(Refusal::new(RefusalKind::BadArguments, text));
+        if wish.replaces.is_some_and(|old| self.is_owner(old)) {
+            let text = "nobody takes over from the main server by an invite: `ltn backup` and `ltn \
+                        restore` bring it to other hardware";
+            return refuse(text.to_owned());
+        }
         match wish.role {
             Role::SubServer | Role::Client => {}
             Role::Session => {
@@ -188,6 +193,24 @@ impl Registry {
                  them"
             )),
         }
+    }
+
+    /// Who lets in whoever joins by an invite of this wish. New hardware is let in by whoever let
+    /// the old one in, unless another admin made this invite: the key is one that he chose.
+    pub(super) fn who_lets_in(&self, wish: &InviteWish) -> Option<NodeId> {
+        let old = wish.replaces.and_then(|old| self.members.get(&old));
+        match (old, wish.by) {
+            (Some(old), by) if by.is_none() || by == wish.replaces => old.by,
+            (_, by) => Some(by.unwrap_or(self.charter.root)),
+        }
+    }
+
+    /// The members that this one let in, but not those that are out.
+    #[must_use]
+    pub fn let_in_by(&self, who: NodeId) -> Vec<NodeId> {
+        let let_in = self.members.iter().filter(|(_, member)| member.by == Some(who));
+        let let_in = let_in.map(|(id, _)| *id);
+        let_in.filter(|id| *id != who && !self.charter.is_revoked(*id)).collect()
     }
 
     /// Who invited is an admin no more, or out: what he invited and nobody has used is out too.

@@ -1,7 +1,7 @@
 //! The names of members: who is meant by one, and whose each is, as the charter says it to
 //! everybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{InviteWish, Registry};
 use crate::charter::OwnName;
@@ -68,6 +68,17 @@ impl Registry {
     pub fn call(&self, id: NodeId) -> String {
         let name = self.members.get(&id).and_then(|member| member.name.as_ref());
         name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
+    }
+
+    /// What members are called, those who are out included, as far as they have names.
+    #[must_use]
+    pub fn names(&self) -> BTreeMap<NodeId, String> {
+        let name = |id: NodeId, name: Option<&Name>| match name {
+            None if id == self.charter.root => Some("the main server".to_owned()),
+            name => name.map(ToString::to_string),
+        };
+        let all = self.members.iter();
+        all.filter_map(|(id, member)| Some((*id, name(*id, member.name.as_ref())?))).collect()
     }
 
     /// Is there room for the name of one more member?

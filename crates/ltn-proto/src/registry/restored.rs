@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::names::too_much;
-use super::{Member, Registry};
+use super::{Member, Registry, owner};
 use crate::charter::{Charter, Grant};
 use crate::id::NodeId;
 use crate::name::Name;
@@ -16,8 +16,10 @@ use crate::role::Role;
 const LEARNING: Duration = Duration::from_secs(60);
 
 impl Registry {
-    /// This book is from a backup.
+    /// This book is from a backup. Invites are withdrawn: nobody knows which of them were used
+    /// since, or were over.
     pub fn begin_learning(&mut self) {
+        self.invites.clear();
         let more = u64::try_from(LEARNING.as_millis()).unwrap_or(u64::MAX);
         self.learns_until_ms = Some(self.running_ms.saturating_add(more));
     }
@@ -55,7 +57,9 @@ impl Registry {
             next.grants.retain(|grant| other.grants.contains(grant));
         }
         next.refuse_too(&older.revoked);
-        if next == self.charter {
+        // Whoever has a twin without it is told of a newer one.
+        let lacks = owner::put_first(&mut next);
+        if next == self.charter && (self.is_learning() || !lacks) {
             return Ok(false);
         }
         if next.to_bytes().is_none() {
@@ -98,9 +102,10 @@ impl Registry {
         self.members.contains_key(&id) || self.charter.is_revoked(id)
     }
 
-    /// This one has shown that he was let in, and joined after the backup: he is called so and
-    /// hangs below that server. A name that another member has already stays that one's: he is
-    /// known by his id then. Says whether he is new in the book.
+    /// This one has shown that he was let in, and joined after the backup. He is called so if a
+    /// charter says that the name is his, and no other member has it; else he is known by his id. A
+    /// server belongs nowhere: nobody's word but its own says where it was invited to. Says whether
+    /// he is new in the book.
     ///
     /// # Errors
     /// The network has as many members as it may have; nothing changed.
@@ -115,13 +120,15 @@ impl Registry {
             return Ok(false);
         }
         self.check_members()?;
-        let name = name.filter(|name| self.named(name).is_empty());
+        let is_his = |name: &Name| self.charter.is_own_name(name, id);
+        let name = name.filter(|name| is_his(name) && self.named(name).is_empty());
         let (since_ms, visitors) = (self.running_ms, Vec::new());
-        if place.is_none() && role.is_server() {
+        let place = place.filter(|_| !role.is_server());
+        if role.is_server() {
             // It may have gone elsewhere since: until an admin says so it belongs nowhere.
             self.homes.insert(id, id);
         }
-        self.members.insert(id, Member { role, name, place, since_ms, visitors });
+        self.members.insert(id, Member { role, name, place, since_ms, visitors, by: None });
         if !self.is_learning() {
             self.give_names();
         }
@@ -132,6 +139,7 @@ impl Registry {
     pub(super) fn end_learning(&mut self) {
         self.learns_until_ms = None;
         self.give_names();
+        self.restore_owner();
         self.charter.edition.epoch += 1;
         self.charter.edition.version = 1;
     }

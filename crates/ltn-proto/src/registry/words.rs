@@ -58,6 +58,11 @@ pub struct Member {
     /// say that they may what the member may.
     #[n(4)]
     pub visitors: Vec<NodeId>,
+    /// Who let it in: the member whose invite it joined by, which is the main server where its
+    /// owner made that. Nobody knows it of the main server itself, of who joined after the backup
+    /// that the book is from, and of those in a book that did not keep it.
+    #[n(5)]
+    pub by: Option<NodeId>,
 }
 
 /// Where a server belongs. Whoever has a right over that place has it over the server too, and over

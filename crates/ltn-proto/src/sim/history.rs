@@ -168,6 +168,7 @@ pub const fn word(op: &Op) -> &'static str {
         Op::Stop { restart: true } => "restart",
         Op::GoAway => "go away",
         Op::GiveWay => "give way",
+        Op::Admitted(_) => "admitted",
         Op::BackUp { .. } => "back up",
     }
 }
@@ -204,6 +205,7 @@ pub const fn numbered(op: &Op) -> Option<(OpId, Option<std::time::Duration>)> {
         | Op::BackUp { .. }
         | Op::GoAway
         | Op::GiveWay
+        | Op::Admitted(_)
         | Op::Stop { .. } => None,
     }
 }

@@ -8,8 +8,8 @@ use crate::club::{Club, ROOT, SAFE};
 fn lines(club: &Club, number: usize, copies: bool) -> Vec<(Option<NodeId>, Audited)> {
     let written = club.written.iter().filter(|(who, _, _)| *who == number);
     let audited = written.filter_map(|(_, what, _)| what.audited());
-    let wanted = audited.filter(|(node, _)| node.is_some() == copies);
-    wanted.map(|(node, what)| (node, what.clone())).collect()
+    let wanted = audited.filter(|(copy, _)| copy.is_some() == copies);
+    wanted.map(|(copy, what)| (copy.map(|copy| copy.node), what.clone())).collect()
 }
 
 #[test]
@@ -130,6 +130,31 @@ fn nobody_fills_a_log_by_asking_for_what_he_may_not() {
         let outcome = club.call(eve, ROOT, ("s.getadminkey", ""));
         assert!(matches!(outcome, Outcome::Refused(_)));
     }
-    let most = usize::try_from(ltn_proto::limits::AUDIT_REFUSALS_MAX).expect("a small number");
-    assert_eq!(lines(&club, ROOT, false).len(), most);
+    let each = usize::try_from(ltn_proto::limits::AUDIT_REFUSALS_EACH).expect("a small number");
+    assert_eq!(lines(&club, ROOT, false).len(), each);
+    // What somebody else tries is written all the same, and how much was left out.
+    let max = club.member(Role::Client, "max", ROOT);
+    club.call(max, ROOT, ("s.getadminkey", ""));
+    let told = lines(&club, ROOT, false);
+    let last = told.last().map(|(_, what)| (what.actor, what.left_out));
+    assert_eq!(last, Some((club.ids[max], 200 - each as u64)));
+}
+
+#[test]
+fn each_line_of_a_node_has_its_count_and_so_have_the_copies_also_after_a_restart() {
+    let mut club = Club::new();
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let ann = club.member(Role::Client, "ann", ROOT);
+    club.make_admin(ann, ROOT);
+    club.offer(hall, "gate", false);
+    club.call(ann, hall, ("gate", "open"));
+    club.call(ann, hall, ("s.mute", "nobody"));
+    let counts = |club: &Club, number, copies| -> Vec<Option<u64>> {
+        lines(club, number, copies).iter().map(|(_, what)| what.count).collect()
+    };
+    assert_eq!(counts(&club, hall, false), [Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!(counts(&club, ROOT, true), counts(&club, hall, false));
+    club.restart(hall, ROOT);
+    club.call(ann, hall, ("s.mute", "nobody"));
+    assert_eq!(counts(&club, ROOT, true)[4..], [Some(5), Some(6)]);
 }

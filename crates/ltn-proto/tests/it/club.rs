@@ -462,7 +462,7 @@ impl Club {
         assert!(self.join(number, to), "it comes back");
     }
 
-    /// Its process is started anew, and finds nobody.
+    /// Its process is started anew with what it had written, and looks for nobody.
     pub(crate) fn begin_anew(&mut self, number: usize) {
         let gone: Vec<_> = self.wires.iter().filter(|((one, _), _)| *one == number).collect();
         let gone: Vec<_> = gone.into_iter().map(|(mine, theirs)| (*mine, *theirs)).collect();
@@ -473,6 +473,10 @@ impl Club {
             self.feed(other, Input::LinkClosed { link, why });
         }
         let config = &mut self.configs[number];
+        let written = self.written.iter().filter(|(who, _, _)| *who == number);
+        for (_, what, _) in written.filter(|(_, what, _)| !matches!(what, Durable::Parent(_))) {
+            config.remembered.take_in(what);
+        }
         config.starts += 1;
         config.incarnation += 1;
         config.seed = [config.seed[0] ^ 0x80; 32];

@@ -16,6 +16,7 @@ mod model;
 mod mutants;
 mod name;
 mod obeying;
+mod owner;
 mod places;
 mod registry;
 mod restored;

@@ -11,7 +11,7 @@ impl Driver {
         self.config.remembered.take_in(&what);
         let done = match &self.keeper {
             None => {
-                self.audit.take(&what);
+                what.audited().map(|(copy, audited)| self.audit.take(copy, audited));
                 Ok(())
             }
             Some(keeper) => match keeper.write(write, what) {

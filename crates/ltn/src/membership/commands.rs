@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ltn_proto::registry::{InviteWish, Member};
 use ltn_proto::{
-    Address, CommandSpec, Name, NodeId, NodePath, ParameterKind, Permission, Reach, Refusal,
-    RefusalKind, Role, Value,
+    Address, Audited, CommandSpec, Name, NodeId, NodePath, ParameterKind, Permission, Reach,
+    Refusal, RefusalKind, Role, Value,
 };
 
 use super::listing::in_words;
@@ -86,7 +86,9 @@ pub(super) async fn offer(network: &Network, node: &Node) -> Result<(), TalkErro
         let (at, here, command) = (network.clone(), node.without_queues(), name.clone());
         let run: Action = Arc::new(move |call| {
             let (network, node, command) = (at.clone(), here.clone(), command.clone());
-            Box::pin(async move { network.run_at(&node, &command, &call).await })
+            // Who asked may not wait for the end: what is begun is done, and written down, or not.
+            let running = async move { network.run_at(&node, &command, &call).await };
+            Box::pin(whole(running))
         });
         let (at, here, command) = (network.clone(), node.without_queues(), name.clone());
         let foretell: Foretell = Arc::new(move |call| {
@@ -100,6 +102,14 @@ pub(super) async fn offer(network: &Network, node: &Node) -> Result<(), TalkErro
         node.put_on_offer(&name, offer).await?;
     }
     Ok(())
+}
+
+/// Goes on to the end, also when nobody waits for it any more.
+async fn whole(
+    running: impl Future<Output = Result<Value, HandlerError>> + Send + 'static,
+) -> Result<Value, HandlerError> {
+    let ended = tokio::spawn(running).await;
+    ended.unwrap_or_else(|error| Err(HandlerError::Failed(error.to_string())))
 }
 
 impl Network {
@@ -166,6 +176,9 @@ impl Network {
     pub async fn run(&self, command: &str, arguments: &[Value]) -> Result<Value, MembershipError> {
         let arguments = checked(command, arguments)?;
         let here = Here { node: None, hints: &self.home().hints, by: None };
+        let spec = specs().into_iter().find(|spec| spec.name == command);
+        let why = Audited::new(self.root().id(), command, spec.as_ref(), &arguments);
+        self.because(why).await;
         let done = self.carry_out(here, command, &arguments).await;
         done.map_err(|error| match error {
             HandlerError::Refused(refusal) => refusal.into(),
@@ -208,8 +221,8 @@ impl Network {
             "s.revoke" => {
                 let who = self.find(here, said.needed(0)).await?;
                 self.revoke(who).await.map_err(refused)?;
-                let called = self.call(who).await;
-                Ok(Value::from(format!("{called} is out: its key is refused from now on")))
+                let (called, stay) = (self.call(who).await, self.who_stays(who).await);
+                Ok(Value::from(format!("{called} is out: its key is refused from now on{stay}")))
             }
             "s.grant" => self.give(here, &said).await,
             "s.backup" => Ok(Value::Bytes(self.backup_content().await.map_err(refused)?)),
@@ -221,7 +234,8 @@ impl Network {
                 if changed == 0 {
                     return Err(refuse(&format!("{called} was given none of that")).into());
                 }
-                Ok(Value::from(format!("{called} holds {} no more", in_words(&what))))
+                let stay = self.who_stays_without(who, &what).await;
+                Ok(Value::from(format!("{called} holds {} no more{stay}", in_words(&what))))
             }
         }
     }

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ltn_proto::admission::{Admitted, ByteVec, JoinAnswer, JoinAsk};
-use ltn_proto::registry::{Home, InviteWish, JoinProof, Registry};
+use ltn_proto::admission::{Admitted, ByteVec, JoinAnswer, JoinAsk, Newcomer};
+use ltn_proto::registry::{Home, InviteWish, JoinProof, Member, Registry};
 use ltn_proto::{
-    Address, Charter, Edition, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId, Refusal,
-    RefusalKind, Role, SignedCharter, Standing,
+    Address, Audited, Charter, Edition, INVITE_HINTS_MAX, Invite, InviteId, InviteSecret, NodeId,
+    Op, Refusal, RefusalKind, Role, SignedCharter, Standing,
 };
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
@@ -33,9 +33,11 @@ const SAVE_PAUSE: Duration = Duration::from_secs(60);
 /// time, or where something ends soon.
 const SAVE_PAUSE_MIN: Duration = Duration::from_secs(5);
 
-/// Makes the book durable; when it answers well the bytes survive a power cut.
-pub(crate) type Save =
-    Arc<dyn Fn(bytes::Bytes) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+/// Makes the book durable, with the line of the audit log that says what is new in it; when it
+/// answers well both survive a power cut.
+pub(crate) type Save = Arc<
+    dyn Fn(bytes::Bytes, Option<Audited>) -> BoxFuture<'static, Result<(), String>> + Send + Sync,
+>;
 
 /// The desk of a running root. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +65,8 @@ pub(crate) struct Book {
     saved: Instant,
     /// The edition of the charter that was told of last.
     published: Edition,
+    /// What is written of the change that is made now, if nobody else writes that.
+    why: Option<Audited>,
 }
 
 /// A nonce that was given to somebody who wants to join.
@@ -117,7 +121,7 @@ impl Desk {
         let changed = book.run_on();
         let is_due = book.save_pause().is_some_and(|pause| book.saved.elapsed() >= pause);
         if changed || is_due {
-            match (self.save)(book.registry.to_bytes()).await {
+            match (self.save)(book.registry.to_bytes(), None).await {
                 Ok(()) => book.saved = Instant::now(),
                 Err(why) => {
                     tracing::error!(why, "the book of the network cannot be written");
@@ -149,21 +153,30 @@ impl Desk {
         !superseded
     }
 
-    /// Answers somebody who wants to join.
-    pub(crate) async fn answer(&self, word: &[u8]) -> JoinAnswer {
-        match JoinAsk::read(word) {
+    /// Answers somebody who wants to join; and what the node is to be told, if that one was let in.
+    pub(crate) async fn answer(&self, word: &[u8]) -> (JoinAnswer, Option<Op>) {
+        let answer = match JoinAsk::read(word) {
             Ok(JoinAsk::Begin { invite, public_key }) => {
                 let mut book = self.book.lock().await;
                 book.begin(invite, &public_key).unwrap_or_else(JoinAnswer::from)
             }
-            Ok(JoinAsk::Prove(proof)) => {
-                let admitted = self.change(|book| book.admit(&proof)).await;
-                admitted.map_or_else(JoinAnswer::from, |admitted| {
-                    JoinAnswer::Admitted(Box::new(admitted))
-                })
-            }
+            Ok(JoinAsk::Prove(proof)) => match self.change(|book| book.admit(&proof)).await {
+                Ok((node, member, admitted)) => {
+                    let (name, role) = (member.name, member.role);
+                    let told = Op::Admitted(Newcomer { node, name, role });
+                    return (JoinAnswer::Admitted(Box::new(admitted)), Some(told));
+                }
+                Err(refusal) => JoinAnswer::from(refusal),
+            },
             Err(error) => JoinAnswer::Refused(error.to_string()),
-        }
+        };
+        (answer, None)
+    }
+
+    /// Changes the book as the owner of its directory wants it: `why` says how, for the audit log.
+    /// A running main server has such lines from who commands it.
+    pub(crate) async fn because(&self, why: Audited) {
+        self.book.lock().await.why = Some(why);
     }
 
     /// The book as it is stored, and the authority's key (PKCS#8).
@@ -186,13 +199,14 @@ impl Desk {
         self.let_time_pass(&mut book).await;
         let before = book.registry.clone();
         let changed = change(&mut book);
+        let why = book.why.take();
         if book.registry == before {
             return changed;
         }
         let saved = match &changed {
             Ok(_) => {
                 book.saved = Instant::now();
-                (self.save)(book.registry.to_bytes()).await
+                (self.save)(book.registry.to_bytes(), why).await
             }
             Err(_) => Ok(()),
         };
@@ -250,7 +264,8 @@ impl Book {
     fn new(registry: Registry, authority: Authority) -> Self {
         let (published, now) = (registry.charter().edition, Instant::now());
         let nonces = VecDeque::new();
-        Self { registry, authority, nonces, begun: now, counted: now, saved: now, published }
+        let why = None;
+        Self { registry, authority, nonces, begun: now, counted: now, saved: now, published, why }
     }
 
     /// The book of an earlier life, with the authority's key. Those charters are all that its main
@@ -338,7 +353,16 @@ impl Book {
         Ok(JoinAnswer::Nonce(nonce))
     }
 
-    fn admit(&mut self, proof: &JoinProof) -> Result<Admitted, Refusal> {
+    /// What is written of who joins.
+    fn joined(&self, id: NodeId, invite: InviteId, member: &Member) -> Audited {
+        let name = member.name.as_ref().map_or("without a name", |name| name.as_str());
+        let running_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let by = member.by.map_or_else(String::new, |by| format!(" of {}", self.registry.call(by)));
+        let arguments = format!("{name}, {}, by invite {invite}{by}", member.role);
+        Audited { arguments, running_ms, ..Audited::new(id, "join", None, &[]) }
+    }
+
+    fn admit(&mut self, proof: &JoinProof) -> Result<(NodeId, Member, Admitted), Refusal> {
         let key = NodeId::of_public_key(&proof.public_key);
         let mine = |waiting: &Waiting| (waiting.invite, waiting.key) == (proof.invite, key);
         let nonce = self.nonces.iter().position(mine).and_then(|at| self.nonces.remove(at));
@@ -347,6 +371,7 @@ impl Book {
             Refusal::new(RefusalKind::BadToken, "the proof came too late; try again")
         })?;
         let member = self.registry.admit(proof, &nonce.nonce)?;
+        self.why = Some(self.joined(key, proof.invite, &member));
         let certify = |key: &[u8], kind| self.authority.certify(key, kind).map_err(impossible);
         let certificate = certify(&proof.public_key, member.role)?;
         let (mut visitor_certificates, mut passes) = (Vec::new(), Vec::new());
@@ -355,16 +380,17 @@ impl Book {
             passes.push(self.authority.sign_pass(visit, key).map_err(impossible)?);
         }
         let charter = self.signed_charter()?;
-        Ok(Admitted {
+        let admitted = Admitted {
             certificate,
             visitor_certificates,
             passes,
             root: self.registry.charter().root,
-            name: member.name,
-            place: member.place,
+            name: member.name.clone(),
+            place: member.place.clone(),
             charter: charter.bytes.to_vec(),
             charter_signature: charter.signature,
-        })
+        };
+        Ok((key, member, admitted))
     }
 }
 
@@ -400,7 +426,7 @@ mod tests {
         let charter = book.signed_charter().unwrap();
         let written = Written::default();
         let kept = Arc::clone(&written);
-        let save: Save = Arc::new(move |bytes| {
+        let save: Save = Arc::new(move |bytes, _| {
             kept.lock().unwrap().push(bytes);
             Box::pin(async { Ok(()) })
         });

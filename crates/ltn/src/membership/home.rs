@@ -96,11 +96,11 @@ impl Network {
         let home = home_of(&state, state.bound().map_or_else(Vec::new, crate::port::hints));
         let charter = root.standing().signed().clone();
         let state = Arc::new(Mutex::new(state));
-        let save: Save = Arc::new(move |bytes| {
+        let save: Save = Arc::new(move |bytes, why| {
             let state = Arc::clone(&state);
             let write = move || {
                 let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.keep_book(&bytes)
+                state.keep_book(&bytes, why.as_ref())
             };
             Box::pin(async move {
                 let written = tokio::task::spawn_blocking(write).await;
@@ -117,9 +117,9 @@ impl Network {
         keeper: &Keeper,
     ) -> Self {
         let (charter, writes) = (root.standing().signed().clone(), keeper.clone());
-        let save: Save = Arc::new(move |bytes| {
+        let save: Save = Arc::new(move |bytes, why| {
             let keeper = writes.clone();
-            Box::pin(async move { keeper.keep_book(bytes).await })
+            Box::pin(async move { keeper.keep_book(bytes, why).await })
         });
         let desk = Desk::new(book, charter, save);
         keeper.say_at_the_end(desk.last_word());

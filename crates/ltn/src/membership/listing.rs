@@ -1,6 +1,8 @@
 //! Who is in, out and invited, and how members are called, in words.
 
-use ltn_proto::registry::{Member, OpenInvite};
+use std::collections::BTreeMap;
+
+use ltn_proto::registry::{Member, OpenInvite, Registry};
 use ltn_proto::{Charter, Grant, NodeId, Permission, Role, Value};
 
 use super::MAIN_NAME;
@@ -16,6 +18,8 @@ impl Network {
             (*id != charter.root, called(*id, member).to_lowercase(), *id)
         };
         members.sort_by_key(order);
+        let names: BTreeMap<NodeId, String> =
+            members.iter().map(|(id, member)| (*id, called(*id, member))).collect();
         let (mut lines, mut entries) = (Vec::new(), Vec::new());
         for (id, member) in members {
             let name = called(id, &member);
@@ -23,7 +27,7 @@ impl Network {
                 .grants
                 .iter()
                 .filter(|grant| grant.who == id)
-                .map(|grant| grant_in_words(grant, &charter))
+                .map(|grant| grant_in_words(grant, &charter, &names))
                 .collect();
             let out = charter.is_revoked(id);
             let state = if out { ", out" } else { "" };
@@ -31,13 +35,17 @@ impl Network {
                 words if words.is_empty() => String::new(),
                 words => format!(", holds {words}"),
             };
-            lines.push(format!("{name}: {}{state}{may} ({id})", member.role));
+            let by = member.by.map(|by| inviter(by, &names, &charter));
+            let let_in = by.map_or_else(String::new, |by| format!(", invited by {by}"));
+            lines.push(format!("{name}: {}{state}{let_in}{may} ({id})", member.role));
             entries.push(Value::map([
                 ("name", Value::from(name)),
                 ("role", member.role.as_str().into()),
                 ("id", id.to_string().into()),
                 ("under", member.place.map(|place| place.to_string()).into()),
                 ("revoked", out.into()),
+                ("by", member.by.and_then(|by| names.get(&by).cloned()).into()),
+                ("by_id", member.by.map(|by| by.to_string()).into()),
                 ("holds", Value::list(grants.iter().map(String::as_str))),
             ]));
         }
@@ -54,6 +62,11 @@ impl Network {
             }
             other => other,
         }
+    }
+
+    /// What everybody is called.
+    pub(crate) async fn names(&self) -> BTreeMap<NodeId, String> {
+        self.look(Registry::names).await
     }
 
     async fn tell_invite(&self, invite: OpenInvite) -> (String, Value) {
@@ -98,9 +111,21 @@ impl Network {
     }
 }
 
-fn grant_in_words(grant: &Grant, charter: &Charter) -> String {
+fn inviter(by: NodeId, names: &BTreeMap<NodeId, String>, charter: &Charter) -> String {
+    let name = names.get(&by).cloned().unwrap_or_else(|| by.to_string());
+    if charter.is_revoked(by) { format!("{name}, who is out") } else { name }
+}
+
+fn grant_in_words(grant: &Grant, charter: &Charter, names: &BTreeMap<NodeId, String>) -> String {
     let what = in_words(&grant.what);
-    if grant.scope == charter.root { what } else { format!("{what} below {}", grant.scope) }
+    if grant.scope == charter.root {
+        return what;
+    }
+    let out = if charter.is_revoked(grant.scope) { ", which is out" } else { "" };
+    match names.get(&grant.scope) {
+        Some(name) => format!("{what} below `{name}`{out}"),
+        None => format!("{what} below {}{out}", grant.scope),
+    }
 }
 
 fn called(id: NodeId, member: &Member) -> String {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ltn_proto::registry::{InviteWish, Member, OpenInvite, Registry};
 use ltn_proto::{
-    Address, Charter, Event, Grant, Invite, NetworkId, NodeId, Op, Permission, Refusal, Role,
-    SignedCharter, Value,
+    Address, Audited, Charter, Event, Grant, Invite, NetworkId, NodeId, Op, Permission, Refusal,
+    Role, SignedCharter, Value,
 };
 use tokio::sync::broadcast::error::RecvError;
 
@@ -108,7 +108,7 @@ impl Network {
         };
         let charter = book.signed_charter()?;
         let root = Credentials::new(Arc::new(root), membership, charter.clone())?;
-        let nothing: Save = Arc::new(|_| Box::pin(async { Ok(()) }));
+        let nothing: Save = Arc::new(|_, _| Box::pin(async { Ok(()) }));
         Ok(Self::at_desk(Desk::new(book, charter, nothing), root))
     }
 
@@ -240,6 +240,16 @@ impl Network {
         Ok(self.desk.change(|book| book.registry_mut().grant(grant, time)).await?)
     }
 
+    /// The next change is made because of that: see [`Desk::because`].
+    pub(super) async fn because(&self, why: Audited) {
+        self.desk.because(why).await;
+    }
+
+    /// Looks something up in the book.
+    pub(super) async fn look<T>(&self, at: impl FnOnce(&Registry) -> T) -> T {
+        self.desk.look(at).await
+    }
+
     /// Who may do what, and who is out.
     pub(super) async fn charter(&self) -> Charter {
         self.desk.look(|book| book.charter().clone()).await
@@ -269,6 +279,14 @@ impl Network {
         self.desk.look(|book| change(&mut book.clone())).await
     }
 
+    /// The members that this one let in, as they are called, in order of that.
+    pub(super) async fn let_in_by(&self, who: NodeId) -> Vec<String> {
+        let names = |book: &Registry| book.let_in_by(who).iter().map(|id| book.call(*id)).collect();
+        let mut names: Vec<String> = self.desk.look(names).await;
+        names.sort_by_key(|name| name.to_lowercase());
+        names
+    }
+
     /// What to call a member.
     pub(super) async fn call(&self, id: NodeId) -> String {
         self.desk.look(|book| book.call(id)).await
@@ -282,13 +300,13 @@ impl Network {
     /// Takes these permissions from a member again. Says how many grants were changed.
     ///
     /// # Errors
-    /// It could not be written down; nothing changed.
+    /// Says why that cannot be: the owner of the main server loses none; nothing changed.
     pub async fn ungrant(
         &self,
         who: NodeId,
         what: &[Permission],
     ) -> Result<usize, MembershipError> {
-        Ok(self.desk.change(|book| Ok(book.registry_mut().ungrant(who, what))).await?)
+        Ok(self.desk.change(|book| book.registry_mut().ungrant(who, what)).await?)
     }
 
     pub(crate) const fn root(&self) -> &Credentials {
@@ -297,12 +315,19 @@ impl Network {
 
     /// Answers those who want to join at this main server, and tells its tree of every change.
     pub(crate) async fn serve(self, node: Node) -> Result<(), TalkError> {
-        let desk = self.desk.clone();
+        let (desk, teller) = (self.desk.clone(), node.without_queues());
         let answer = move |question: Question| {
-            let desk = desk.clone();
+            let (desk, teller) = (desk.clone(), teller.clone());
             async move {
                 let asked = question.argument.as_bytes().unwrap_or_default().to_vec();
-                Ok(Value::Bytes(desk.answer(&asked).await.to_bytes().to_vec()))
+                // Who asked may not wait for the end: who is let in is written down, or is not.
+                let answered = tokio::spawn(async move { desk.answer(&asked).await }).await;
+                let (answer, admitted) = answered.map_err(|error| error.to_string())?;
+                if let Some(admitted) = admitted {
+                    // An error says that it has stopped, and nobody is there to hear.
+                    let _ = teller.order(admitted).await;
+                }
+                Ok(Value::Bytes(answer.to_bytes().to_vec()))
             }
         };
         node.handle(JOIN, answer).await?;

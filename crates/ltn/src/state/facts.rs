@@ -12,6 +12,7 @@ use ltn_proto::{
 };
 
 use super::network::{Belonging, NetworkKind, charter, charter_change, owed, owed_change};
+use super::views::counted;
 use super::{Owner, StateError};
 use crate::store::{Change, Shelf, Store};
 
@@ -104,6 +105,8 @@ impl Facts {
                 },
                 charter: entries.optional("charter")?.map(charter).transpose()?,
                 owed_charters: entries.optional("owed_charters")?.map_or(Ok(Vec::new()), owed)?,
+                // The audit log says that itself.
+                audit_count: 0,
             },
             bound: entries.optional("bound")?.map(address).transpose()?,
             port: entries.optional("port")?.map(port).transpose()?,
@@ -203,6 +206,7 @@ impl Facts {
                 Some(belonging) => format!("member of network {}", belonging.membership.network),
             },
             match self.starts {
+                0 => "never started".to_owned(),
                 1 => "started once".to_owned(),
                 starts => format!("started {starts} times"),
             },
@@ -222,7 +226,10 @@ impl Facts {
         let holders = people().filter(|person| person.rights.iter().next().is_some()).count();
         let muted = people().filter(|person| person.muted).count();
         if holders + muted > 0 {
-            lines.push(format!("{holders} nodes were given rights here, {muted} are muted"));
+            let were = if holders == 1 { "was" } else { "were" };
+            let are = if muted == 1 { "is" } else { "are" };
+            let holders = counted(holders, "node");
+            lines.push(format!("{holders} {were} given rights here, {muted} {are} muted"));
         }
         if self.admin_keys.holds.is_some() {
             lines.push("has an admin key, of which only a hash is kept".to_owned());

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use ltn_proto::{Address, Durable, Remembered, WriteId};
+use ltn_proto::{Address, Audited, Durable, Remembered, WriteId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::facts::told_parent_change;
@@ -64,7 +64,7 @@ enum Job {
     /// The hash of another admin key.
     KeepKey { key: HashBytes, reply: oneshot::Sender<Result<(), String>> },
     /// The book of the network that this main server makes.
-    Book { book: Bytes, reply: oneshot::Sender<Result<(), String>> },
+    Book { book: Bytes, why: Option<Audited>, reply: oneshot::Sender<Result<(), String>> },
     /// Let go of everything.
     Close(oneshot::Sender<()>),
 }
@@ -117,9 +117,10 @@ impl Keeper {
         self.ask(|reply| Job::KeepKey { key, reply }).await?
     }
 
-    /// Keeps the book of the network; when it answers well, it survives a power cut.
-    pub(crate) async fn keep_book(&self, book: Bytes) -> Result<(), String> {
-        self.ask(|reply| Job::Book { book, reply }).await?
+    /// Keeps the book of the network, and the line of the audit log about what is new in it; when
+    /// it answers well, both survive a power cut.
+    pub(crate) async fn keep_book(&self, book: Bytes, why: Option<Audited>) -> Result<(), String> {
+        self.ask(|reply| Job::Book { book, why, reply }).await?
     }
 
     /// Asks for the book once more before the directory is let go of.
@@ -134,7 +135,7 @@ impl Keeper {
         while wakes.recv().await.is_some() {}
         let word = self.last_word.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(book) = word.and_then(|word| word())
-            && let Err(why) = self.keep_book(book).await
+            && let Err(why) = self.keep_book(book, None).await
         {
             tracing::error!(why, "the time that the main server ran cannot be written");
         }
@@ -180,9 +181,9 @@ fn keep(mut state: State, mut work: mpsc::Receiver<Job>, wakes: &WakeSender) {
                 // As above.
                 let _ = reply.send(done);
             }
-            Job::Book { book, reply } => {
+            Job::Book { book, why, reply } => {
                 // As above.
-                let _ = reply.send(state.keep_book(&book));
+                let _ = reply.send(state.keep_book(&book, why.as_ref()));
             }
             Job::Close(reply) => {
                 drop(state);

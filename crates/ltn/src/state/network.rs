@@ -10,6 +10,7 @@ use ltn_proto::registry::Registry;
 use ltn_proto::{NodeId, NodePath, Remembered, Role, SignedCharter, Standing, Value};
 
 use super::facts::{Entries, bad, put, put_optional};
+use super::views::counted;
 use super::visitor::Visitors;
 use crate::store::Change;
 use crate::tls::{Authority, Identity, Membership, check_membership, network_of, public_key_of};
@@ -116,15 +117,13 @@ impl Belonging {
     pub(super) fn describe(&self, standing: &Standing, id: NodeId) -> Vec<String> {
         let charter = standing.charter();
         let (epoch, version) = (charter.edition.epoch, charter.edition.version);
-        let (grants, out) = (charter.grants.len(), charter.revoked.len());
+        let grants = counted(charter.grants.len(), "grant");
+        let out = counted(charter.revoked.len(), "key");
         let mut lines = vec![format!(
-            "knows edition {epoch}.{version} of the charter: {grants} grants, {out} keys refused"
+            "knows edition {epoch}.{version} of the charter: {grants}, {out} refused"
         )];
         if let Some(office) = &self.office {
-            let members = match office.book.members().count() {
-                1 => "1 member".to_owned(),
-                number => format!("{number} members"),
-            };
+            let members = counted(office.book.members().count(), "member");
             lines.push(format!("makes the network `{}`, which has {members}", self.label));
             if office.book.is_learning() {
                 let text = "was restored from a backup, and first learns what was signed after it";
@@ -136,9 +135,11 @@ impl Belonging {
         }
         let unheard = standing.owed().count();
         if unheard > 0 {
+            let verb = if unheard == 1 { "refuses" } else { "refuse" };
             lines.push(format!(
-                "keeps {unheard} older charters, which refuse keys that the newest one does not; \
-                 the main server has to hear of them"
+                "keeps {}, which {verb} keys that the newest one does not; the main server has to \
+                 hear of that",
+                counted(unheard, "older charter")
             ));
         }
         if standing.is_revoked(id) {

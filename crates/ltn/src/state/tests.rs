@@ -367,18 +367,8 @@ fn no_changed_byte_of_the_store_leads_to_another_state() {
 fn the_audit_log_is_written_with_what_it_tells_of_and_hangs_together() {
     let place = Place::new();
     let line = |command: &str| Durable::Audit {
-        node: None,
-        what: ltn_proto::Audited {
-            actor: NodeId::of_public_key(b"ann"),
-            command: command.to_owned(),
-            arguments: String::new(),
-            refused: None,
-            running_ms: 1,
-            left_out: 0,
-            deed: None,
-            ended: None,
-            owner: None,
-        },
+        copy: None,
+        what: ltn_proto::Audited::new(NodeId::of_public_key(b"ann"), command, None, &[]),
     };
     let commands = ["s.mute", "s.unmute", "s.mute"];
     let mut state = open(&place).unwrap();

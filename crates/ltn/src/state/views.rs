@@ -7,7 +7,7 @@ use std::path::Path;
 use ltn_proto::{Address, KeptReport, NetworkId, NodeId, Value};
 
 use super::{State, StateError, Visitors, directory, identity};
-use crate::audit::AuditBook;
+use crate::audit::{AuditBook, Names};
 
 /// What is in a state directory, if all of it is as it was written. No node is started, and
 /// nothing but the lock is touched while it is looked at.
@@ -22,7 +22,14 @@ pub fn inspect_state(directory: &Path) -> Result<StateView, StateError> {
         report: state.remembered().reports.last().map(KeptReport::told),
         addresses: parent.into_iter().flatten().chain(state.told_parent().cloned()).collect(),
         audit: state.audit().clone(),
+        names: names_in(&state),
     })
+}
+
+/// What the members of its network are called, in the directory of a main server.
+fn names_in(state: &State) -> Names {
+    let office = state.belonging().and_then(|(belonging, _)| belonging.office.as_ref());
+    office.map_or_else(Names::new, |office| office.book.names())
 }
 
 /// What a state directory holds, for who looks at it while no node runs with it.
@@ -36,6 +43,7 @@ pub struct StateView {
     /// Where the node's higher server may be reached, the best first.
     pub addresses: Vec<Address>,
     audit: AuditBook,
+    names: Names,
 }
 
 impl StateView {
@@ -43,7 +51,7 @@ impl StateView {
     /// those of others at the main server.
     #[must_use]
     pub fn audit(&self, count: usize, copies: bool) -> Value {
-        self.audit.told(count, copies)
+        self.audit.told(count, copies, &self.names)
     }
 }
 
@@ -77,4 +85,10 @@ pub fn inspect_keys(directory: &Path) -> Result<KeysView, StateError> {
         network = Some(of);
     }
     Ok(KeysView { id: key.id(), network, lines })
+}
+
+/// So many of these, in words.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }

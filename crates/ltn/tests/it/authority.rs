@@ -120,12 +120,13 @@ async fn nobody_but_the_owner_gets_a_backup() {
     main.shutdown().await;
 }
 
-async fn confirmed(node: &Node, command: &str, words: &[&str]) {
+/// What a command answers, also one that wants a confirmation first.
+async fn confirmed(node: &Node, command: &str, words: &[&str]) -> Value {
     let arguments: Vec<Value> = words.iter().map(|word| Value::from(*word)).collect();
     match soon(node.call("/", command, arguments.clone())).await.unwrap() {
-        CallReply::Done(_) => {}
+        CallReply::Done(value) => value,
         CallReply::Confirm(shown) => {
-            soon(node.confirm("/", command, arguments, &shown)).await.unwrap();
+            soon(node.confirm("/", command, arguments, &shown)).await.unwrap()
         }
     }
 }
@@ -181,6 +182,42 @@ async fn invited(owner: &Node, name: &str, to: &Node) -> Node {
     node
 }
 
+/// Whoever puts an admin out thought that all was done by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_an_admin_let_in_is_named_when_she_goes() {
+    let place = Place::new("let-in");
+    let (main, owner) = owned(&place).await;
+    let ann = invited(&owner, "ann", &main).await;
+    confirmed(&owner, "s.grant", &["ann", "admin"]).await;
+    until(async || refusal(&ann, "/", "s.members", &[]).await.is_none()).await;
+    let nobody = shown(&owner, "s.revoke", &["ann"]).await.unwrap();
+    assert!(!nobody.contains("joined by"), "{nobody}");
+    let (_lamp, _kitchen) =
+        (invited(&ann, "lamp", &main).await, invited(&ann, "kitchen", &main).await);
+
+    let stay = "kitchen and lamp joined by invites of ann and stay; `ltn revoke` each";
+    for words in [&["ann", "admin"][..], &["ann"]] {
+        let command = if words.len() > 1 { "s.ungrant" } else { "s.revoke" };
+        let told = shown(&owner, command, words).await.unwrap();
+        assert!(told.contains(stay), "{told}");
+        let done = confirmed(&owner, command, words).await.to_string();
+        assert!(done.contains(stay), "{done}");
+    }
+    let listed = confirmed(&owner, "s.members", &[]).await;
+    let text = listed.get("text").and_then(Value::as_text).unwrap();
+    assert!(text.contains("lamp: client, invited by ann, who is out ("), "{text}");
+    assert!(text.contains("ann: client, out, invited by Mainserver ("), "{text}");
+    let members = listed.get("members").and_then(Value::as_list).unwrap();
+    let by = |name: &str| {
+        let name = Some(Value::from(name));
+        let member = members.iter().find(|member| member.get("name") == name.as_ref()).unwrap();
+        ["by", "by_id"].map(|key| member.get(key).cloned().unwrap())
+    };
+    assert_eq!(by("lamp"), [Value::from("ann"), ann.id().to_string().into()]);
+    assert_eq!(by("Mainserver"), [Value::Null, Value::Null]);
+    main.shutdown().await;
+}
+
 /// What a confirmation says that nobody gives.
 async fn shown(node: &Node, command: &str, words: &[&str]) -> Result<String, String> {
     let arguments = words.iter().map(|word| Value::from(*word)).collect();
@@ -207,6 +244,43 @@ async fn the_confirmation_of_a_revocation_names_the_member() {
     confirmed(&owner, "s.revoke", &["lamp"]).await;
     let again = shown(&owner, "s.revoke", &["lamp"]).await.unwrap_err();
     assert!(again.contains("no member"), "{again}");
+    main.shutdown().await;
+}
+
+/// An admin could take it, and then not even visits of the owner could give anything back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_the_main_server_may_everything_whatever_admins_do() {
+    let place = Place::new("owner");
+    let (main, owner) = owned(&place).await;
+    let ann = invited(&owner, "ann", &main).await;
+    confirmed(&owner, "s.grant", &["ann", "admin"]).await;
+    until(async || refusal(&ann, "/", "s.members", &[]).await.is_none()).await;
+    let (root, visit) = (main.id().to_string(), owner.id().to_string());
+    for (command, words, why) in [
+        ("s.ungrant", &["/", "admin"][..], "for ever"),
+        ("s.ungrant", &[root.as_str(), "admin"], "for ever"),
+        ("s.grant", &["/", "admin", "/", "1"], "for ever"),
+        ("s.revoke", &["/"], "it is who revokes"),
+        ("s.revoke", &[visit.as_str()], "no member"),
+        ("s.replace", &[root.as_str(), "60"], "`ltn restore`"),
+        ("s.mute", &[visit.as_str()], "its owner"),
+        ("s.kickuser", &[visit.as_str()], "its owner"),
+    ] {
+        let key = AnswerKey::make().unwrap();
+        let mut arguments: Vec<Value> = words.iter().map(|word| Value::from(*word)).collect();
+        match command {
+            "s.replace" => arguments = vec![words[0].into(), 60.into(), key.public()],
+            "s.grant" => arguments[3] = 1.into(),
+            _ => {}
+        }
+        match soon(ann.call("/", command, arguments)).await {
+            Err(TalkError::Refused(refusal)) => {
+                assert!(refusal.text.contains(why), "{command} {words:?}: {refusal}");
+            }
+            other => panic!("{command} {words:?}: {other:?}"),
+        }
+    }
+    confirmed(&owner, "s.ungrant", &["ann", "admin"]).await;
     main.shutdown().await;
 }
 

@@ -198,6 +198,20 @@ async fn an_orderly_stop_forgets_no_running_time() {
     main.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_backup_keeps_who_let_whom_in() {
+    let place = Place::new("let-in");
+    make_network_at(&place.of("main"), "home").unwrap();
+    let main = main_server(&place.of("main")).await;
+    let (root, lamp) = (main.id(), member(&place, &main, "lamp").await);
+    main.shutdown().await;
+    let sealed = at_rest(&place, "main").await.backup(PASSPHRASE).await.unwrap();
+    restore_network_at(&sealed, PASSPHRASE, &place.of("restored")).unwrap();
+    let members = at_rest(&place, "restored").await.members().await;
+    let inviter = |wanted| members.iter().find(|(id, _)| *id == wanted).unwrap().1.by;
+    assert_eq!((inviter(root), inviter(lamp)), (None, Some(root)));
+}
+
 async fn visit(place: &Place, who: &str, server: &Node) -> Result<Node, ConnectError> {
     let visit = Session::builder().visitor_of(place.of(who)).start().await.unwrap();
     soon(visit.connect(&address_of(server))).await.map(|_| visit)

@@ -128,18 +128,9 @@ fn a_line_of_the_audit_log_that_was_acknowledged_is_there_after_a_power_cut() {
     camera::watch(&place);
     for number in 1..=4_usize {
         let before = camera::pictures(&place).len();
-        let what = Audited {
-            actor: NodeId::of_public_key(b"ann"),
-            command: "s.restart".to_owned(),
-            arguments: number.to_string(),
-            refused: None,
-            running_ms: 1,
-            left_out: 0,
-            owner: None,
-            deed: None,
-            ended: None,
-        };
-        state.write(&Durable::Audit { node: None, what }).unwrap();
+        let actor = NodeId::of_public_key(b"ann");
+        let what = Audited::new(actor, &format!("s.restart{number}"), None, &[]);
+        state.write(&Durable::Audit { copy: None, what }).unwrap();
         let pictures = camera::pictures(&place);
         for picture in pictures.iter().skip(before).chain(pictures.last()) {
             let after = open_as(MAIN, &laid_out(picture)).unwrap();

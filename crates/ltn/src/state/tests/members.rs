@@ -2,7 +2,7 @@
 
 use super::super::testing::{Place, copy};
 use super::super::*;
-use super::{Value, fs};
+use super::{Value, fs, person};
 use crate::membership::make_network_at;
 
 const MAIN: Owner<'static> =
@@ -39,6 +39,27 @@ fn a_network_is_the_same_one_at_its_next_start() {
     assert_eq!(state.belonging().unwrap().0.membership.network, network);
     let visitor = Visitors::of_directory(place.path()).unwrap();
     assert_eq!(visitor.network, network, "also while its owner runs");
+}
+
+#[test]
+fn what_a_directory_holds_is_told_in_the_right_number() {
+    let place = home();
+    let mut state = State::inspect(place.path()).unwrap();
+    let lamp = person("lamp", &["admin"], true);
+    state.facts.remembered.people.insert(lamp.node, lamp);
+    let told = |state: &State| state.describe().join("\n");
+    let text = told(&state);
+    for part in [
+        "never started",
+        "charter: 1 grant, 0 keys refused",
+        "which has 1 member",
+        "1 node was given rights here, 1 is muted",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let door = person("door", &["admin"], true);
+    state.facts.remembered.people.insert(door.node, door);
+    assert!(told(&state).contains("2 nodes were given rights here, 2 are muted"));
 }
 
 #[test]
@@ -222,7 +243,7 @@ fn an_older_charter_that_refuses_somebody_is_there_again_and_the_book_takes_it_o
     drop(state);
     let mut state = open(&place).unwrap();
     assert!(state.belonging().unwrap().1.is_revoked(thief));
-    assert!(state.describe().join("\n").contains("keeps 1 older charters"));
+    assert!(state.describe().join("\n").contains("keeps 1 older charter, which refuses"));
     let (_, book) = crate::membership::of_state(&state).unwrap().unwrap();
     assert!(book.registry().charter().is_revoked(thief));
     assert!(book.registry().charter().edition > older.edition);
