@@ -379,7 +379,7 @@ fn wish(op: OpId, feed: &mut Feed<'_>) -> (Op, bool) {
             (Op::Call { op, to, command, arguments, token: None, timeout }, true)
         }
         4 => (Op::Rename { op, name: feed.word() }, true),
-        5 => (Op::Locate { op, target: to, timeout }, true),
+        5 => (Op::Locate { op, target: to, confirmed: false, timeout }, true),
         6 => {
             let what = Wording::Request { name: feed.word(), argument: Value::Null };
             let whom = Whom::Fitting(selector());

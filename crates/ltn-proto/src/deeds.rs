@@ -64,6 +64,13 @@ impl Deeds {
         }
     }
 
+    /// It was taken for done when it began, and is not.
+    pub(crate) fn is_not_done(&mut self, inbound: InboundId, number: u64) {
+        if self.known.contains_key(&number) {
+            self.under_way.insert(inbound, number);
+        }
+    }
+
     /// This was answered: what is to be written, if it was a dangerous command, and whether it has
     /// a line in the audit log.
     pub(crate) fn end(&mut self, inbound: InboundId) -> Option<(KeptDeed, bool)> {

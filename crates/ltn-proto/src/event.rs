@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use input::Input;
+pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 pub use output::Output;
 pub use words::{
     Answer, CallStep, Content, Crowded, DialError, Direction, Foretold, GivenOrder, KeyNews,
@@ -30,8 +31,6 @@ use crate::permissions::Permissions;
 use crate::registry::Home;
 use crate::role::Role;
 use crate::value::Value;
-
-pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 
 /// What the program on this node can ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +111,8 @@ pub enum Op {
         op: OpId,
         /// Whom to look for.
         target: Target,
+        /// Between members: only as the main server signed it.
+        confirmed: bool,
         /// How long to wait for the reply.
         timeout: Duration,
     },
@@ -181,8 +182,7 @@ pub enum Op {
         /// Come back at once?
         restart: bool,
     },
-    /// As `Stop`, where somebody may start the node again: whoever is joined to it goes on looking
-    /// for it. Ends with `Event::Stopped`.
+    /// As `Stop`, but whoever is joined goes on looking for it: somebody may start it again.
     GoAway,
     /// Another main server with its key is in charge: as `GoAway`, after `Event::Superseded`.
     GiveWay,
@@ -279,7 +279,7 @@ pub enum Event {
         /// Does this node try to come back by itself?
         returning: bool,
     },
-    /// The server that this node was moved to was lost on trial: it goes back to where it was.
+    /// The server that this node was moved to was lost so soon that it goes back, as was wished.
     MovingBack {
         /// What the lost server called itself.
         lost: Name,

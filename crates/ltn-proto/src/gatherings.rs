@@ -14,6 +14,7 @@ use crate::limits::{GATHER_OPEN_MAX, GATHER_UNTAKEN_MAX, GATHER_WINDOW};
 use crate::moment::Moment;
 use crate::outcome::Outcome;
 use crate::path::NodePath;
+use crate::role::Role;
 use crate::selector::Pattern;
 
 /// Who has not answered for this long does not hold up the others any more.
@@ -88,6 +89,16 @@ impl Gathering {
             young: 0,
             untaken: 0,
         }
+    }
+
+    /// Are the answers those to a command?
+    pub(crate) const fn commands(&self) -> bool {
+        matches!(self.purpose, Purpose::Say(Wording::Call { .. }))
+    }
+
+    /// Does a node of this role at this place fit who is meant?
+    pub(crate) fn fits(&self, path: &NodePath, role: Role) -> bool {
+        self.pattern.as_ref().is_some_and(|pattern| pattern.fits(path, role))
     }
 
     /// Somebody else to be told of; not if he was named before.

@@ -25,7 +25,7 @@ pub enum Outcome {
     Confirm(Confirmation),
     /// Certainly not done, by the word of the one who refused.
     Refused(Refusal),
-    /// Certainly not done: it never reached its target.
+    /// Certainly not done, by the word of the servers on the way: it never reached its target.
     NoRoute(NoRoute),
     /// It may or may not have been done; the text says why nobody can tell.
     Unknown(String),

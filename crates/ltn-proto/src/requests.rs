@@ -27,6 +27,8 @@ pub(crate) use vigil::Vigil;
 pub(crate) enum Origin {
     /// The program on this node.
     Local(OpId),
+    /// The same, which wants to know by the main server's signed word who is there.
+    Confirmed(OpId),
     /// Nobody: these casts wait for the target to be found.
     Casts(Vec<Content>),
     /// The mind itself, for a server that waits at this link to be let in.
@@ -59,6 +61,10 @@ pub(crate) enum Wanted {
     Own,
     /// To sign this command over the nonce, about targets of that fingerprint.
     Target { request: u64, nonce: Token, targets: [u8; 32] },
+    /// To answer this question, who is there.
+    Place(u64),
+    /// To say what would come of a move, to the new parent that answered so.
+    Offer { wish: Box<MoveWish>, offer: Value },
 }
 
 /// A move of this node that somebody wants.
@@ -68,6 +74,8 @@ pub(crate) struct MoveWish {
     pub(crate) actor: NodeId,
     /// The arguments of the command, which its confirmation is bound to.
     pub(crate) arguments: Vec<Value>,
+    /// The new parent, as it was typed.
+    pub(crate) under: Target,
     pub(crate) step: MoveStep,
     /// Move back by oneself if the new parent is lost within this time.
     pub(crate) return_after: Option<Duration>,

@@ -315,7 +315,7 @@ impl Node {
     /// Finds a node: its id and its place.
     pub async fn locate(&self, target: impl IntoTarget) -> Result<Location, TalkError> {
         let target = target.into_target()?;
-        let op = |op| Op::Locate { op, target, timeout: TALK_TIMEOUT };
+        let op = |op| Op::Locate { op, target, confirmed: false, timeout: TALK_TIMEOUT };
         let found = done(self.outcome_of(op, None).await?)?;
         listing::location(&found).ok_or_else(|| unreadable("place"))
     }

@@ -1,6 +1,8 @@
 //! One thing said to many nodes: how each of them ended, line by line, and a count at the end.
 
-use ltn::{Addressee, Confirmation, Gathered, Node, Outcome, RollCall, TalkError, Value, Whom};
+use ltn::{
+    Addressee, Confirmation, Gathered, Node, NodeId, Outcome, RollCall, TalkError, Value, Whom,
+};
 
 use crate::commands::roll_call::count;
 use crate::commands::visit::{Asking, Visitor, consent};
@@ -90,17 +92,18 @@ pub(crate) async fn tell(
     Ok(tally.ending())
 }
 
-/// Runs a command at many. A dangerous one shows first what will happen to whom.
+/// Runs a command at many. A dangerous one shows first what will happen to whom. Tells how all of
+/// it ended, and who did what needed a second word.
 pub(crate) async fn order(
     visitor: &Visitor,
     whom: Whom,
     (deed, arguments): (Deed<'_>, Vec<Value>),
     asking: Asking,
-) -> Result<Ending, Trouble> {
+) -> Result<(Ending, Vec<NodeId>), Trouble> {
     let call = |whom: Whom| gather(&visitor.node, whom, visitor, deed.what, arguments.clone());
     let begun = call(whom).await;
     let mut roll = begun.map_err(|error| Trouble::talk(deed.shown, deed.what, &error))?;
-    let (mut tally, mut asked) = (Tally::default(), Vec::new());
+    let (mut tally, mut asked, mut did) = (Tally::default(), Vec::new(), Vec::new());
     while let Some(next) = roll.next().await {
         match next {
             Ok(Gathered { id, path, outcome: Outcome::Confirm(confirmation), .. }) => {
@@ -122,10 +125,11 @@ pub(crate) async fn order(
         while let Some(Ok(one)) = roll.next().await {
             tally.add(&one.outcome);
             tell_one(visitor, &one);
+            did.extend(matches!(one.outcome, Outcome::Reply(_)).then_some(one.id));
         }
     }
     sum_up(visitor, &tally);
-    Ok(tally.ending())
+    Ok((tally.ending(), did))
 }
 
 async fn gather(

@@ -76,8 +76,9 @@ async fn all_of_them(
         nodes.iter().map(|node| Addressee { id: node.id, path: node.path.clone(), token: None });
     let deed = Deed { shown: &args.target, what: "move" };
     let these = Whom::These(these.collect());
-    let ending = many::order(visitor, these, (deed, arguments), asking).await?;
-    for node in nodes.iter().filter(|node| node.role.is_server()) {
+    let (ending, moved) = many::order(visitor, these, (deed, arguments), asking).await?;
+    // Who did not say himself that he went may be there without anybody having wanted it.
+    for node in nodes.iter().filter(|node| node.role.is_server() && moved.contains(&node.id)) {
         settle(visitor, (node.id, under), &node.path.to_string()).await;
     }
     Ok(ending)
@@ -100,8 +101,12 @@ async fn settle(visitor: &Visitor, (node, under): (NodeId, NodeId), shown: &str)
     }
 }
 
+/// What is signed is about ids: whom a place means, the main server says.
 async fn find(visitor: &Visitor, target: Target, shown: &str) -> Result<NodeId, Trouble> {
-    let found = visitor.within(visitor.node.locate(target)).await;
+    if let (Target::Id(id), Some(_)) = (&target, visitor.node.network_id()) {
+        return Ok(*id);
+    }
+    let found = visitor.within(visitor.node.locate_confirmed(target)).await;
     found.map(|found| found.id).map_err(|error| Trouble::talk(shown, "move", &error))
 }
 

@@ -18,7 +18,8 @@ pub(crate) async fn perform(args: &RunArgs) -> Result<Ending, Trouble> {
         many @ Selector::Many(_) => {
             let what = (Deed { shown: &args.target, what: &command }, arguments);
             return visiting(&args.visit, "ltn run TARGET 's.info()'", async |visitor| {
-                many::order(visitor, Whom::Fitting(many), what, asking).await
+                let ended = many::order(visitor, Whom::Fitting(many), what, asking).await;
+                ended.map(|(ending, _)| ending)
             })
             .await;
         }

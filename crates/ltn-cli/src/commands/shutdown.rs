@@ -61,7 +61,7 @@ async fn order_of(
             return Ok(order(format!("{word}{what}"), servers_of(&found, shown, args.alone)?));
         }
     };
-    let found = visitor.within(visitor.node.locate(target)).await;
+    let found = visitor.within(visitor.node.locate_confirmed(target)).await;
     let found = found.map_err(|error| Trouble::talk(shown, word, &error))?;
     Ok(match (found.path == NodePath::root(), args.alone) {
         (true, true) => order(word.to_owned(), Vec::new()),

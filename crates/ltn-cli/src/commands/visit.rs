@@ -202,7 +202,8 @@ impl Visitor {
         answering.end().await
     }
 
-    /// Every target by path and id; by id alone where it cannot be found.
+    /// Every target by path and id; by id alone where nobody who is to be believed says where it
+    /// is.
     async fn name_all(&self, targets: &[NodeId]) -> String {
         let mut paths = BTreeMap::new();
         if targets.len() > LOOKED_UP_MAX {
@@ -210,7 +211,7 @@ impl Visitor {
             paths.extend(all.into_iter().map(|node| (node.id, node.path)));
         } else {
             for id in targets {
-                let found = self.within(self.node.locate(*id)).await;
+                let found = self.within(self.node.locate_confirmed(*id)).await;
                 paths.extend(found.map(|found| (*id, found.path)));
             }
         }

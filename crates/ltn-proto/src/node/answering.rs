@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::NodeState;
 use super::builtin::Checks;
-use super::journal::Accepted;
+use super::journal::How;
 use super::proving::Checked;
 use crate::body::{self, Confirm, Refused, Resolve};
 use crate::event::{Answer, Content, Event};
@@ -179,8 +179,7 @@ impl NodeState {
         let run = super::running::Run { inbound, actor: from, arguments, token, proven };
         match runner {
             Runner::BuiltIn if proven.is_some() && !dangerous => {
-                let (command, arrived) = (call.command, self.arrived);
-                self.write_down(now, Accepted::Plain { command, run, arrived });
+                self.write_down(now, call.command, run, How::Plain);
             }
             Runner::BuiltIn => self.run_built_in(now, &call.command, run),
             Runner::Program => {

@@ -38,6 +38,7 @@ enum Found {
 impl NodeState {
     /// A send, request, call or location that the program wants.
     pub(super) fn ask(&mut self, now: Moment, op: Op) {
+        let is_confirmed = matches!(op, Op::Locate { confirmed: true, .. });
         let (op, to, timeout, question) = match op {
             Op::Send { op, to, content, timeout } => {
                 let checked = match &content {
@@ -52,7 +53,7 @@ impl NodeState {
             Op::Call { op, to, command, arguments, token, timeout } => {
                 (op, to, timeout, call((command, arguments), token, self.own_pass()).map(Some))
             }
-            Op::Locate { op, target, timeout } => (op, target, timeout, Ok(None)),
+            Op::Locate { op, target, timeout, .. } => (op, target, timeout, Ok(None)),
             _ => return,
         };
         let sized = question
@@ -66,8 +67,9 @@ impl NodeState {
                 (true, false) => Err(Refusal::new(RefusalKind::Busy, "too many open requests")),
             }
         });
+        let origin = if is_confirmed { Origin::Confirmed(op) } else { Origin::Local(op) };
         match question {
-            Ok(question) => self.ask_for(now, Origin::Local(op), to, question, timeout),
+            Ok(question) => self.ask_for(now, origin, to, question, timeout),
             Err(refusal) => self.event(Event::Ended { op, outcome: Outcome::Refused(refusal) }),
         }
     }
@@ -377,7 +379,7 @@ impl NodeState {
     pub(super) fn end_request(&mut self, now: Moment, id: u64, outcome: Outcome) {
         let Some(open) = self.requests.close(id) else { return };
         match open.origin {
-            Origin::Local(op) => self.finish_local(op, outcome),
+            Origin::Local(op) | Origin::Confirmed(op) => self.finish_local(op, outcome),
             Origin::Casts(waiting) => self.counters.dropped += waiting.len() as u64,
             Origin::Relay(inbound) => self.answer_with(now, inbound, outcome),
             Origin::Stopwatch(inbound) => {
@@ -407,7 +409,7 @@ impl NodeState {
                 };
                 self.answer_with(now, inbound, outcome);
             }
-            Origin::Move(wish) => self.on_move_answered(now, *wish, outcome),
+            Origin::Move(wish) => self.on_move_answered(now, *wish, (open.stage, outcome)),
         }
     }
 

@@ -204,8 +204,8 @@ impl NodeState {
         let Some((spec, runner)) = self.offers.command(&call.command) else {
             return Err(self.no_such_command(&call.command));
         };
-        let by_parent = *runner == Runner::BuiltIn && self.is_for_parent(actor, spec);
-        if !by_parent && !self.may_run(actor, spec) {
+        let by_parent = self.is_by_parent(actor, spec, *runner);
+        if !self.may_call(actor, spec, *runner) {
             let (name, needed) = (&spec.name, &spec.permission);
             let text = format!("`{name}` needs the permission `{needed}` at {me}; ask an admin");
             return Err(Refusal::new(RefusalKind::NoPermission, text));
@@ -222,6 +222,15 @@ impl NodeState {
         let far = self.wants_seals() && actor != self.config.id && !by_parent;
         let to_prove = far && is_privileged(spec, &arguments) && self.does(Duty::Proofs);
         Ok(Checks { runner: *runner, dangerous: spec.dangerous, arguments, to_prove })
+    }
+
+    /// May it run this command, in whichever way?
+    pub(super) fn may_call(&self, actor: NodeId, spec: &CommandSpec, runner: Runner) -> bool {
+        self.is_by_parent(actor, spec, runner) || self.may_run(actor, spec)
+    }
+
+    fn is_by_parent(&self, actor: NodeId, spec: &CommandSpec, runner: Runner) -> bool {
+        runner == Runner::BuiltIn && self.is_for_parent(actor, spec)
     }
 
     /// Does this command, if there is one, need more than everybody may?

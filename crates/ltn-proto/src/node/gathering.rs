@@ -287,8 +287,11 @@ impl NodeState {
         let total = total.map(|total| usize::try_from(total).unwrap_or(usize::MAX));
         let mut nodes = Vec::new();
         let mut lost = Vec::new();
+        let mut is_strange = false;
         for (node, behind) in nodes_of(selected) {
-            if gathering.name(node.id) {
+            if !gathering.fits(&node.path, node.role) {
+                is_strange = true;
+            } else if gathering.name(node.id) {
                 lost.push(behind);
                 nodes.push(node);
             }
@@ -296,6 +299,11 @@ impl NodeState {
         if gathering.named() > records_max || is_stuck {
             let text = "a server answers with a list without an end";
             gathering.failure = Some(Outcome::Failed(text.to_owned()));
+        }
+        if is_strange {
+            let text = "a server lists nodes that do not fit, and these were left out";
+            let refusal = Refusal::new(RefusalKind::Misbehaved, text);
+            gathering.failure.get_or_insert(Outcome::Refused(refusal));
         }
         match &gathering.purpose {
             Purpose::List => {

@@ -13,46 +13,41 @@ use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::value::Value;
 
-/// A confirmed command that waits until it is written down.
+/// A confirmed or signed command that waits until it is written down.
 #[derive(Debug, Clone)]
-pub(super) enum Accepted {
-    /// One that comes with this node, and whom it is meant for.
-    BuiltIn { command: String, run: Run, targets: Vec<NodeId> },
-    /// One of the program's; after the moment its answer is of no use.
-    Offered { run: Run, command: String, direct: bool, until: Moment, confirmed: Vec<NodeId> },
-    /// One that comes with this node and is not dangerous; it came by this link.
-    Plain { command: String, run: Run, arrived: Option<LinkId> },
+pub(super) struct Accepted {
+    command: String,
+    run: Run,
+    how: How,
+    /// The link that it came by.
+    arrived: Option<LinkId>,
+    /// The number of the deed.
+    number: u64,
 }
 
-impl Accepted {
-    fn command(&self) -> &str {
-        match self {
-            Self::BuiltIn { command, .. }
-            | Self::Offered { command, .. }
-            | Self::Plain { command, .. } => command,
-        }
-    }
-
-    const fn run(&self) -> &Run {
-        match self {
-            Self::BuiltIn { run, .. } | Self::Offered { run, .. } | Self::Plain { run, .. } => run,
-        }
-    }
+/// How a command runs once it is written down.
+#[derive(Debug, Clone)]
+pub(super) enum How {
+    /// It comes with this node and is dangerous, and this is whom it is meant for.
+    Dangerous(Vec<NodeId>),
+    /// It is one of the program's; after the moment its answer is of no use.
+    Offered { direct: bool, until: Moment, confirmed: Vec<NodeId> },
+    /// It comes with this node and is not dangerous.
+    Plain,
 }
 
 impl NodeState {
-    /// Writes a confirmed command down; it runs when that is done.
-    pub(super) fn write_down(&mut self, now: Moment, accepted: Accepted) {
-        let (run, command) = (accepted.run(), accepted.command());
+    /// Writes a command down; it runs when that is done.
+    pub(super) fn write_down(&mut self, now: Moment, command: String, run: Run, how: How) {
         let (inbound, actor) = (run.inbound, run.actor);
         let Some(token) = run.token else { return };
         // Who sees the process gone knows that these were done.
-        let done = matches!(command, "s.shutdown" | "s.restart");
+        let done = matches!(command.as_str(), "s.shutdown" | "s.restart");
         let number = self.next_write().0;
-        let deed = KeptDeed { number, token, actor, command: command.to_owned(), done };
+        let deed = KeptDeed { number, token, actor, command: command.clone(), done };
         self.deeds.begin(inbound, deed.clone(), run.proven.is_some());
         let what = if run.proven.is_some() {
-            let audited = self.audited(now, actor, command, &run.arguments);
+            let audited = self.audited(now, actor, &command, &run.arguments);
             let what = Audited { deed: Some(number), ..audited };
             self.copy_to_root(now, what.clone());
             Durable::Accepted { deed, what }
@@ -60,10 +55,12 @@ impl NodeState {
             Durable::Deed(deed)
         };
         let write = self.persist(what);
-        self.accepted.insert(write, accepted);
+        let arrived = self.arrived;
+        self.accepted.insert(write, Accepted { command, run, how, arrived, number });
     }
 
-    /// A confirmed command is written down: now it runs. If it could not be, it certainly does not.
+    /// A command is written down: now it runs. If it could not be, it certainly does not; neither
+    /// if who gave it may not run it any more.
     pub(super) fn on_deed_written(
         &mut self,
         now: Moment,
@@ -83,24 +80,47 @@ impl NodeState {
             }
         };
         if let Some(refusal) = refusal {
-            let inbound = accepted.run().inbound;
+            let inbound = accepted.run.inbound;
             self.deeds.forget(inbound);
             return self.answer_with(now, inbound, Outcome::Refused(refusal));
         }
-        match accepted {
-            Accepted::BuiltIn { command, run, targets } => {
-                self.carry_out(now, &command, &run, &targets);
+        self.arrived = accepted.arrived.filter(|link| self.links.get(*link).is_some());
+        match self.check_still(accepted.run.actor, &accepted.command) {
+            Ok(()) => self.run_accepted(now, accepted),
+            Err(refusal) => {
+                let inbound = accepted.run.inbound;
+                self.deeds.is_not_done(inbound, accepted.number);
+                self.answer_with(now, inbound, Outcome::Refused(refusal));
             }
-            Accepted::Plain { command, run, arrived } => {
-                self.arrived = arrived.filter(|link| self.links.get(*link).is_some());
-                self.run_built_in(now, &command, run);
-                self.arrived = None;
-            }
-            Accepted::Offered { run, command, direct, until, confirmed } => {
+        }
+        self.arrived = None;
+    }
+
+    fn run_accepted(&mut self, now: Moment, accepted: Accepted) {
+        let Accepted { command, run, how, .. } = accepted;
+        match how {
+            How::Dangerous(targets) => self.carry_out(now, &command, &run, &targets),
+            How::Plain => self.run_built_in(now, &command, run),
+            How::Offered { direct, until, confirmed } => {
                 let time = (direct, until.since(now));
                 self.event(run.called(command, time, CallStep::Run(confirmed)));
             }
         }
+    }
+
+    /// May it still run what it was allowed to run when it said so? Its right may have ended while
+    /// that was written down, or while another server was asked.
+    pub(super) fn check_still(&self, actor: NodeId, command: &str) -> Result<(), Refusal> {
+        let Some((spec, runner)) = self.offers.command(command) else { return Ok(()) };
+        if !self.is_revoked(actor) && self.may_call(actor, spec, *runner) {
+            return Ok(());
+        }
+        let (who, needed, me) = (self.call(actor), &spec.permission, &self.name);
+        let text = format!(
+            "{who} may not run `{command}` at {me} any more, for which one needs the permission \
+             `{needed}`; nothing was done"
+        );
+        Err(Refusal::new(RefusalKind::NoPermission, text))
     }
 
     /// This was answered. If it was a dangerous command, that is written down too, and how it ended

@@ -12,7 +12,7 @@ use crate::limits::{CANDIDATES_MAX, SIMILAR_NAMES_MAX};
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::{NoRoute, Outcome, Refusal, RefusalKind};
-use crate::path::NodePath;
+use crate::path::{NodePath, Target};
 use crate::requests::Stage;
 use crate::value::Value;
 
@@ -71,19 +71,33 @@ impl NodeState {
     }
 
     pub(super) fn on_resolved(&mut self, now: Moment, frame: &Frame) {
-        let resolving = self.requests.get(frame.header.id).map(|open| &open.stage);
-        let (Some(&Stage::Resolving), Ok(Resolved { id, path })) =
-            (resolving, body::read(&frame.payload))
+        let open = self.requests.get(frame.header.id);
+        let resolving = open.filter(|open| open.stage == Stage::Resolving);
+        let (Some(open), Ok(Resolved { id, path })) = (resolving, body::read(&frame.payload))
         else {
             self.counters.late_replies += 1;
             return;
         };
+        if let Target::Id(asked) = open.target
+            && asked != id
+        {
+            let text = format!(
+                "a server on the way was asked where id:{}… is, and says it of id:{}…",
+                asked.short(),
+                id.short()
+            );
+            let refusal = Refusal::new(RefusalKind::Misbehaved, text);
+            return self.end_request(now, frame.header.id, Outcome::Refused(refusal));
+        }
         self.known.remember(id, path, now);
         self.on_found(now, frame.header.id, id);
     }
 
     /// The program wanted to know only where it is.
     pub(super) fn on_located(&mut self, now: Moment, id: u64, node: NodeId) {
+        if self.wants_confirmed(id) {
+            return self.confirm_place(now, id, node);
+        }
         let path = self.path_of(node);
         let Some(path) = path else {
             let not_asked = self.requests.get(id).is_some_and(|open| open.from_memory);
@@ -94,9 +108,7 @@ impl NodeState {
             let outcome = Outcome::NoRoute(NoRoute { at: self.path().to_string(), text });
             return self.end_request(now, id, outcome);
         };
-        let place = [("id", node.to_string()), ("path", path.to_string())];
-        let value = Value::map(place.map(|(key, text)| (key, Value::from(text))));
-        self.end_request(now, id, Outcome::Reply(value));
+        self.end_request(now, id, Outcome::Reply(located(node, &path)));
     }
 
     /// The node at this path, if this one can know it; else what is known of the way.
@@ -170,4 +182,10 @@ impl NodeState {
         let text = format!("`{name}` is the name of several nodes: {}", candidates.join(", "));
         Err(Refusal::new(RefusalKind::BadTarget, text))
     }
+}
+
+/// What is answered to who wants to know where this node is.
+pub(super) fn located(node: NodeId, path: &NodePath) -> Value {
+    let place = [("id", node.to_string()), ("path", path.to_string())];
+    Value::map(place.map(|(key, text)| (key, Value::from(text))))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::NodeState;
 use super::answering::caller_of;
-use super::journal::Accepted;
+use super::journal::How;
 use super::running::Run;
 use crate::address::Address;
 use crate::body::{self, TakeAsk};
@@ -20,11 +20,13 @@ use crate::name::Name;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::path::{NodePath, Target};
 use crate::permissions::Permission;
-use crate::requests::{MoveStep, MoveWish, Origin, Question};
+use crate::requests::{MoveStep, MoveWish, Origin, Question, Stage};
 use crate::text::sanitise_line;
 use crate::uplink::Wish;
 use crate::value::Value;
 
+/// The command.
+const MOVE: &str = "move";
 /// How long the new parent has to say whether it would take this node.
 const TAKE_TIME: Duration = Duration::from_secs(12);
 
@@ -35,6 +37,8 @@ struct Offer {
     path: NodePath,
     name: Option<Name>,
     name_reason: Option<String>,
+    /// Why nobody but itself says that it is at this path, where somebody else should.
+    unsure: Option<String>,
 }
 
 impl NodeState {
@@ -49,9 +53,9 @@ impl NodeState {
             (true, _) => MoveStep::Rehearse,
             (false, None) => MoveStep::Prepare,
             (false, Some(_)) => {
-                let Some(targets) = self.take_token(now, "move", run) else { return };
-                let (run, command) = (run.clone(), "move".to_owned());
-                return self.write_down(now, Accepted::BuiltIn { command, run, targets });
+                let Some(targets) = self.take_token(now, MOVE, run) else { return };
+                let how = How::Dangerous(targets);
+                return self.write_down(now, MOVE.to_owned(), run.clone(), how);
             }
         };
         self.ask_to_take(now, run, (under, return_after), step);
@@ -75,7 +79,7 @@ impl NodeState {
         step: MoveStep,
     ) {
         let (inbound, actor, arguments) = (run.inbound, run.actor, run.arguments.clone());
-        let wish = MoveWish { inbound, actor, arguments, step, return_after };
+        let wish = MoveWish { inbound, actor, arguments, under: under.clone(), step, return_after };
         let ask = TakeAsk { hello: self.hello(), actor };
         let question =
             Question { kind: Kind::TAKE_ASK, flags: Flags::default(), payload: body::write(&ask) };
@@ -109,43 +113,74 @@ impl NodeState {
     }
 
     /// The new parent's word, or why there is none.
-    pub(super) fn on_move_answered(&mut self, now: Moment, wish: MoveWish, outcome: Outcome) {
+    pub(super) fn on_move_answered(
+        &mut self,
+        now: Moment,
+        wish: MoveWish,
+        (stage, outcome): (Stage, Outcome),
+    ) {
         let value = match outcome {
             Outcome::Reply(value) => value,
-            Outcome::Refused(refusal) => {
-                let refusal = self.still_below(refusal);
-                return self.answer_with(now, wish.inbound, Outcome::Refused(refusal));
-            }
+            Outcome::Refused(refusal) => return self.end_move(now, &wish, refusal),
             Outcome::Unknown(text) => {
                 // Nothing but a question was asked, so nothing has happened.
                 let text = format!("the new server did not say whether it takes it: {text}");
-                let refusal = self.still_below(Refusal::new(RefusalKind::NoAnswer, text));
-                return self.answer_with(now, wish.inbound, Outcome::Refused(refusal));
+                return self.end_move(now, &wish, Refusal::new(RefusalKind::NoAnswer, text));
             }
             other => return self.answer_with(now, wish.inbound, other),
         };
         let Some(offer) = Offer::read(&value) else {
             let text = "what the new server says cannot be read";
-            let refusal = self.still_below(Refusal::new(RefusalKind::Misbehaved, text));
-            return self.answer_with(now, wish.inbound, Outcome::Refused(refusal));
+            return self.end_move(now, &wish, Refusal::new(RefusalKind::Misbehaved, text));
         };
-        match wish.step {
-            MoveStep::Rehearse => {
-                let plan = self.plan_value(&offer);
-                self.answer_with(now, wish.inbound, Outcome::Reply(plan));
-            }
-            MoveStep::Prepare => {
-                let MoveWish { inbound, actor, arguments, return_after, .. } = wish;
-                let run = Run { inbound, actor, arguments, token: None, proven: None };
-                let back = return_after.map_or(String::new(), |time| {
-                    let seconds = time.as_secs_f64();
-                    format!("; if it loses that server within {seconds} s it moves back")
-                });
-                let text = format!("{}{back}", self.plan_text(&offer));
-                self.offer_token(now, "move", &run, (text, vec![self.config.id, offer.id]));
-            }
-            MoveStep::Commit(expected) => self.move_now(now, &wish, &offer, expected),
+        if stage != Stage::Sent(offer.id) {
+            let text = "somebody says for another server than the one that was asked that it \
+                        takes it";
+            return self.end_move(now, &wish, Refusal::new(RefusalKind::Misbehaved, text));
         }
+        match wish.step {
+            MoveStep::Commit(expected) => self.move_now(now, &wish, &offer, expected),
+            // Whatever the answer says of its sender, a server on the way may have said it.
+            _ if self.asks_for_places() => self.confirm_offer(now, offer.id, wish, value),
+            _ => {
+                let path = Ok(offer.path);
+                self.tell_plan(now, wish, &value, path);
+            }
+        }
+    }
+
+    /// Nothing was done, and it stays where it is.
+    pub(super) fn end_move(&mut self, now: Moment, wish: &MoveWish, refusal: Refusal) {
+        let refusal = self.still_below(refusal);
+        self.answer_with(now, wish.inbound, Outcome::Refused(refusal));
+    }
+
+    /// Says what would come of the move below the server that offers this; it is at that path, or
+    /// nobody else can tell.
+    pub(super) fn tell_plan(
+        &mut self,
+        now: Moment,
+        wish: MoveWish,
+        offer: &Value,
+        path: Result<NodePath, String>,
+    ) {
+        let Some(mut offer) = Offer::read(offer) else { return };
+        match path {
+            Ok(path) => offer.path = path,
+            Err(why) => offer.unsure = Some(why),
+        }
+        if wish.step == MoveStep::Rehearse {
+            let plan = self.plan_value(&offer);
+            return self.answer_with(now, wish.inbound, Outcome::Reply(plan));
+        }
+        let MoveWish { inbound, actor, arguments, return_after, .. } = wish;
+        let run = Run { inbound, actor, arguments, token: None, proven: None };
+        let back = return_after.map_or(String::new(), |time| {
+            let seconds = time.as_secs_f64();
+            format!("; if it loses that server within {seconds} s it moves back")
+        });
+        let text = format!("{}{back}", self.plan_text(&offer));
+        self.offer_token(now, MOVE, &run, (text, vec![self.config.id, offer.id]));
     }
 
     fn move_now(&mut self, now: Moment, wish: &MoveWish, offer: &Offer, expected: NodeId) {
@@ -155,9 +190,9 @@ impl NodeState {
             let text = "another server is there now than when this was confirmed";
             Err(Refusal::new(RefusalKind::BadToken, text))
         };
-        if let Err(refusal) = checked {
-            let refusal = self.still_below(refusal);
-            return self.answer_with(now, wish.inbound, Outcome::Refused(refusal));
+        // The new server may have taken its time to answer.
+        if let Err(refusal) = self.check_still(wish.actor, MOVE).and(checked) {
+            return self.end_move(now, wish, refusal);
         }
         let MoveWish { inbound, return_after, .. } = *wish;
         let goal = Wish::Move { inbound, under: offer.id, return_after };
@@ -183,7 +218,11 @@ impl NodeState {
             format!("from layer {from} to layer {to}")
         };
         let name = offer.name_reason.as_ref().map_or(String::new(), |why| format!("; {why}"));
-        format!("{before} will be {after}{below}; {layers}{name}")
+        let unsure = offer.unsure.as_ref().map_or(String::new(), |why| {
+            let id = offer.id.short();
+            format!("; that id:{id}… is there the main server did not confirm ({why})")
+        });
+        format!("{before} will be {after}{below}; {layers}{name}{unsure}")
     }
 
     fn plan_value(&self, offer: &Offer) -> Value {
@@ -295,6 +334,7 @@ impl Offer {
             path: text("path")?.parse().ok()?,
             name,
             name_reason: text("name_reason").map(sanitise_line),
+            unsure: None,
         })
     }
 }

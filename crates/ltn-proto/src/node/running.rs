@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::NodeState;
 use super::broken::Duty;
-use super::journal::Accepted;
+use super::journal::How;
 use super::renaming::NamedBy;
 use crate::address::Address;
 use crate::body;
@@ -94,8 +94,8 @@ impl NodeState {
             confirmed = targets;
         }
         if dangerous || run.proven.is_some() {
-            let accepted = Accepted::Offered { run, command, direct, until, confirmed };
-            return self.write_down(now, accepted);
+            let how = How::Offered { direct, until, confirmed };
+            return self.write_down(now, command, run, how);
         }
         let called = run.called(command, (direct, time_left), CallStep::Run(confirmed));
         self.event(called);
@@ -223,8 +223,7 @@ impl NodeState {
             return self.carry_out(now, command, run, &[]);
         }
         let Some(targets) = self.take_token(now, command, run) else { return };
-        let (run, command) = (run.clone(), command.to_owned());
-        self.write_down(now, Accepted::BuiltIn { command, run, targets });
+        self.write_down(now, command.to_owned(), run.clone(), How::Dangerous(targets));
     }
 
     /// Does what was confirmed.

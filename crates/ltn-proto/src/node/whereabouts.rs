@@ -3,14 +3,17 @@
 //! A server says to those below it where they are, and to those who ask who is at a place; a lying
 //! one could put a node into the scope of a friend, or another node to a place that an admin typed.
 //! So whoever decides by a place asks the main server, with a nonce, and believes its signature
-//! alone: a node before it takes itself for covered by the scope of a grant, and the issuer of a
-//! command before he signs it.
+//! alone: a node before it takes itself for covered by the scope of a grant, the issuer of a
+//! command before he signs it or names somebody in it by an id, and a node that is to move before
+//! it says where it will be.
 
 use super::NodeState;
 use super::broken::Duty;
+use super::locating::located;
 use super::outbox::{Unsigned, What};
 use crate::body::{self, Call, Token, WhereAsk, Words};
 use crate::frame::{Flags, Frame, Header, Kind};
+use crate::gatherings::Gathering;
 use crate::id::NodeId;
 use crate::limits::{SCOPE_PATIENCE, SCOPE_PAUSE};
 use crate::moment::Moment;
@@ -18,14 +21,18 @@ use crate::name::Name;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::path::{NodePath, Target};
 use crate::proof::{Fingerprint, Unproven, Whereabouts};
-use crate::requests::{Origin, Question, Stage, Wanted};
+use crate::requests::{MoveWish, Origin, Question, Stage, Wanted};
 use crate::role::Role;
 use crate::signature::Purpose;
 use crate::standing::Standing;
 use crate::text::sanitise_line;
+use crate::value::Value;
 
 /// How long the main server has to say where this node is.
 const OWN_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How long it has to say where the new parent of a move is.
+const OFFER_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The nodes in whose scope this one is, as the main server signed that, and when it is asked
 /// again: whoever is above may have gone elsewhere and not told.
@@ -57,6 +64,20 @@ fn is_meant(typed: &Target, words: &Whereabouts) -> bool {
     }
 }
 
+/// Is that node the one who was typed, if anything is to be looked at?
+fn fits(typed: Option<Target>, words: &Whereabouts) -> Result<(), Refusal> {
+    let Some(typed) = typed.filter(|typed| !is_meant(typed, words)) else { return Ok(()) };
+    let there = &words.path;
+    let found = match typed {
+        Target::Name(_) if !words.alone => format!(
+            "the main server says that others are called so, too; name the one whom you mean by \
+             its whole path, as {there}"
+        ),
+        _ => format!("the main server says that this node is {there}"),
+    };
+    Err(not_there(words.node, &typed, &found))
+}
+
 impl NodeState {
     /// Signs a command, once it is certain that the node is where its issuer means it to be.
     pub(super) fn sign_at_place(
@@ -82,16 +103,24 @@ impl NodeState {
     /// What was typed to mean this node, if the main server is to say that it does; a certain
     /// refusal if it cannot.
     fn place_to_check(&self, id: u64, node: NodeId) -> Result<Option<Target>, Refusal> {
-        let Some(open) = self.requests.get(id).filter(|_| self.does(Duty::Places)) else {
-            return Ok(None);
-        };
+        let Some(open) = self.requests.get(id) else { return Ok(None) };
         let typed = match (&open.origin, &open.target) {
             (Origin::Gathered { path, .. }, _) => Target::Path(path.clone()),
-            (_, Target::Id(_) | Target::Parent) => return Ok(None),
             (_, typed) => typed.clone(),
         };
+        self.to_be_said(typed, node)
+    }
+
+    /// This was typed, if the main server is to say that it means that node; nothing if it is
+    /// certain.
+    fn to_be_said(&self, typed: Target, node: NodeId) -> Result<Option<Target>, Refusal> {
+        if !self.does(Duty::Places) {
+            return Ok(None);
+        }
         let root = self.standing.as_ref().map(Standing::root);
         let is_so = match &typed {
+            Target::Id(id) => *id == node,
+            Target::Parent => true,
             Target::Root => root == Some(node),
             Target::Path(path) if path.names().is_empty() => root == Some(node),
             Target::Name(name) if root == Some(node) => {
@@ -105,6 +134,50 @@ impl NodeState {
             _ => return Ok(Some(typed)),
         };
         if is_so { Ok(None) } else { Err(not_there(node, &typed, "that node is not there")) }
+    }
+
+    /// Does this build of this node, in a network of this kind, ask the main server for places?
+    /// What it has in its own map the main server knows best itself.
+    pub(super) fn asks_for_places(&self) -> bool {
+        self.wants_seals() && !self.config.role.is_root() && self.does(Duty::Places)
+    }
+
+    /// Is this question, who is there, for the main server to answer?
+    pub(super) fn wants_confirmed(&self, id: u64) -> bool {
+        let wants = match self.requests.get(id).map(|open| &open.origin) {
+            Some(Origin::Confirmed(_)) => true,
+            Some(Origin::Named(op)) => self.gatherings.get(*op).is_some_and(Gathering::commands),
+            _ => false,
+        };
+        wants && self.asks_for_places()
+    }
+
+    /// Asks the main server whether the node that was found is the one who was meant.
+    pub(super) fn confirm_place(&mut self, now: Moment, id: u64, node: NodeId) {
+        if let Err(refusal) = self.place_to_check(id, node) {
+            return self.end_request(now, id, Outcome::Refused(refusal));
+        }
+        // A new number: whoever said who is there knows the old one, and could go on saying so.
+        let second = self.random.number();
+        self.requests.renumber(id, second);
+        let Some(open) = self.requests.get(second) else { return };
+        let time_left = open.deadline.since(now);
+        self.ask_where(now, node, Wanted::Place(second), time_left);
+    }
+
+    /// The new parent of a move said this: is it who was meant, and where is it?
+    pub(super) fn confirm_offer(
+        &mut self,
+        now: Moment,
+        node: NodeId,
+        wish: MoveWish,
+        offer: Value,
+    ) {
+        if let Err(refusal) = self.to_be_said(wish.under.clone(), node) {
+            return self.end_move(now, &wish, refusal);
+        }
+        let wanted = Wanted::Offer { wish: Box::new(wish), offer };
+        self.ask_where(now, node, wanted, OFFER_TIME);
     }
 
     /// Whom this means by this node's own map.
@@ -131,7 +204,10 @@ impl NodeState {
             let refusal = Refusal::new(RefusalKind::NotPossible, text);
             return self.reply(now, caller, Outcome::Refused(refusal));
         };
-        let names = self.tree.names_to(node).filter(|_| self.is_live(node));
+        let names = match node == self.config.id {
+            true => Some(Vec::new()),
+            false => self.tree.names_to(node).filter(|_| self.is_live(node)),
+        };
         let (Some(names), Ok(Some(link))) = (names, self.way_to(caller.node)) else {
             return self.bounce(now, &frame.header, "no such node is in the network now");
         };
@@ -194,30 +270,32 @@ impl NodeState {
     }
 
     fn learn_where(&mut self, now: Moment, wanted: Wanted, words: Whereabouts) {
-        let (id, nonce, targets) = match wanted {
-            Wanted::Own => return self.learn_scopes(words.above),
-            Wanted::Target { request, nonce, targets } => (request, nonce, targets),
-        };
-        let typed = match self.place_to_check(id, words.node) {
-            Ok(typed) => typed,
-            Err(refusal) => return self.end_request(now, id, Outcome::Refused(refusal)),
-        };
-        if let Some(typed) = typed.filter(|typed| !is_meant(typed, &words)) {
-            let there = &words.path;
-            let found = match typed {
-                Target::Name(_) if !words.alone => format!(
-                    "the main server says that others are called so, too; name the one whom you \
-                     mean by its whole path, as {there}"
-                ),
-                _ => format!("the main server says that this node is {there}"),
-            };
-            let refusal = not_there(words.node, &typed, &found);
-            return self.end_request(now, id, Outcome::Refused(refusal));
-        }
-        let question = self.requests.get(id).and_then(|open| open.question.as_ref());
-        let call = question.and_then(|question| body::read::<Call>(&question.payload).ok());
-        if let Some(call) = call {
-            self.sign_call(now, (id, words.node), call, (nonce, targets));
+        match wanted {
+            Wanted::Own => self.learn_scopes(words.above),
+            Wanted::Target { request, nonce, targets } => {
+                if let Err(refusal) = self.check_said(request, &words) {
+                    return self.end_request(now, request, Outcome::Refused(refusal));
+                }
+                let question = self.requests.get(request).and_then(|open| open.question.as_ref());
+                let call = question.and_then(|question| body::read::<Call>(&question.payload).ok());
+                if let Some(call) = call {
+                    self.sign_call(now, (request, words.node), call, (nonce, targets));
+                }
+            }
+            Wanted::Place(request) => {
+                let outcome = match self.check_said(request, &words) {
+                    Ok(()) => Outcome::Reply(located(words.node, &words.path)),
+                    Err(refusal) => Outcome::Refused(refusal),
+                };
+                self.end_request(now, request, outcome);
+            }
+            Wanted::Offer { wish, offer } => {
+                let typed = self.to_be_said(wish.under.clone(), words.node);
+                match typed.and_then(|typed| fits(typed, &words)) {
+                    Ok(()) => self.tell_plan(now, *wish, &offer, Ok(words.path)),
+                    Err(refusal) => self.end_move(now, &wish, refusal),
+                }
+            }
         }
     }
 
@@ -236,9 +314,13 @@ impl NodeState {
         }
     }
 
+    /// Does the main server say that this question is about the node who was meant?
+    fn check_said(&self, request: u64, words: &Whereabouts) -> Result<(), Refusal> {
+        fits(self.place_to_check(request, words.node)?, words)
+    }
+
     /// The main server said nothing that counts.
     pub(super) fn where_is_unknown(&mut self, now: Moment, wanted: Wanted, outcome: &Outcome) {
-        let Wanted::Target { request, .. } = wanted else { return };
         let why = match outcome {
             Outcome::Refused(refusal) => refusal.text.clone(),
             Outcome::NoRoute(no_route) => no_route.text.clone(),
@@ -251,7 +333,17 @@ impl NodeState {
              the node by its id"
         );
         let refusal = Refusal::new(RefusalKind::NoRoot, text);
-        self.end_request(now, request, Outcome::Refused(refusal));
+        match wanted {
+            Wanted::Own => {}
+            Wanted::Target { request, .. } | Wanted::Place(request) => {
+                self.end_request(now, request, Outcome::Refused(refusal));
+            }
+            // Whom an id means is certain, also while nobody can tell where he is.
+            Wanted::Offer { wish, offer } if matches!(wish.under, Target::Id(_)) => {
+                self.tell_plan(now, *wish, &offer, Err(why));
+            }
+            Wanted::Offer { wish, .. } => self.end_move(now, &wish, refusal),
+        }
     }
 
     /// Has the main server confirmed that this node is in the scope of that one?

@@ -174,7 +174,8 @@ impl Network {
     /// Where is this node?
     pub fn locate(&mut self, host: HostId, target_text: &str) -> Outcome {
         let target = target(target_text);
-        let op = self.begin(host, |op| Op::Locate { op, target, timeout: TIMEOUT });
+        let op =
+            self.begin(host, |op| Op::Locate { op, target, confirmed: false, timeout: TIMEOUT });
         self.finish(op)
     }
 

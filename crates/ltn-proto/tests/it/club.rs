@@ -2,6 +2,8 @@
 //! members begin with. Everything happens at once, and whoever stands at a wire may listen, keep
 //! back, change and make up what goes over it.
 
+mod records;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use ltn_proto::{
     Address, Answer, Charter, CommandSpec, DialError, Direction, Durable, Event, Frame, Grant,
     Input, Limits, LinkId, Moment, NodeConfig, NodeId, NodeState, Op, OpId, Outcome, Output,
     ParameterKind, Pass, Permission, Permissions, Remembered, Role, SignedCharter, Standing,
-    Target, Value,
+    Target, Value, WriteId,
 };
 
 use crate::signer::Signer;
@@ -39,6 +41,9 @@ pub(crate) struct Club {
     /// What was written down, and how many events there were before.
     pub(crate) written: Vec<(usize, Durable, usize)>,
     pub(crate) tap: Option<Tap>,
+    /// Whose disk is so slow that nothing is written before the test says so.
+    pub(crate) slow: Option<usize>,
+    unwritten: Vec<WriteId>,
     /// Where the book says that servers belong.
     homes: BTreeMap<NodeId, Home>,
     pub(crate) now: Moment,
@@ -78,6 +83,8 @@ impl Club {
             events: Vec::new(),
             written: Vec::new(),
             tap: None,
+            slow: None,
+            unwritten: Vec::new(),
             homes: BTreeMap::new(),
             now: Moment::ZERO,
             links: 0,
@@ -231,6 +238,9 @@ impl Club {
             Output::Persist { write, what } => {
                 self.configs[number].remembered.take_in(&what);
                 self.written.push((number, what, self.events.len()));
+                if self.slow == Some(number) {
+                    return self.unwritten.push(write);
+                }
                 self.feed(number, Input::Persisted { write, done: Ok(()) });
             }
         }
@@ -271,24 +281,19 @@ impl Club {
     }
 
     pub(crate) fn begin_locate(&mut self, number: usize, target: Target) -> OpId {
+        self.begin_looking(number, target, false)
+    }
+
+    /// The same, by the main server's word.
+    pub(crate) fn begin_confirming(&mut self, number: usize, target: Target) -> OpId {
+        self.begin_looking(number, target, true)
+    }
+
+    fn begin_looking(&mut self, number: usize, target: Target, confirmed: bool) -> OpId {
         self.ops += 1;
         let op = OpId(self.ops);
-        self.feed(number, Input::Op(Op::Locate { op, target, timeout: TIMEOUT }));
+        self.feed(number, Input::Op(Op::Locate { op, target, confirmed, timeout: TIMEOUT }));
         op
-    }
-
-    /// Its map has room for so many.
-    pub(crate) fn limit_records(&mut self, number: usize, records: usize) {
-        let config = &mut self.configs[number];
-        config.limits.records = records;
-        self.minds[number] = NodeState::new(config.clone(), self.now);
-    }
-
-    /// Who is in its map, itself included?
-    pub(crate) fn listed(&self, number: usize) -> Vec<usize> {
-        let tree = self.minds[number].snapshot(self.now).tree;
-        let who = |id: &NodeId| self.ids.iter().position(|known| known == id);
-        tree.iter().filter_map(|node| who(&node.id)).collect()
     }
 
     /// The root's book says that this server belongs there.
@@ -307,6 +312,14 @@ impl Club {
                     self.feed(number, Input::Timeout);
                 }
             }
+        }
+    }
+
+    /// The slow disk has written everything, and is slow no more.
+    pub(crate) fn catch_up(&mut self) {
+        let slow = self.slow.take().expect("a disk is slow");
+        for write in std::mem::take(&mut self.unwritten) {
+            self.feed(slow, Input::Persisted { write, done: Ok(()) });
         }
     }
 

@@ -13,6 +13,7 @@ mod invites;
 mod line;
 mod members;
 mod model;
+mod moved;
 mod mutants;
 mod name;
 mod obeying;

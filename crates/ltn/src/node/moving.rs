@@ -6,11 +6,11 @@ use std::time::Duration;
 use ltn_proto::limits::BACKUP_PARENTS_MAX;
 use ltn_proto::{Address, NodeId, NodePath, Op, Target, Value};
 
-use super::{Node, unreadable};
+use super::{Node, TALK_TIMEOUT, done, unreadable};
 use crate::driver::Ask;
 use crate::error::TalkError;
 use crate::listing;
-use crate::words::{CallReply, IntoTarget};
+use crate::words::{CallReply, IntoTarget, Location};
 
 /// The command at the node that moves.
 const MOVE: &str = "move";
@@ -62,6 +62,20 @@ impl Node {
         // A queue that is closed already means that it has stopped.
         let _ = self.ask(Ask::plain(Op::GoAway)).await;
         self.stopped().await;
+    }
+
+    /// Finds a node as [`Self::locate`] does, and has the main server of a network with members
+    /// sign it: no server on the way can put another one in its place. For what is said to an id
+    /// that came from a path or name. In an open network nothing is signed, here neither.
+    ///
+    /// # Errors
+    /// As [`Self::locate`]; refused if the main server says that another node was found than was
+    /// meant, or cannot be asked.
+    pub async fn locate_confirmed(&self, target: impl IntoTarget) -> Result<Location, TalkError> {
+        let target = target.into_target()?;
+        let op = |op| Op::Locate { op, target, confirmed: true, timeout: TALK_TIMEOUT };
+        let found = done(self.outcome_of(op, None).await?)?;
+        listing::location(&found).ok_or_else(|| unreadable("place"))
     }
 
     /// What would change if that node, which may be this one, went below that server? Asks the
@@ -139,7 +153,15 @@ impl Node {
         node: impl IntoTarget,
         under: impl IntoTarget,
     ) -> Result<(NodeId, NodeId), TalkError> {
-        let node = self.locate(node).await?.id;
-        Ok((node, self.locate(under).await?.id))
+        Ok((self.certain_id(node).await?, self.certain_id(under).await?))
+    }
+
+    /// Whom this means, whatever servers on the way say.
+    async fn certain_id(&self, target: impl IntoTarget) -> Result<NodeId, TalkError> {
+        match target.into_target()? {
+            // Nobody else can be meant, also while the main server cannot be asked.
+            Target::Id(id) if self.network_id().is_some() => Ok(id),
+            target => Ok(self.locate_confirmed(target).await?.id),
+        }
     }
 }

@@ -23,6 +23,8 @@ pub(super) const VISITS: &str = "visit-";
 pub(super) const JOINING: &str = "joining";
 const SEAL: &str = "seal";
 const LOCK: &str = "lock";
+/// Whose turn it is to replace [`VISITOR`].
+const VISITOR_LOCK: &str = "visitor-lock";
 pub(super) const MAKING: &str = "making";
 /// What a file is called until it is complete.
 pub(super) const NEW: &str = ".new";
@@ -72,23 +74,9 @@ impl Directory {
         // A relative path would mean another place once the process changes its own.
         let path = path.canonicalize().map_err(|source| system(path, source))?;
         let file = path.join(LOCK);
-        let mut lock = private()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&file)
-            .map_err(|source| system(&file, source))?;
+        let mut lock = open_lock(&file)?;
         // Who only looks at the directory lets go of it at once, and so does a process that ends.
-        let mut taken = lock.try_lock();
-        for _ in 0..PATIENCE {
-            if !matches!(taken, Err(TryLockError::WouldBlock)) {
-                break;
-            }
-            std::thread::sleep(PAUSE);
-            taken = lock.try_lock();
-        }
-        match taken {
+        match take_lock(&lock, PATIENCE) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -372,12 +360,41 @@ pub(super) fn read_visitor(directory: &Path) -> Result<String, StateError> {
 /// Puts another file with the keys for visits in place of the one that is there; nobody needs to
 /// hold the directory for that.
 pub(super) fn put_visitor(directory: &Path, text: &str) -> Result<(), StateError> {
-    // Several processes may do so at the same time.
+    // A process that went down may have left its own.
     let new = directory.join(format!("{VISITOR}-{}{NEW}", std::process::id()));
     let written = write_whole(&new, text.as_bytes())
         .and_then(|()| fs::rename(&new, directory.join(VISITOR)))
         .and_then(|()| File::open(directory)?.sync_all());
     written.map_err(|source| system(&new, source))
+}
+
+/// From here on this process alone puts another file with the keys for visits in place of one that
+/// it has read, as long as the lock is kept. Who else does so is done in a moment; so often it is
+/// tried again.
+pub(super) fn hold_visitor(directory: &Path, tries: u32) -> Result<File, StateError> {
+    let file = directory.join(VISITOR_LOCK);
+    let lock = open_lock(&file)?;
+    take_lock(&lock, tries).map(|()| lock).map_err(|why| system(&file, why.into()))
+}
+
+/// Opens the file of a lock, which is made if it is not there.
+fn open_lock(file: &Path) -> Result<File, StateError> {
+    let mut options = private();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    options.open(file).map_err(|source| system(file, source))
+}
+
+/// Takes a lock, and waits a moment for who has it.
+fn take_lock(lock: &File, tries: u32) -> Result<(), TryLockError> {
+    let mut taken = lock.try_lock();
+    for _ in 0..tries {
+        if !matches!(taken, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        taken = lock.try_lock();
+    }
+    taken
 }
 
 /// The text of the file with the node's key; nobody needs to hold the directory for that.

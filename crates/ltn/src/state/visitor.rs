@@ -26,6 +26,8 @@ pub(super) const VISITOR_BYTES_MAX: u64 = (CHARTER_BYTES_MAX as u64) * 3 / 2 + 1
 const DIGEST: &str = "digest ";
 /// A visit waits so long for its turn while all keys are taken.
 const TURN: Duration = Duration::from_secs(30);
+/// So often it is tried to get the turn to write what was learned: for five seconds.
+const LEARNING_TRIES: u32 = 200;
 /// The pause before the keys are looked at again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -77,12 +79,19 @@ impl Visitors {
     /// The next visit begins with this charter, if it is newer than the one that is known: it may
     /// refuse the very server that is visited.
     pub(crate) fn learn(path: &Path, charter: &SignedCharter) {
-        if let Err(error) = Self::try_to_learn(path, charter) {
+        if let Err(error) = Self::try_to_learn(path, charter, LEARNING_TRIES) {
             tracing::warn!(%error, "the next visit will not know who is out");
         }
     }
 
-    fn try_to_learn(path: &Path, charter: &SignedCharter) -> Result<(), StateError> {
+    pub(super) fn try_to_learn(
+        path: &Path,
+        charter: &SignedCharter,
+        tries: u32,
+    ) -> Result<(), StateError> {
+        // Several visits and the node may learn at the same time, and what each of them compares
+        // with has to be what it replaces.
+        let _turn = directory::hold_visitor(path, tries)?;
         let mut known = Self::of_directory(path)?;
         let damaged = |what: &str| directory::damaged(path, VISITOR, what);
         let key = public_key_of(&known.authority).map_err(|why| damaged(&why.to_string()))?;

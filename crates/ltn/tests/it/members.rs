@@ -23,6 +23,12 @@ async fn member(network: &Network, role: Role, name: &str, by: &Address) -> Cred
     join_network(&invite, &[]).await.expect("it joins")
 }
 
+/// The same, without a name that would be its alone.
+async fn nameless(network: &Network, role: Role, by: &Node) -> Credentials {
+    let invite = network.invite(role, None, &[at(by)]).await.expect("it can be invited");
+    join_network(&invite, &[]).await.expect("it joins")
+}
+
 async fn client(credentials: &Credentials, to: &Address) -> Node {
     let node = Client::builder("").member(credentials).start().await.expect("a client starts");
     node.connect(to).await.expect("it is let in");
@@ -241,6 +247,46 @@ async fn a_scope_reaches_over_a_server_that_an_admin_moved_there_and_over_no_oth
     soon(ann.move_node("/yard/hall", "/", None)).await.unwrap();
     soon(ann.move_node("/hall", "/yard", None)).await.unwrap();
     until(|| async { may("/yard/hall/lamp").await.is_ok() }).await;
+    main.shutdown().await;
+}
+
+/// The nearest server that knew the name said whom it means.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_moved_or_settled_by_a_name_is_who_the_main_server_means() {
+    let network = Network::make().unwrap();
+    let main = main_of(&network).await;
+    let server = async |name: &str, above: &Node| {
+        let server = nameless(&network, Role::SubServer, above).await;
+        let server = SubServer::builder(name).member(&server).port(0).start().await.unwrap();
+        server.connect(&at(above)).await.unwrap();
+        server
+    };
+    let hall = server("hall", &main).await;
+    let (attic, yard) = (server("attic", &hall).await, server("yard", &main).await);
+    let other = nameless(&network, Role::Client, &hall).await;
+    let other = Client::builder("yard").member(&other).start().await.unwrap();
+    other.connect(&at(&hall)).await.unwrap();
+    let ann = member(&network, Role::Client, "ann", &at(&hall)).await;
+    network.grant(ann.id(), vec![Permission::admin()], None).await.unwrap();
+    let ann = client(&ann, &at(&hall)).await;
+    until(|| async { main.locate("/hall/yard").await.is_ok() }).await;
+
+    assert_eq!(ann.locate("yard").await.unwrap().id, other.id());
+    let refused = [
+        ann.locate_confirmed("yard").await.map(drop),
+        ann.plan_move("/hall/attic", "yard").await.map(drop),
+        ann.move_node("/hall/attic", "yard", None).await.map(drop),
+        ann.settle("/hall/attic", "yard").await,
+        ann.settle("yard", "/").await,
+    ];
+    for refused in refused {
+        let Err(TalkError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+        assert!(refusal.text.contains("others are called so"), "{}", refusal.text);
+    }
+    let found = ann.locate_confirmed("/yard").await.unwrap();
+    assert_eq!((found.id, found.path.to_string().as_str()), (yard.id(), "/yard"));
+    soon(ann.move_node(attic.id(), "/yard", None)).await.unwrap();
+    assert_eq!(ann.locate_confirmed(attic.id()).await.unwrap().path.to_string(), "/yard/attic");
     main.shutdown().await;
 }
 

@@ -160,7 +160,12 @@ impl World {
 
     fn locate(&mut self, host: HostId) {
         let (target, _) = self.target(host);
-        self.begin("locate", host, |op| Op::Locate { op, target, timeout: TIMEOUT });
+        self.begin("locate", host, |op| Op::Locate {
+            op,
+            target,
+            confirmed: false,
+            timeout: TIMEOUT,
+        });
     }
 
     fn list(&mut self, host: HostId) {

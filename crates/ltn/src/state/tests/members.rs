@@ -129,6 +129,43 @@ fn each_visit_has_a_key_of_its_own_and_is_known_for_a_later_one() {
     assert!(error.contains("visit-0"), "{error}");
 }
 
+/// Charters of this network, each newer than the one before.
+fn charters(place: &Place, count: u64) -> Vec<SignedCharter> {
+    let state = State::inspect(place.path()).unwrap();
+    let office = state.belonging().unwrap().0.office.clone().unwrap();
+    let authority = crate::tls::Authority::of_key(&office.key).unwrap();
+    let mut charter = office.book.charter().clone();
+    let mut next = |_| {
+        charter.edition.version += 1;
+        let bytes = charter.to_bytes().unwrap();
+        let signature = authority.sign_charter(&bytes).unwrap();
+        SignedCharter { bytes, signature }
+    };
+    (0..count).map(&mut next).collect()
+}
+
+#[test]
+fn an_older_charter_takes_no_newer_ones_place_beside_the_keys_for_visits() {
+    let place = home();
+    let charters = charters(&place, 8);
+    let known = || Visitors::of_directory(place.path()).unwrap().charter;
+    // Another one has read it, and is about to replace it.
+    let first = known();
+    let turn = directory::hold_visitor(place.path(), 0).unwrap();
+    Visitors::try_to_learn(place.path(), &charters[0], 0).unwrap_err();
+    assert_eq!(known(), first);
+    drop(turn);
+    Visitors::learn(place.path(), &charters[1]);
+    Visitors::learn(place.path(), &charters[0]);
+    assert_eq!(known(), charters[1]);
+    std::thread::scope(|scope| {
+        for charter in charters.iter().rev() {
+            scope.spawn(|| Visitors::learn(place.path(), charter));
+        }
+    });
+    assert_eq!(known(), charters[7]);
+}
+
 #[test]
 fn no_changed_byte_of_the_key_for_visits_is_overlooked() {
     let place = home();
