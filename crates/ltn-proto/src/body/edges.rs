@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 
 use crate::body::{Hello, Refused};
 use crate::id::NodeId;
+use crate::pass::Pass;
 use crate::statement::Signed;
 
 /// `EDGE_ASK`: may this server hang below me?
@@ -93,4 +94,7 @@ pub(crate) struct TakeAsk {
     /// Who wants it.
     #[n(1)]
     pub(crate) actor: NodeId,
+    /// Whose visit that is, if it is one.
+    #[n(2)]
+    pub(crate) pass: Option<Pass>,
 }
