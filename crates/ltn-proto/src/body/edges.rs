@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use crate::body::{Hello, Refused};
 use crate::id::NodeId;
 use crate::pass::Pass;
+use crate::statement::Signed;
 
 /// `EDGE_ASK`: may this server hang below me?
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -37,6 +38,9 @@ pub(crate) struct EdgeAsk {
     /// Is it only asked whether it could be? Then nothing is granted.
     #[n(8)]
     pub(crate) rehearsal: Option<bool>,
+    /// That the child wants this, as it signed it. A rehearsal needs none.
+    #[n(9)]
+    pub(crate) intent: Option<Signed>,
 }
 
 /// `EDGE_ANSWER`: the root's word.
