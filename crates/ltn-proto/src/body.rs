@@ -97,6 +97,9 @@ pub(crate) struct Hello {
     /// Whose visit it is, if it is a member's.
     #[n(21)]
     pub(crate) pass: Option<Pass>,
+    /// Of a server: that it wants to hang here, as it signed it.
+    #[n(22)]
+    pub(crate) intent: Option<Signed>,
 }
 
 /// `WELCOME`: the parent lets the child in.

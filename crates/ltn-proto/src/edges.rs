@@ -16,6 +16,9 @@ use crate::moment::Moment;
 
 /// Moves that may be under way to one server at the same time.
 const PENDING_PER_ASKER_MAX: usize = 128;
+/// Which part of the book the servers of one branch may fill, whoever of them asks: a server can
+/// make up any number of others below itself.
+const BRANCH_SHARE: usize = 8;
 
 /// The moves that are under way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,12 +52,17 @@ struct Pending {
     asker_starts: u32,
     /// The server that asked: the new parent, and the only one to say what became of the edge.
     asker: NodeId,
+    /// The child of the root that the asker is, or was below when it asked.
+    branch: NodeId,
     /// Where the child was by its own word, and where it wants to go.
     parents: BTreeSet<NodeId>,
     decided: bool,
+    /// Was nobody there to say what becomes of it, when it was looked for last?
+    missed: bool,
 }
 
-/// An edge that somebody asks for.
+/// An edge that somebody asks for. That the child wants it, it has said itself: its attempts count
+/// up, so who could make them up could put one above all that will ever come.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish {
     pub(crate) child: NodeId,
@@ -69,6 +77,8 @@ pub(crate) struct Wish {
     pub(crate) nonce: Option<u64>,
     /// How often the new parent was started.
     pub(crate) asker_starts: u32,
+    /// The child of the root that the new parent is or is below; the root, if that is it.
+    pub(crate) branch: NodeId,
 }
 
 /// What the new parent says of an edge that it asked for.
@@ -135,9 +145,17 @@ impl Edges {
         self.check(root, wish, now, committed)?;
         let mut parents = BTreeSet::from([wish.parent]);
         parents.extend(wish.current_parent);
-        let Wish { attempt, nonce, asker_starts, .. } = wish;
-        let asker = wish.parent;
-        let pending = Pending { attempt, nonce, asker_starts, asker, parents, decided: false };
+        let Wish { attempt, nonce, asker_starts, branch, .. } = wish;
+        let pending = Pending {
+            attempt,
+            nonce,
+            asker_starts,
+            asker: wish.parent,
+            branch,
+            parents,
+            decided: false,
+            missed: false,
+        };
         self.pending.insert(wish.child, pending);
         Ok(())
     }
@@ -162,6 +180,7 @@ impl Edges {
             Some(known) if known.attempt > wish.attempt => Err(NotAllowed::Outdated),
             None if self.pending.len() >= self.pending_max => Err(NotAllowed::Full),
             _ if self.asked_by(wish.parent) >= PENDING_PER_ASKER_MAX => Err(NotAllowed::Full),
+            None if self.asked_in(wish.branch) >= self.branch_max() => Err(NotAllowed::Full),
             _ => Ok(()),
         }
     }
@@ -190,16 +209,36 @@ impl Edges {
         self.pending.values().filter(|p| p.asker == asker && !p.decided).count()
     }
 
+    fn asked_in(&self, branch: NodeId) -> usize {
+        self.pending.values().filter(|pending| pending.branch == branch).count()
+    }
+
+    fn branch_max(&self) -> usize {
+        (self.pending_max / BRANCH_SHARE).max(PENDING_PER_ASKER_MAX)
+    }
+
     /// This server runs for the so-many-eth time: of the edges that its earlier runs asked for
     /// none will be taken.
     pub(crate) fn asker_runs_anew(&mut self, asker: NodeId, starts: u32) {
         self.pending.retain(|_, p| p.asker != asker || p.asker_starts >= starts);
     }
 
-    /// This server is given up after a time in which every wait of its has ended. A shorter absence
-    /// proves nothing: it may have let in its child and not been able to say so.
-    pub(crate) fn forget_asker(&mut self, asker: NodeId) {
-        self.pending.retain(|_, pending| pending.asker != asker);
+    /// These are out for ever: what they asked for will not be taken by anybody who counts, and
+    /// nothing that they would say about it is waited for.
+    pub(crate) fn forget_out(&mut self, is_out: impl Fn(NodeId) -> bool) {
+        self.pending.retain(|child, pending| !is_out(*child) && !is_out(pending.asker));
+    }
+
+    /// Forgets the edges about which nobody is left to say anything, now and when this was asked
+    /// last. In between lies more than the time in which an edge is taken and told of. A shorter
+    /// absence proves nothing: who asked may have let in its child and not been able to say so.
+    pub(crate) fn forget_missing(&mut self, is_there: impl Fn(NodeId) -> bool) {
+        self.pending.retain(|child, pending| {
+            let is_missing = !is_there(if pending.decided { *child } else { pending.asker });
+            let goes = is_missing && pending.missed;
+            pending.missed = is_missing;
+            !goes
+        });
     }
 
     /// Forgets what is not needed any more: the map has the only parent that is left.
@@ -277,154 +316,4 @@ fn walk_down(from: NodeId, to: NodeId, below: &BTreeMap<NodeId, NodeId>) -> Vec<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(n: u8) -> NodeId {
-        NodeId::from_bytes([n; 32])
-    }
-
-    fn wish(child: u8, parent: u8, attempt: u64) -> Wish {
-        Wish {
-            child: id(child),
-            parent: id(parent),
-            attempt,
-            current_parent: None,
-            root_incarnation: None,
-            nonce: Some(attempt),
-            asker_starts: 1,
-        }
-    }
-
-    fn end(child: u8, parent: u8, attempt: u64, committed: bool) -> End {
-        End { child: id(child), parent: id(parent), attempt, nonce: Some(attempt), committed }
-    }
-
-    /// The root is 0; 1 and 2 are below it, 3 is below 1.
-    fn committed(node: NodeId) -> Option<NodeId> {
-        let parents = BTreeMap::from([(id(1), id(0)), (id(2), id(0)), (id(3), id(1))]);
-        parents.get(&node).copied()
-    }
-
-    fn below_root(_: NodeId) -> Option<NodeId> {
-        Some(id(0))
-    }
-
-    fn edges() -> Edges {
-        Edges::new(7, Moment::ZERO, 1_000)
-    }
-
-    #[test]
-    fn nobody_moves_below_himself_and_the_members_are_named() {
-        let refused = edges().grant(id(0), wish(1, 3, 1), Moment::ZERO, committed);
-        assert_eq!(refused, Err(NotAllowed::Cycle(vec![id(1), id(3)])));
-        let refused = edges().grant(id(0), wish(1, 1, 1), Moment::ZERO, committed);
-        assert_eq!(refused, Err(NotAllowed::Cycle(vec![id(1)])));
-    }
-
-    #[test]
-    fn two_moves_that_would_cross_cannot_both_be_granted() {
-        let mut edges = edges();
-        edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
-        let refused = edges.grant(id(0), wish(2, 3, 1), Moment::ZERO, committed);
-        assert_eq!(refused, Err(NotAllowed::Cycle(vec![id(2), id(1), id(3)])));
-        edges.done(end(1, 2, 1, false));
-        edges.grant(id(0), wish(2, 3, 2), Moment::ZERO, committed).unwrap();
-    }
-
-    #[test]
-    fn a_delayed_older_attempt_does_not_replace_a_newer_one() {
-        let mut edges = edges();
-        edges.grant(id(0), wish(3, 2, 5), Moment::ZERO, committed).unwrap();
-        let refused = edges.grant(id(0), wish(3, 0, 4), Moment::ZERO, committed);
-        assert_eq!(refused, Err(NotAllowed::Outdated));
-        edges.done(end(3, 2, 4, true));
-        assert!(edges.pending.contains_key(&id(3)), "an old end does not end a newer attempt");
-    }
-
-    #[test]
-    fn a_restarted_root_is_quiet_except_directly_below_itself() {
-        let mut edges = edges();
-        let mut old = wish(1, 0, 1);
-        old.root_incarnation = Some(6);
-        edges.grant(id(0), old, Moment::ZERO, committed).unwrap();
-        let refused = edges.grant(id(0), wish(3, 2, 1), Moment::ZERO, committed);
-        assert_eq!(refused, Err(NotAllowed::Quiet));
-        let later = Moment::ZERO + QUIET_TIME;
-        edges.grant(id(0), wish(3, 2, 1), later, committed).unwrap();
-    }
-
-    #[test]
-    fn only_who_asked_says_what_became_of_it_and_nobody_fills_the_book() {
-        let mut edges = edges();
-        edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
-        edges.done(end(1, 9, 1, true));
-        assert!(edges.pending.contains_key(&id(1)), "that was somebody else's word");
-        for child in 10..250 {
-            let _full = edges.grant(id(0), wish(child, 2, 1), Moment::ZERO, below_root);
-        }
-        assert_eq!(edges.asked_by(id(2)), PENDING_PER_ASKER_MAX);
-        edges.grant(id(0), wish(251, 3, 1), Moment::ZERO, below_root).unwrap();
-        edges.forget_asker(id(2));
-        assert_eq!(edges.pending.len(), 1);
-    }
-
-    #[test]
-    fn a_way_up_that_is_not_known_to_its_end_is_no_way() {
-        let mut edges = edges();
-        // 3 may be below 2 soon, and 2 is somewhere below the root or below 1: nobody knows.
-        edges.grant(id(0), wish(3, 2, 1), Moment::ZERO, committed).unwrap();
-        let without_2 = |node| committed(node).filter(|_| node != id(2));
-        let refused = edges.grant(id(0), wish(1, 3, 1), Moment::ZERO, |node| {
-            if node == id(3) { Some(id(0)) } else { without_2(node) }
-        });
-        assert_eq!(refused, Err(NotAllowed::Unclear));
-    }
-
-    #[test]
-    fn where_a_child_says_it_is_counts_until_it_asks_again() {
-        let mut edges = edges();
-        let mut told = wish(3, 2, 1);
-        told.current_parent = Some(id(1));
-        edges.grant(id(0), told, Moment::ZERO, below_root).unwrap();
-        edges.done(end(3, 2, 1, false));
-        let refused = edges.grant(id(0), wish(1, 3, 1), Moment::ZERO, below_root);
-        assert!(matches!(refused, Err(NotAllowed::Cycle(_))));
-        edges.settle(id(3), id(1));
-        assert!(edges.pending.is_empty());
-    }
-
-    #[test]
-    fn an_end_without_the_nonce_of_its_question_is_worth_nothing() {
-        let mut edges = edges();
-        edges.grant(id(0), wish(3, 2, 1), Moment::ZERO, committed).unwrap();
-        // The parent was asked again for the very same attempt: the first question is void.
-        let again = Wish { nonce: Some(99), ..wish(3, 2, 1) };
-        edges.grant(id(0), again, Moment::ZERO, committed).unwrap();
-        edges.done(end(3, 2, 1, false));
-        assert!(edges.pending.contains_key(&id(3)), "that was the end of another question");
-        edges.done(End { nonce: Some(99), ..end(3, 2, 1, true) });
-        assert!(edges.pending.is_empty());
-    }
-
-    #[test]
-    fn a_new_run_of_the_new_parent_ends_what_its_earlier_ones_asked_for_and_no_more() {
-        let mut edges = edges();
-        edges.grant(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
-        let later = Wish { asker_starts: 2, ..wish(9, 2, 1) };
-        edges.grant(id(0), later, Moment::ZERO, below_root).unwrap();
-        edges.asker_runs_anew(id(2), 1);
-        assert_eq!(edges.pending.len(), 2, "a word of an earlier run that came late");
-        edges.asker_runs_anew(id(2), 2);
-        assert_eq!(edges.pending.keys().collect::<Vec<_>>(), [&id(9)]);
-    }
-
-    #[test]
-    fn a_rehearsal_grants_nothing() {
-        let mut edges = edges();
-        edges.check(id(0), wish(1, 2, 1), Moment::ZERO, committed).unwrap();
-        assert!(edges.pending.is_empty());
-        let refused = edges.check(id(0), wish(1, 3, 1), Moment::ZERO, committed);
-        assert!(matches!(refused, Err(NotAllowed::Cycle(_))));
-    }
-}
+mod tests;

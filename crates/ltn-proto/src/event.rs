@@ -15,8 +15,8 @@ pub use input::Input;
 pub use many::{Addressee, Gathered, ManyEvent, ManyOp, Presence, Whom, Wording};
 pub use output::Output;
 pub use words::{
-    Answer, CallStep, Content, DialError, Direction, Foretold, GivenOrder, KeyNews, KeyWish,
-    ServiceWish,
+    Answer, CallStep, Content, Crowded, DialError, Direction, Foretold, GivenOrder, KeyNews,
+    KeyWish, Parted, ServiceWish,
 };
 
 use crate::address::Address;
@@ -182,11 +182,9 @@ pub enum Op {
         /// Come back at once?
         restart: bool,
     },
-    /// As `Stop`, where somebody may start the node again: whoever is joined to it goes on looking
-    /// for it. Ends with `Event::Stopped`.
+    /// As `Stop`, but whoever is joined goes on looking for it: somebody may start it again.
     GoAway,
-    /// Another main server with this node's key is in charge: as `GoAway`, after
-    /// `Event::Superseded`.
+    /// Another main server with its key is in charge: as `GoAway`, after `Event::Superseded`.
     GiveWay,
     /// The root's part: the authority let this node in. Its program hears of it.
     Admitted(Newcomer),
@@ -384,6 +382,10 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// The link to a directly registered node is over, and with it all that the node holds here.
+    Parted(Parted),
+    /// The map of this server is full, and nodes of the branch that has most of it are left out.
+    Crowded(Crowded),
     /// A connection from below was not let in, or was thrown out before it had registered.
     TurnedAway {
         /// Who.
@@ -439,8 +441,7 @@ pub enum Event {
         /// The charter.
         charter: SignedCharter,
     },
-    /// The root's part: another main server with its key was restored from a backup and is in
-    /// charge, so this one stops and must not start again.
+    /// The root's part: a restored main server with its key is in charge, so it stops for good.
     Superseded,
     /// The root's part: this one has used its invite, and is a member from now on.
     Admitted(Newcomer),
@@ -450,8 +451,7 @@ pub enum Event {
         /// That charter.
         charter: SignedCharter,
     },
-    /// The root's part: that server belongs below this one from now on. It counts when the book
-    /// says so, see [`Op::Homes`].
+    /// The root's part: that server belongs below this one, as soon as [`Op::Homes`] says so.
     Settled {
         /// Which server.
         node: NodeId,

@@ -131,9 +131,9 @@ pub use durable::{
     REPORTS_MAX, Remembered, WriteId,
 };
 pub use event::{
-    Addressee, Answer, CallStep, Content, DialError, Direction, Event, Foretold, Gathered,
-    GivenOrder, Input, KeyNews, KeyWish, ManyEvent, ManyOp, Op, Output, Presence, ServiceWish,
-    Whom, Wording,
+    Addressee, Answer, CallStep, Content, Crowded, DialError, Direction, Event, Foretold, Gathered,
+    GivenOrder, Input, KeyNews, KeyWish, ManyEvent, ManyOp, Op, Output, Parted, Presence,
+    ServiceWish, Whom, Wording,
 };
 pub use fragments::{FragmentError, Reassembly, split};
 pub use frame::{Flags, Frame, Header, Kind};

@@ -229,10 +229,10 @@ impl Requests {
         }
     }
 
-    /// Is the main server being asked where this node is?
-    pub(crate) fn is_asking_own_place(&self) -> bool {
+    /// The questions to the main server where this node is.
+    pub(crate) fn about_own_place(&self) -> Vec<u64> {
         let is_it = |open: &Open| matches!(open.origin, Origin::Whereabouts(Wanted::Own));
-        self.open.values().any(is_it)
+        self.open.iter().filter(|(_, open)| is_it(open)).map(|(id, _)| *id).collect()
     }
 
     /// What was passed on to this node and is not answered yet.

@@ -34,6 +34,8 @@ pub enum Purpose {
     Pass,
     /// A node's statement about its place in the tree.
     Place,
+    /// Below which server another one wants to hang, by that one.
+    Edge,
     /// A command, by who gives it.
     Command,
     /// How a command ended, by who was called.
@@ -54,6 +56,7 @@ impl Purpose {
             Self::Join => b"ltn/1 join\0",
             Self::Pass => b"ltn/1 pass\0",
             Self::Place => b"ltn/1 place\0",
+            Self::Edge => b"ltn/1 edge\0",
             Self::Command => b"ltn/1 command\0",
             Self::Result => b"ltn/1 result\0",
             Self::Where => b"ltn/1 where\0",

@@ -175,6 +175,8 @@ pub struct Counters {
     pub forged_sources: u64,
     /// Places that were announced without the word of the node itself.
     pub unsigned_places: u64,
+    /// Nodes that were left out of a map that was full.
+    pub crowded_out: u64,
     /// Commands that were not run because their issuers did not sign them as they came.
     pub unproven_commands: u64,
     /// Answers to commands that who was called did not sign.

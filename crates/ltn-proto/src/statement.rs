@@ -1,9 +1,10 @@
-//! What each node says of its own place, signed by itself: so nobody can announce another's node.
+//! What each node says of its own place, signed by itself: so nobody can announce another's node,
+//! nor ask for a place for it.
 //!
 //! A [`Statement`] is made by the node that it is about, when it takes a place or a name, and goes
 //! up the tree inside [`Signed`], whose bytes are never written anew on the way: a later version
 //! may say more in it than this one understands. Its edition counts up with each; which of two
-//! counts is decided elsewhere.
+//! counts is decided elsewhere. An [`Intent`] is the same of a place that a server wants to take.
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,7 +52,55 @@ impl Statement {
     }
 }
 
-/// A statement with the key of who made it and its signature, as it came. Cheap to clone.
+/// Below whom a server wants to hang.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Intent {
+    /// In which network; none in the open mode.
+    #[n(0)]
+    pub(crate) network: Option<NetworkId>,
+    /// Who wants it.
+    #[n(1)]
+    pub(crate) node: NodeId,
+    /// The server that it comes to.
+    #[n(2)]
+    pub(crate) parent: NodeId,
+    /// Which of its attempts it is; the highest holds.
+    #[n(3)]
+    pub(crate) attempt: u64,
+    /// Its higher server as it is now.
+    #[n(4)]
+    pub(crate) current_parent: Option<NodeId>,
+    /// The incarnation of the root that it saw last.
+    #[n(5)]
+    pub(crate) root_incarnation: Option<u64>,
+}
+
+impl Intent {
+    /// The bytes that the node signs.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("writing to memory cannot fail")
+    }
+}
+
+/// What somebody says of himself, and in which network.
+trait Said: for<'b> Decode<'b, ()> {
+    fn of(&self) -> (NodeId, Option<NetworkId>);
+}
+
+impl Said for Statement {
+    fn of(&self) -> (NodeId, Option<NetworkId>) {
+        (self.node, self.network)
+    }
+}
+
+impl Said for Intent {
+    fn of(&self) -> (NodeId, Option<NetworkId>) {
+        (self.node, self.network)
+    }
+}
+
+/// A statement or intent with the key of who made it and its signature, as it came. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Signed(Arc<Parts>);
 
@@ -103,19 +152,36 @@ impl Signed {
     /// What it says, if it is of this network and the key beside it is that of the node that it is
     /// about. Whether that key signed it is another question: [`Self::is_signed_by`].
     pub(crate) fn read(&self, network: Option<NetworkId>) -> Result<Statement, Unsigned> {
+        self.open(network)
+    }
+
+    /// The same, of the place that a node wants to take. It may be asked for if it signed that.
+    pub(crate) fn read_intent(
+        &self,
+        network: Option<NetworkId>,
+        scheme: Scheme,
+    ) -> Result<Intent, Unsigned> {
+        let intent = self.open(network)?;
+        let Parts { statement, public_key, signature } = &*self.0;
+        let good = scheme.is_signed(public_key, Purpose::Edge, statement, &signature[..]);
+        if good { Ok(intent) } else { Err(Unsigned::BadSignature) }
+    }
+
+    fn open<T: Said>(&self, network: Option<NetworkId>) -> Result<T, Unsigned> {
         let Parts { statement, public_key, .. } = &*self.0;
         if statement.len() > STATEMENT_BYTES_MAX || public_key.len() != PUBLIC_KEY_BYTES {
             return Err(Unsigned::Unreadable);
         }
         let mut decoder = Decoder::new(statement);
-        let read: Statement = decoder.decode().map_err(|_| Unsigned::Unreadable)?;
+        let read: T = decoder.decode().map_err(|_| Unsigned::Unreadable)?;
         if decoder.position() != statement.len() {
             return Err(Unsigned::Unreadable);
         }
-        if read.network != network {
+        let (by, in_network) = read.of();
+        if in_network != network {
             return Err(Unsigned::OtherNetwork);
         }
-        if NodeId::of_public_key(public_key) != read.node {
+        if NodeId::of_public_key(public_key) != by {
             return Err(Unsigned::OtherKey);
         }
         Ok(read)

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ltn_proto::admission::Newcomer;
 use ltn_proto::{
-    CloseReason, Event, Name, NodeId, Permission, Role, RollCallEntry, RollCallOutcome,
+    CloseReason, Crowded, Event, Name, NodeId, Permission, Role, RollCallEntry, RollCallOutcome,
 };
 use ltn_proto::{sanitise_line, shorten};
 
@@ -114,6 +114,18 @@ fn date(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
+fn turned_away(peer: &NodeId, why: &str) -> String {
+    format!("turned away id:{}…: {why}", peer.short())
+}
+
+fn too_many_below(Crowded { branch, name, nodes }: &Crowded) -> String {
+    let who = call(name.as_ref(), branch);
+    format!(
+        "the map is full with {nodes} nodes: of those below {who}, which has most, some are left \
+         out"
+    )
+}
+
 /// An event in words; `None` for what people need not see.
 pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
     use NoticeKind::{Connection, Error, Status, Warning};
@@ -144,9 +156,8 @@ pub(crate) fn of_event(event: &Event) -> Option<(NoticeKind, String)> {
         Event::WrongKey { node, name } => {
             (Warning, format!("{} gave a wrong admin key", call(name.as_ref(), node)))
         }
-        Event::TurnedAway { peer, why } => {
-            (Warning, format!("turned away id:{}…: {why}", peer.short()))
-        }
+        Event::TurnedAway { peer, why } => (Warning, turned_away(peer, why)),
+        Event::Crowded(crowded) => (Warning, too_many_below(crowded)),
         Event::Connected { parent_name, address, name, name_reason, .. } => {
             let called = name.as_ref().map_or(String::new(), |name| format!(" as {name}"));
             let reason = in_brackets(name_reason.as_ref());

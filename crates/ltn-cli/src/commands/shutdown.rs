@@ -71,8 +71,9 @@ async fn order_of(
     })
 }
 
-/// The servers among those who fit, by their ids; of those below each other the uppermost only,
-/// where all below goes too.
+/// The servers among those who fit, by their paths; of those below each other the uppermost only,
+/// where all below goes too. Who is at a path the main server knows; an id in a list is the word of
+/// the server that made it.
 fn servers_of(found: &[TreeNode], shown: &str, alone: bool) -> Result<Vec<Value>, Trouble> {
     let servers = found.iter().filter(|node| node.role.is_server());
     let below = servers.clone().filter(|node| node.path != NodePath::root());
@@ -84,11 +85,11 @@ fn servers_of(found: &[TreeNode], shown: &str, alone: bool) -> Result<Vec<Value>
         let above = |other: &TreeNode| other.id != node.id && other.path.contains(&node.path);
         alone || !below.clone().any(above)
     };
-    let ids: Vec<Value> =
-        below.clone().filter(is_top).map(|node| node.id.to_string().into()).collect();
-    match ids.len() {
+    let paths: Vec<Value> =
+        below.clone().filter(is_top).map(|node| node.path.to_string().into()).collect();
+    match paths.len() {
         0 => Err(Trouble::usage(format!("of those who fit `{shown}` none is a server"))),
-        1..=ARGUMENTS_MAX => Ok(ids),
+        1..=ARGUMENTS_MAX => Ok(paths),
         many => {
             let text =
                 format!("`{shown}` means {many} servers, at most {ARGUMENTS_MAX} go at once");

@@ -7,6 +7,8 @@ use minicbor::{Decode, Encode};
 
 use crate::body::{Hello, Refused};
 use crate::id::NodeId;
+use crate::pass::Pass;
+use crate::statement::Signed;
 
 /// `EDGE_ASK`: may this server hang below me?
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -36,6 +38,9 @@ pub(crate) struct EdgeAsk {
     /// Is it only asked whether it could be? Then nothing is granted.
     #[n(8)]
     pub(crate) rehearsal: Option<bool>,
+    /// That the child wants this, as it signed it. A rehearsal needs none.
+    #[n(9)]
+    pub(crate) intent: Option<Signed>,
 }
 
 /// `EDGE_ANSWER`: the root's word.
@@ -89,4 +94,7 @@ pub(crate) struct TakeAsk {
     /// Who wants it.
     #[n(1)]
     pub(crate) actor: NodeId,
+    /// Whose visit that is, if it is one.
+    #[n(2)]
+    pub(crate) pass: Option<Pass>,
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::id::{DialId, InboundId, NodeId};
-use crate::outcome::Refusal;
+use crate::name::Name;
+use crate::outcome::{CloseReason, Refusal};
 use crate::secret::Secret;
 use crate::value::Value;
 
@@ -158,4 +159,27 @@ pub struct GivenOrder {
     pub subtree: bool,
     /// Who gave it.
     pub issuer: NodeId,
+}
+
+/// A directly registered node whose link is over, whether it is on lists or not. Of one that is
+/// `Event::Left` follows, unless it registered elsewhere below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parted {
+    /// Who.
+    pub child: NodeId,
+    /// Which name it had.
+    pub name: Option<Name>,
+    /// Why.
+    pub reason: CloseReason,
+}
+
+/// The branch that has most of a map that is full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crowded {
+    /// The child of this server that it hangs below.
+    pub branch: NodeId,
+    /// Which name that has.
+    pub name: Option<Name>,
+    /// The nodes in the map.
+    pub nodes: usize,
 }

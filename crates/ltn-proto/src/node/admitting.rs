@@ -32,11 +32,6 @@ impl NodeState {
         known.incarnation = hello.incarnation;
         self.reservations.expire(now);
         let peer = known.peer;
-        let is_full = self.tree.len() >= self.config.limits.records;
-        if let Some(old) = self.tree.longest_stale().filter(|_| is_full) {
-            // Who is here needs the place more than who has been out of reach the longest.
-            self.forget_node(old);
-        }
         if let Some(until) = self.people.kicked_until(now, peer) {
             let (me, wait) = (&self.name, span(until.since(now)));
             let text = format!("it was kicked; {me} lets it in after {wait}");
@@ -94,7 +89,7 @@ impl NodeState {
             let text = format!("the tree would have {depth} layers; {DEPTH_MAX} are allowed");
             return refuse(RefusalKind::TooDeep, text);
         }
-        if self.tree.len() >= self.config.limits.records && self.tree.get(peer).is_none() {
+        if !self.has_room(peer, self.config.id) {
             return refuse(RefusalKind::Full, format!("the map of {me} is full"));
         }
         Ok(())
@@ -254,6 +249,7 @@ impl NodeState {
             signed,
             stated_name: name.clone(),
         };
+        self.make_room(now, peer, self.config.id);
         if self.tree.put(record).is_err() {
             self.turn_away(now, link, RefusalKind::Full, "a newer place of this node is known");
             return;

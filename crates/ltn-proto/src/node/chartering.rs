@@ -225,6 +225,9 @@ impl NodeState {
 
     fn part_with_all_revoked(&mut self, now: Moment) {
         let Some(standing) = &self.standing else { return };
+        if let Some(edges) = &mut self.edges {
+            edges.forget_out(|node| standing.is_revoked(node));
+        }
         let is_out = |link: &Link| {
             let owner = link.pass.map(|pass| pass.owner());
             standing.is_revoked(link.peer) || owner.is_some_and(|owner| standing.is_revoked(owner))

@@ -4,9 +4,9 @@
 //! Why no order of events can close a cycle is told in `edges.rs`. A word that comes late carries
 //! the nonce of a question that nobody asks any more, so it is worth nothing.
 
-use super::NodeState;
+use super::{NodeConfig, NodeState};
 use crate::body::{self, EdgeAnswer, EdgeAsk, EdgeDone, Hello, Refused};
-use crate::edges::{End, NotAllowed, Wish};
+use crate::edges::{Edges, End, NotAllowed, Wish};
 use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::{LinkId, NodeId};
 use crate::limits::{DEPTH_MAX, EDGE_LIFETIME};
@@ -15,8 +15,15 @@ use crate::moment::Moment;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::path::Target;
 use crate::requests::{Origin, Question};
+use crate::statement::{Intent, Signed, Unsigned};
 use crate::text::{sanitise_line, span};
 use crate::value::Value;
+
+/// Only the root has the book.
+pub(super) fn book_of(config: &NodeConfig, now: Moment) -> Option<Edges> {
+    let new = || Edges::new(config.incarnation, now, config.limits.records);
+    config.role.is_root().then(new)
+}
 
 impl NodeState {
     /// A server may hang here only by the root's word; a client needs none.
@@ -65,6 +72,7 @@ impl NodeState {
         self.ask_for(now, origin, Target::Root, Some(question), EDGE_LIFETIME);
     }
 
+    /// What a child of the root wants: the link that it says so on is its own.
     fn wish_for(&self, child: NodeId, hello: &Hello, nonce: u64) -> Wish {
         Wish {
             child,
@@ -74,6 +82,7 @@ impl NodeState {
             root_incarnation: hello.root_incarnation,
             nonce: Some(nonce),
             asker_starts: self.config.starts,
+            branch: self.config.id,
         }
     }
 
@@ -92,6 +101,7 @@ impl NodeState {
             nonce: Some(nonce),
             starts: Some(self.config.starts),
             rehearsal: rehearsal.then_some(true),
+            intent: hello.intent.clone().filter(|_| !rehearsal),
         };
         Question { kind: Kind::EDGE_ASK, flags: Flags::default(), payload: body::write(&ask) }
     }
@@ -240,6 +250,23 @@ impl NodeState {
         if !is_server || !self.is_live(asker) {
             return self.bounce(now, &frame.header, "only servers of this tree ask for edges");
         }
+        let refused = self.answer_edge(now, asker, &ask).err();
+        let refused = refused.map(|Refusal { kind, text }| Refused { kind, text });
+        let (child, attempt, nonce) = (ask.child, ask.attempt, ask.nonce);
+        let answer = EdgeAnswer { child, attempt, refused, nonce };
+        let mut header = Header::new(Kind::EDGE_ANSWER, self.config.id, frame.header.source);
+        header.id = frame.header.id;
+        if self.send_out(now, Frame { header, payload: body::write(&answer) }).is_err() {
+            self.counters.dropped += 1;
+        }
+    }
+
+    fn answer_edge(&mut self, now: Moment, asker: NodeId, ask: &EdgeAsk) -> Result<(), Refusal> {
+        let layers = self.tree.names_to(asker).map_or(0, |names| names.len());
+        if layers + 1 + usize::from(ask.height) > DEPTH_MAX {
+            let text = format!("the tree would have more than {DEPTH_MAX} layers");
+            return Err(Refusal::new(RefusalKind::TooDeep, text));
+        }
         let wish = Wish {
             child: ask.child,
             parent: asker,
@@ -248,23 +275,47 @@ impl NodeState {
             root_incarnation: ask.root_incarnation,
             nonce: ask.nonce,
             asker_starts: ask.starts.unwrap_or(0),
+            branch: self.tree.branch_of(asker).unwrap_or(asker),
         };
-        let layers = self.tree.names_to(asker).map_or(0, |names| names.len());
-        let refused = if layers + 1 + usize::from(ask.height) > DEPTH_MAX {
-            let text = format!("the tree would have more than {DEPTH_MAX} layers");
-            Some(Refusal::new(RefusalKind::TooDeep, text))
-        } else if ask.rehearsal == Some(true) {
-            self.check_edge(now, wish).err()
-        } else {
-            self.grant_edge(now, wish).err()
-        };
-        let refused = refused.map(|Refusal { kind, text }| Refused { kind, text });
-        let (child, attempt, nonce) = (ask.child, ask.attempt, ask.nonce);
-        let answer = EdgeAnswer { child, attempt, refused, nonce };
-        let mut header = Header::new(Kind::EDGE_ANSWER, self.config.id, frame.header.source);
-        header.id = frame.header.id;
-        if self.send_out(now, Frame { header, payload: body::write(&answer) }).is_err() {
-            self.counters.dropped += 1;
+        if ask.rehearsal == Some(true) {
+            return self.check_edge(now, wish);
+        }
+        if self.is_revoked(ask.child) {
+            let text = format!("{} was revoked", self.call(ask.child));
+            return Err(Refusal::new(RefusalKind::NoPermission, text));
+        }
+        let wish = self.as_intended(wish, ask.intent.as_ref())?;
+        self.grant_edge(now, wish)
+    }
+
+    /// What a server asks for in the name of another one counts only as that one signed it: who
+    /// could make up an attempt could keep any server from every place, and what the book says of
+    /// where it may be would not hold.
+    fn as_intended(&mut self, wish: Wish, intent: Option<&Signed>) -> Result<Wish, Refusal> {
+        let read = intent.ok_or(Unsigned::Missing);
+        let read = read.and_then(|signed| signed.read_intent(self.config.network, self.scheme));
+        let said = read.and_then(|intent| {
+            let Intent { node, parent, attempt, .. } = intent;
+            let same = (node, parent, attempt) == (wish.child, wish.parent, wish.attempt);
+            if same { Ok(intent) } else { Err(Unsigned::OtherPlace) }
+        });
+        match said {
+            Ok(Intent { current_parent, root_incarnation, .. }) => {
+                Ok(Wish { current_parent, root_incarnation, ..wish })
+            }
+            Err(why) => {
+                self.counters.unsigned_places += 1;
+                let text = format!("a server has to sign below whom it wants to be, and {why}");
+                Err(Refusal::new(RefusalKind::Misbehaved, text))
+            }
+        }
+    }
+
+    /// Looks for edges about which nobody is left to say anything.
+    pub(super) fn forget_missing_edges(&mut self) {
+        let (me, tree) = (self.config.id, &self.tree);
+        if let Some(edges) = &mut self.edges {
+            edges.forget_missing(|node| node == me || tree.get(node).is_some());
         }
     }
 

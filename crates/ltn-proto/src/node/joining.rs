@@ -127,8 +127,11 @@ impl NodeState {
             self.attempt_failed(now, RefusalKind::NotPossible, &text);
         } else {
             self.attempts += 1;
-            let hello = self.hello();
-            self.say(link, Kind::HELLO, body::write(&hello));
+            if self.config.role.is_server() {
+                self.sign_intent(link, peer);
+            } else {
+                self.say(link, Kind::HELLO, body::write(&self.hello()));
+            }
         }
     }
 
@@ -146,6 +149,7 @@ impl NodeState {
             features: if self.config.keeps_key { KEEPS_KEY } else { 0 },
             charter: self.charter_mark(),
             pass: self.own_pass(),
+            intent: None,
         }
     }
 

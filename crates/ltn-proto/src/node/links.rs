@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::NodeState;
 use crate::address::Address;
 use crate::body::{self, Close};
-use crate::event::{DialError, Direction, Event, Output};
+use crate::event::{DialError, Direction, Event, Output, Parted};
 use crate::frame::{Flags, Frame, Header, Kind};
 use crate::id::{DialId, LinkId, NodeId};
 use crate::limits::EDGE_LIFETIME;
@@ -268,7 +268,11 @@ impl NodeState {
             return;
         }
         match phase {
-            Phase::Child if is_its_link => self.on_child_lost(now, peer, (reason, last_word)),
+            Phase::Child if is_its_link => {
+                let name = self.tree.get(peer).and_then(|record| record.name.clone());
+                self.event(Event::Parted(Parted { child: peer, name, reason }));
+                self.on_child_lost(now, peer, (reason, last_word));
+            }
             Phase::ExpectRegister(state) if state.hello.role.is_server() => {
                 self.edge_is_over(now, peer, (state.hello.attempt, state.nonce));
             }

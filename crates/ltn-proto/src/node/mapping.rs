@@ -157,7 +157,12 @@ impl NodeState {
             self.counters.dropped += 1;
             return Ok(());
         }
+        if !self.has_room(put.id, put.parent) {
+            self.tell_crowd(now, branch);
+            return Ok(());
+        }
         let (signed, stated_name) = self.check_put(&put)?;
+        self.make_room(now, put.id, put.parent);
         let record = Record {
             id: put.id,
             parent: put.parent,
@@ -288,7 +293,7 @@ impl NodeState {
         }
     }
 
-    fn after_loss(&mut self, now: Moment) {
+    pub(super) fn after_loss(&mut self, now: Moment) {
         self.end_requests_to_lost(now);
         self.roll_call_lost(now);
     }

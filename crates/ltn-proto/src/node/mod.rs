@@ -3,6 +3,7 @@
 //! Rooms keep and answer; this folder decides and speaks. `mod.rs` holds the state and the doors,
 //! `links.rs` connections, `admitting.rs` who is let in, `joining.rs` the way up, `edging.rs` who
 //! may hang below whom, `moving.rs` wanted moves, `mapping.rs` the map and the place in the tree,
+//! `crowding.rs` who gives way where it is full,
 //! `routing.rs` what is passed on, `asking.rs` what it asks of others, `locating.rs` who is meant,
 //! `pointing.rs` by arguments, `selecting.rs` who fits, `gathering.rs` words to many,
 //! `answering.rs` what others ask of it, `builtin.rs`, `running.rs`, `ordering.rs` the commands of
@@ -23,6 +24,7 @@ mod builtin;
 mod calling;
 mod chartering;
 mod committing;
+mod crowding;
 mod edging;
 mod explaining;
 mod following;
@@ -228,6 +230,8 @@ pub struct NodeState {
     renaming: Option<renaming::Renaming>,
     stopping: Option<stopping::Stopping>,
     next_sweep: Moment,
+    /// When people are told again that the map is full.
+    crowd_told: Moment,
     counters: Counters,
     scheme: Scheme,
     #[cfg(feature = "sim")]
@@ -247,10 +251,6 @@ impl NodeState {
             (_, role) => Name::default_for(role, &config.id),
         };
         let limits = &config.limits;
-        let edges = config
-            .role
-            .is_root()
-            .then(|| Edges::new(config.incarnation, now, config.limits.records));
         Self {
             outputs: outbox::Outbox::default(),
             random: Random::new(config.seed),
@@ -275,7 +275,7 @@ impl NodeState {
             reservations: Reservations::default(),
             tree: Tree::new(config.id, limits.records),
             changes: Vec::new(),
-            edges,
+            edges: edging::book_of(&config, now),
             untold_edges: Vec::new(),
             taken_edges: BTreeMap::new(),
             known: Known::default(),
@@ -306,6 +306,7 @@ impl NodeState {
             renaming: None,
             stopping: None,
             next_sweep: now + SWEEP_PAUSE,
+            crowd_told: now,
             counters: Counters::default(),
             scheme: Scheme::Ecdsa,
             #[cfg(feature = "sim")]
@@ -413,11 +414,9 @@ impl NodeState {
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_PAUSE;
             for id in self.tree.stale_for(now, STALE_LIFETIME) {
-                if let Some(edges) = &mut self.edges {
-                    edges.forget_asker(id);
-                }
                 self.forget_node(id);
             }
+            self.forget_missing_edges();
         }
     }
 

@@ -80,7 +80,7 @@ impl NodeState {
     ) {
         let (inbound, actor, arguments) = (run.inbound, run.actor, run.arguments.clone());
         let wish = MoveWish { inbound, actor, arguments, under: under.clone(), step, return_after };
-        let ask = TakeAsk { hello: self.hello(), actor };
+        let ask = TakeAsk { hello: self.hello(), actor, pass: self.pass_of(actor) };
         let question =
             Question { kind: Kind::TAKE_ASK, flags: Flags::default(), payload: body::write(&ask) };
         self.ask_for(now, Origin::Move(Box::new(wish)), under, Some(question), TAKE_TIME);
@@ -265,7 +265,13 @@ impl NodeState {
     pub(super) fn on_take_ask(&mut self, now: Moment, frame: &Frame) {
         let child = frame.header.source;
         let checked = match body::read::<TakeAsk>(&frame.payload) {
-            Ok(ask) => self.check_take(child, &ask).map(|address| (ask.hello, address)),
+            Ok(ask) => {
+                if let Some(pass) = ask.pass {
+                    // By a bad one nobody knows whose visit it is, and then it may move nobody.
+                    let _ = self.take_pass(ask.actor, pass);
+                }
+                self.check_take(child, &ask).map(|address| (ask.hello, address))
+            }
             Err(bad) => Err(Refusal::new(RefusalKind::BadArguments, bad.to_string())),
         };
         let (hello, address) = match checked {

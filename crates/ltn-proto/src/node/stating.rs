@@ -7,7 +7,7 @@
 //! each statement names the parent, and the highest edition holds.
 
 use super::NodeState;
-use crate::body::{self, Put, Stated};
+use crate::body::{self, Hello, Put, Stated};
 use crate::event::Output;
 use crate::frame::Kind;
 use crate::id::{LinkId, NodeId, SigningId};
@@ -16,7 +16,7 @@ use crate::moment::Moment;
 use crate::name::Name;
 use crate::outcome::RefusalKind;
 use crate::signature::{Purpose, SIGNATURE_BYTES};
-use crate::statement::{Signed, Statement, Unsigned};
+use crate::statement::{Intent, Signed, Statement, Unsigned};
 use crate::uplink::Committing;
 
 /// No node counts so far; one that did could say nothing newer.
@@ -31,13 +31,15 @@ pub(super) struct Stating {
     what: What,
 }
 
-/// Which statement it is. Of each kind the latest counts, so two wait at most.
+/// Which statement it is. Of each kind the latest counts, so three wait at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     /// To be said when registering on this link.
     Place(LinkId),
     /// To be said to the parent on this link.
     Name(LinkId),
+    /// To be said in the introduction on this link.
+    Intent(LinkId),
 }
 
 /// What somebody says of a node's place.
@@ -81,11 +83,43 @@ impl NodeState {
             edition,
         };
         let statement = statement.to_bytes();
-        let message = statement.clone();
-        let kind = std::mem::discriminant(&what);
+        self.wait_for_signature(Purpose::Place, Stating { signing, edition, statement, what });
+    }
+
+    fn wait_for_signature(&mut self, purpose: Purpose, stating: Stating) {
+        let (signing, message) = (stating.signing, stating.statement.clone());
+        let kind = std::mem::discriminant(&stating.what);
         self.stating.retain(|earlier| std::mem::discriminant(&earlier.what) != kind);
-        self.stating.push(Stating { signing, edition, statement, what });
-        self.outputs.push_back(Output::Sign { signing, purpose: Purpose::Place, message });
+        self.stating.push(stating);
+        self.outputs.push_back(Output::Sign { signing, purpose, message });
+    }
+
+    /// A server wants to hang below this one: it signs that before it introduces itself.
+    pub(super) fn sign_intent(&mut self, link: LinkId, parent: NodeId) {
+        self.signings += 1;
+        let intent = Intent {
+            network: self.config.network,
+            node: self.config.id,
+            parent,
+            attempt: self.attempts,
+            current_parent: self.uplink.parent.as_ref().map(|parent| parent.id),
+            root_incarnation: self.place.root_incarnation,
+        };
+        let (signing, statement) = (SigningId(self.signings), intent.to_bytes());
+        let what = What::Intent(link);
+        self.wait_for_signature(Purpose::Edge, Stating { signing, edition: 0, statement, what });
+    }
+
+    fn on_intent_signed(&mut self, now: Moment, link: LinkId, signed: Option<Signed>) {
+        if !self.uplink.is_attempt_link(link) {
+            return;
+        }
+        if signed.is_none() {
+            let text = "this node cannot sign where it wants to be: the system gives no randomness";
+            return self.attempt_failed(now, RefusalKind::NotPossible, text);
+        }
+        let hello = Hello { intent: signed, ..self.hello() };
+        self.say(link, Kind::HELLO, body::write(&hello));
     }
 
     /// A parent shows the newest that this node said of its place. One that was set back to an
@@ -117,6 +151,7 @@ impl NodeState {
         let signed = signature.map(|signature| Signed::new(statement, public_key, signature));
         match what {
             What::Place(link) => self.on_place_signed(now, link, (edition, signed)),
+            What::Intent(link) => self.on_intent_signed(now, link, signed),
             What::Name(link) if self.uplink.is_parent_link(link) => {
                 if let Some(signed) = signed {
                     self.say(link, Kind::STATEMENT, body::write(&Stated { signed }));

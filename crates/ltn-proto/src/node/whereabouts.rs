@@ -271,7 +271,7 @@ impl NodeState {
 
     fn learn_where(&mut self, now: Moment, wanted: Wanted, words: Whereabouts) {
         match wanted {
-            Wanted::Own => (self.scopes.above, self.scopes.unanswered) = (words.above, 0),
+            Wanted::Own => self.learn_scopes(words.above),
             Wanted::Target { request, nonce, targets } => {
                 if let Err(refusal) = self.check_said(request, &words) {
                     return self.end_request(now, request, Outcome::Refused(refusal));
@@ -296,6 +296,21 @@ impl NodeState {
                     Err(refusal) => self.end_move(now, &wish, refusal),
                 }
             }
+        }
+    }
+
+    /// This node is in the scopes of those whom both the main server and its own higher server
+    /// name: the one's word may be about a place that is over by the other's.
+    fn learn_scopes(&mut self, mut above: Vec<NodeId>) {
+        above.retain(|scope| self.claims_to_be_below(*scope));
+        (self.scopes.above, self.scopes.unanswered) = (above, 0);
+    }
+
+    /// Nothing that was confirmed of this node's place counts any more, nor what still may be.
+    fn forget_scopes(&mut self) {
+        self.scopes = Scopes::default();
+        for question in self.requests.about_own_place() {
+            self.requests.close(question);
         }
     }
 
@@ -346,7 +361,7 @@ impl NodeState {
     pub(super) fn confirm_own_place(&mut self, now: Moment) {
         let scopes = self.scopes_that_matter();
         if scopes.is_empty() {
-            self.scopes = Scopes::default();
+            self.forget_scopes();
         } else if scopes.into_iter().any(|scope| !self.is_in_scope(scope)) {
             self.ask_own_place(now);
         }
@@ -363,7 +378,7 @@ impl NodeState {
 
     fn ask_own_place(&mut self, now: Moment) {
         self.scopes.ask = Some(now + self.random.jitter(SCOPE_PAUSE));
-        let asks = self.requests.is_asking_own_place();
+        let asks = !self.requests.about_own_place().is_empty();
         if self.place.rooted && !asks && self.stopping.is_none() {
             self.ask_where(now, self.config.id, Wanted::Own, OWN_TIME);
         }
@@ -376,8 +391,7 @@ impl NodeState {
             return;
         }
         if self.scopes_that_matter().is_empty() {
-            self.scopes = Scopes::default();
-            return;
+            return self.forget_scopes();
         }
         if self.place.rooted {
             if self.scopes.unanswered >= SCOPE_PATIENCE {
@@ -388,13 +402,14 @@ impl NodeState {
         self.ask_own_place(now);
     }
 
-    /// What was confirmed of this node's place is over when it has another one.
+    /// What was confirmed of this node's place is over when it has another one, and so is what was
+    /// asked about the former one: a former higher server may have kept the answer.
     pub(super) fn place_changed(&mut self, before: &body::Place) {
         let ids = |place: &body::Place| -> Vec<NodeId> {
             place.ancestors.iter().map(|above| above.id).collect()
         };
         if ids(before) != ids(&self.place) {
-            self.scopes = Scopes::default();
+            self.forget_scopes();
         }
     }
 }

@@ -57,9 +57,16 @@ impl Book {
         committed: impl Fn(NodeId) -> Option<NodeId>,
     ) -> Result<(), No> {
         let EdgeWish { child, parent, attempt, current_parent, root_incarnation } = wish;
-        let (nonce, asker_starts) = (Some(attempt), 1);
-        let wish =
-            Wish { child, parent, attempt, current_parent, root_incarnation, nonce, asker_starts };
+        let wish = Wish {
+            child,
+            parent,
+            attempt,
+            current_parent,
+            root_incarnation,
+            nonce: Some(attempt),
+            asker_starts: 1,
+            branch: parent,
+        };
         self.0.grant(root, wish, now, committed).map_err(|no| match no {
             NotAllowed::Cycle(_) => No::Cycle,
             NotAllowed::Unclear | NotAllowed::Outdated | NotAllowed::Quiet | NotAllowed::Full => {

@@ -7,6 +7,8 @@ use crate::event::Input;
 use crate::frame::{Frame, Header, Kind, PROTOCOL_VERSION};
 use crate::moment::Moment;
 use crate::outcome::CloseReason;
+use crate::signature::Purpose;
+use crate::statement::{Intent, Signed, toy_signature};
 
 use super::HostId;
 use super::history::What;
@@ -77,6 +79,18 @@ impl Network {
         self.note(victim, What::Fault("cloned"));
         let clone = self.add_puppet();
         let config = self.config(victim).clone();
+        let (me, peer) = (config.id, self.id(server));
+        let intent = Intent {
+            network: config.network,
+            node: me,
+            parent: peer,
+            attempt: 1,
+            current_parent: None,
+            root_incarnation: None,
+        };
+        let intent = intent.to_bytes();
+        let signature = toy_signature(&config.public_key, Purpose::Edge, &intent);
+        let intent = Signed::new(intent, config.public_key.clone(), signature);
         let hello = Hello {
             version: PROTOCOL_VERSION,
             role: config.role,
@@ -90,8 +104,8 @@ impl Network {
             features: 0,
             charter: None,
             pass: None,
+            intent: config.role.is_server().then_some(intent),
         };
-        let (me, peer) = (config.id, self.id(server));
         self.hosts[clone.0].config = config;
         self.connect_puppet(clone, server);
         let header = Header::new(Kind::HELLO, me, peer);

@@ -2,6 +2,8 @@
 //! members begin with. Everything happens at once, and whoever stands at a wire may listen, keep
 //! back, change and make up what goes over it.
 
+mod records;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ mod charter;
 mod club;
 mod codec;
 mod crossing;
+mod edges;
 mod fragments;
 mod invites;
 mod line;

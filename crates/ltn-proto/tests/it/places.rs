@@ -2,7 +2,9 @@
 //! an attack is tried on a mind that lacks the defence, it works there: so that is what is tested.
 
 use ltn_proto::sim::Mutant;
-use ltn_proto::{Frame, Header, Kind, NodeId, Outcome, Refusal, RefusalKind, Role, Target, Value};
+use ltn_proto::{
+    Event, Frame, Header, Kind, NodeId, Outcome, Refusal, RefusalKind, Role, Target, Value,
+};
 
 use crate::club::{Club, ROOT};
 
@@ -218,6 +220,33 @@ fn a_scope_that_was_left_is_left_by_those_below() {
     }
 }
 
+#[test]
+fn an_answer_that_comes_late_puts_nobody_back_into_a_scope_that_he_left() {
+    let mut scene = scene();
+    let (yard, hall, friend) = (scene.yard, scene.hall, scene.friend);
+    let kept = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let tape = kept.clone();
+    let bulb = scene.club.node(Role::Client, Some(Role::Client));
+    // The yard keeps the main server's word, and does not close the link by which the bulb leaves.
+    scene.club.tap = Some(Box::new(move |one, other, frame| {
+        let kind = frame.header.kind;
+        if (one, other, kind) == (yard, bulb, Kind::WHEREABOUTS) {
+            *tape.borrow_mut() = Some(frame.clone());
+            return false;
+        }
+        (one, other, kind) != (bulb, yard, Kind::CLOSE)
+    }));
+    assert!(scene.club.join(bulb, yard));
+    scene.club.offer(bulb, "gate", false);
+    let late = kept.take().expect("the bulb asked where it is");
+    assert!(scene.club.join(bulb, hall));
+    scene.club.inject(yard, bulb, late);
+    assert!(!scene.commands(friend, bulb));
+    // Where it is now it asks anew.
+    scene.club.make_admin(friend, hall);
+    assert!(scene.commands(friend, bulb));
+}
+
 /// It asks for this name; has it got it?
 fn rename(club: &mut Club, node: usize, name: &str) -> bool {
     let op = club.begin_rename(node, name);
@@ -279,4 +308,31 @@ fn an_invited_name_is_its_members_alone() {
     club.begin_anew(eve);
     club.name(lamp, "lamp");
     assert!(club.join(lamp, ROOT) && is_at(&mut club, "/lamp", lamp));
+}
+
+#[test]
+fn a_server_that_fills_the_map_above_it_keeps_nobody_else_out() {
+    let mut club = Club::new();
+    club.limit_records(ROOT, 10);
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let yard = club.member(Role::SubServer, "yard", ROOT);
+    let crowd: Vec<usize> =
+        (0..10).map(|n| club.member(Role::Client, &format!("lamp{n}"), hall)).collect();
+    assert_eq!(club.listed(ROOT).len(), 1 + 10);
+    assert!(!club.listed(ROOT).contains(&crowd[8]), "there was no room any more");
+    // Newcomers elsewhere, directly below and further down, are let in and in the map.
+    let others = [(Role::Client, ROOT), (Role::SubServer, ROOT), (Role::Client, yard)];
+    for (n, (role, to)) in others.into_iter().enumerate() {
+        let newcomer = club.member(role, &format!("new{n}"), to);
+        assert!(club.listed(ROOT).contains(&newcomer), "{n}");
+        let answer = club.call(newcomer, ROOT, ("s.ping", ""));
+        assert!(matches!(answer, Outcome::Reply(_)), "{n}: {answer:?}");
+    }
+    // The newest of the crowd gave way, and those that were there before did not.
+    let left: Vec<bool> = crowd.iter().map(|lamp| club.listed(ROOT).contains(lamp)).collect();
+    assert_eq!(left[..6], [true, true, true, true, true, false]);
+    let counted = club.minds[ROOT].snapshot(club.now).counters.crowded_out;
+    assert!(counted >= 5, "{counted}");
+    let told = |event: &&(usize, Event)| matches!(event, (ROOT, Event::Crowded(_)));
+    assert_eq!(club.events.iter().filter(told).count(), 1);
 }

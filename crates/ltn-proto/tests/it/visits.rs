@@ -44,6 +44,23 @@ fn done() -> Outcome {
     Outcome::Reply(Value::from("done"))
 }
 
+/// The new parent had never heard of it, and nobody told it whose visit it is.
+#[test]
+fn a_visit_moves_a_node_below_a_server_that_it_never_spoke_with() {
+    let mut scene = Scene::new();
+    let club = &mut scene.club;
+    let yard = club.member(Role::SubServer, "yard", ROOT);
+    let eve = club.member(Role::Client, "eve", ROOT);
+    let (anns, eves) = (club.visit_of(scene.ann), club.visit_of(eve));
+    assert!(club.join(anns, scene.hall) && club.join(eves, scene.hall));
+    let there = club.ids[yard].to_string();
+    for (visit, moves) in [(eves, false), (anns, true)] {
+        let moved = club.call_and_confirm(visit, scene.attic, ("move", &there));
+        assert_eq!(matches!(moved, Outcome::Reply(_)), moves, "{moved:?}");
+        assert_eq!(club.is_joined(scene.attic, yard), moves);
+    }
+}
+
 #[test]
 fn a_visit_may_what_its_owner_may_near_and_far_and_confirms_what_is_dangerous() {
     let mut scene = Scene::new();

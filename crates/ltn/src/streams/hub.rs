@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ltn_proto::limits::{RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
-use ltn_proto::{Address, Event, NodeId, Op, Refusal, RefusalKind};
+use ltn_proto::{Address, Event, NodeId, Op, Parted, Refusal, RefusalKind};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -183,7 +183,7 @@ impl Streams {
                 let child = state.children.entry(*child).or_default();
                 tickets.iter().for_each(|ticket| child.tickets.add(*ticket));
             }
-            Event::Left { child, name, reason, .. } => {
+            Event::Parted(Parted { child, name, reason }) => {
                 let gone = self.state().children.remove(child);
                 if let Some(gone) = gone {
                     let name = name.as_ref().map_or_else(|| child.short(), ToString::to_string);

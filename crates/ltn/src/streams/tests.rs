@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use ltn_proto::{Address, Event, Limits, Name, NoRoute, NodeId, Op, StreamHop, Value};
+use ltn_proto::{Address, Event, Limits, Name, NoRoute, NodeId, Op, Parted, StreamHop, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -268,12 +268,11 @@ async fn an_end_that_vanishes_is_named_by_the_server_on_the_way() {
 async fn a_link_that_is_lost_ends_its_streams_at_both_ends_with_the_reason() {
     let (mut main, sub, low) = three().await;
     let (mut opened, mut taken) = begun(&mut main, &low).await;
-    main.streams.notice(&Event::Left {
+    main.streams.notice(&Event::Parted(Parted {
         child: sub.id,
-        role: ltn_proto::Role::SubServer,
         name: Name::known("sub1").ok(),
         reason: ltn_proto::CloseReason::Kicked,
-    });
+    }));
     let near = taken.read_u8().await.unwrap_err().to_string();
     assert!(near.contains("its link to sub1 is gone"), "{near}");
     drop(taken);

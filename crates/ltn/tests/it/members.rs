@@ -2,10 +2,12 @@
 
 use ltn::{
     Address, AnswerKey, CallReply, Client, CloseReason, ConnectError, Content, Credentials, Event,
-    Invite, JoinError, MainServer, Network, Node, Permission, RefusalKind, Role, StartError,
-    SubServer, TalkError, Value, join_network,
+    Invite, JoinError, MainServer, Network, Node, Permission, RefusalKind, Role, Session,
+    StartError, SubServer, TalkError, Value, join_network, join_network_at,
 };
+use tokio::io::AsyncReadExt;
 
+use crate::restored::Place;
 use crate::support::{address_of as at, event, soon};
 
 /// A main server of a network with members.
@@ -145,6 +147,37 @@ async fn who_is_revoked_is_thrown_out_at_once_and_stays_out() {
     // The name is free for new hardware.
     let tablet = member(&network, Role::Client, "tablet", &at(&main)).await;
     client(&tablet, &at(&hall)).await;
+    main.shutdown().await;
+}
+
+/// A visit is on no list, so the streams were told nothing of its end: they stood as long as their
+/// connections did.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visit_of_who_is_revoked_keeps_no_stream() {
+    let (place, network) = (Place::new("stream"), Network::make().unwrap());
+    let main = main_of(&network).await;
+    let invite = network.invite(Role::Client, Some("ann"), &[at(&main)]).await.unwrap();
+    let ann = join_network_at(&invite, &[], &place.of("ann")).await.unwrap().id();
+    let mut incoming = main.incoming_streams().unwrap();
+    // When its stream stands the visit does nothing any more, so nothing of it is closed by itself.
+    let (directory, to) = (place.of("ann"), at(&main));
+    let visit = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let held = runtime.block_on(async {
+            let visit = Session::builder().visitor_of(directory).start().await.unwrap();
+            visit.connect(&to).await.unwrap();
+            let stream = visit.open_stream("/").await.unwrap();
+            (visit, stream)
+        });
+        (runtime, held)
+    });
+    let (runtime, held) = soon(visit).await.unwrap();
+    let mut taken = soon(incoming.recv()).await.unwrap();
+    network.revoke(ann).await.unwrap();
+    let why = soon(taken.read_u8()).await.unwrap_err().to_string();
+    assert!(why.contains(&CloseReason::Revoked.to_string()), "{why}");
+    runtime.shutdown_background();
+    drop(held);
     main.shutdown().await;
 }
 
