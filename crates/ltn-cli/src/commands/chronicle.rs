@@ -20,6 +20,11 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::Admitted(new) => {
             format!("{} has used its invite: it is a member now", who(&new.name, &new.node))
         }
+        Event::Crowded(full) => format!(
+            "the map is full ({} nodes), and nodes below {} are left out: it has most of them",
+            full.nodes,
+            who(&full.name, &full.branch)
+        ),
         Event::TurnedAway { peer, why } => format!("turned away id:{}…: {why}", peer.short()),
         Event::Connected { parent_name, address, name, name_reason, .. } => {
             let called = name.as_ref().map_or(String::new(), |name| format!(" as '{name}'"));
