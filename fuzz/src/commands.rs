@@ -3,19 +3,27 @@
 //!
 //! - only what she gave is run, where she gave it, and once;
 //! - what ended as done was done, what ended as certainly not done is never done;
-//! - nobody stops whom she did not stop, and everything that was asked ends.
+//! - nobody stops whom she did not stop, nor is anybody told that somebody stopped who did not;
+//! - what is run is written down before, and nobody's log has lines about others but the main
+//!   server's, as copies of those who may have sent them;
+//! - everything that was asked ends.
 //!
 //! An input is a sequence of steps, see [`step`]; what is said is none of it, so it means the same
 //! after a change of the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ltn_proto::sim::Mutant;
-use ltn_proto::{Event, Flags, Frame, Header, Kind, NodeId, Op, OpId, Outcome, Target, Value};
+use ltn_proto::{
+    AUDIT_TEXT_CHARS_MAX, CopyOf, Durable, Event, Flags, Frame, Header, Kind, NodeId, Op, OpId,
+    Outcome, RollCallEntry, RollCallOutcome, Target, Value,
+};
 
 use crate::feed::Feed;
-use crate::hall::{ANN, ATTIC, COMMANDS, EVE, End, Hall, answer_to, end_of, number_in};
+use crate::hall::{
+    ANN, ATTIC, COMMANDS, EVE, End, HALL, Hall, ROOT, Word, answer_to, end_of, number_in,
+};
 use crate::world::id_of;
 
 /// No more than this is played of one input.
@@ -23,7 +31,17 @@ const STEPS_MAX: usize = 200;
 /// How long whoever calls waits.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// After so much time every question has ended.
-const ALL_DEADLINES: u32 = 60;
+const ALL_DEADLINES: Duration = Duration::from_secs(60);
+/// How much time passes at once then: less than a lease, and than a roll call waits.
+const PAUSE: Duration = Duration::from_secs(2);
+/// When all have ended, so much more shows what is done too late; a roll call waits three seconds.
+const CALM: Duration = Duration::from_secs(4);
+/// Of so many inputs one is looked at for the whole time.
+const PATIENT: usize = 16;
+/// What the main server may be ordered.
+const ORDERS: [&str; 2] = ["s.shutdownsubtree", "s.restartsubtree"];
+/// The attic alone, and the hall with it.
+const PLACES: [&str; 2] = ["/hall/attic", "/hall"];
 
 /// What the first byte of a step says. The others follow it.
 pub(crate) mod step {
@@ -55,8 +73,10 @@ pub(crate) mod step {
     pub(crate) const TICK: u8 = 12;
     /// A wire breaks: which.
     pub(crate) const CUT: u8 = 13;
+    /// Somebody gives the main server an order: who, what it is, and whom it is about.
+    pub(crate) const ORDER: u8 = 14;
     /// How many kinds there are.
-    pub(crate) const KINDS: u8 = 14;
+    pub(crate) const KINDS: u8 = 15;
 }
 
 /// What was asked with one word, and with the second one that confirmed it.
@@ -82,18 +102,31 @@ struct Play {
     ran: BTreeMap<u64, u32>,
     /// Those that ended as certainly not done.
     not_done: Vec<u64>,
-    /// The admin has confirmed that the attic stops.
-    stops: bool,
+    /// Whom the admin has confirmed to stop.
+    ordered: BTreeSet<u8>,
+    /// Who does.
+    stopping: BTreeSet<u8>,
+    /// Commands of which the attic has written down that they run, and which have not.
+    accepted: BTreeSet<String>,
+}
+
+/// How a sequence went.
+#[derive(Debug)]
+pub struct Played {
+    /// How many commands were run.
+    pub ran: usize,
+    /// The numbers of the kinds of words that have arrived.
+    pub heard: BTreeSet<u8>,
 }
 
 /// Lets these steps be done; panics if a promise is broken.
 pub(crate) fn play(data: &[u8]) {
-    let _ = commands_run(data, None);
+    let _ = commands_played(data, None);
 }
 
-/// The same, where the attic may lack a defence; says how many commands were run.
+/// The same, where the attic may lack a defence; says how it went.
 #[must_use]
-pub fn commands_run(data: &[u8], without: Option<Mutant>) -> usize {
+pub fn commands_played(data: &[u8], without: Option<Mutant>) -> Played {
     let mut play = Play {
         hall: Hall::new(),
         ops: 100,
@@ -102,7 +135,9 @@ pub fn commands_run(data: &[u8], without: Option<Mutant>) -> usize {
         shown: Vec::new(),
         ran: BTreeMap::new(),
         not_done: Vec::new(),
-        stops: false,
+        ordered: BTreeSet::new(),
+        stopping: BTreeSet::new(),
+        accepted: BTreeSet::new(),
     };
     if let Some(mutant) = without {
         play.hall.break_attic(mutant);
@@ -115,7 +150,7 @@ pub fn commands_run(data: &[u8], without: Option<Mutant>) -> usize {
         play.step(&mut feed);
         play.look();
     }
-    play.end()
+    play.end(data.len().is_multiple_of(PATIENT))
 }
 
 impl Play {
@@ -145,10 +180,12 @@ impl Play {
             }
             step::CALL => self.call(feed),
             step::CONFIRM => self.confirm(),
-            step::STOP => {
-                let arguments = vec![Value::from("/hall/attic")];
-                let command = "s.shutdownsubtree".to_owned();
-                self.give(Given { by: ANN, to: Target::Root, command, arguments });
+            step::STOP => self.order(ANN, ORDERS[0], PLACES[0]),
+            step::ORDER => {
+                let [by, which, whom] = feed.array();
+                let by = if by % 4 == 0 { EVE } else { ANN };
+                let place = PLACES[usize::from(whom) % PLACES.len()];
+                self.order(by, ORDERS[usize::from(which) % ORDERS.len()], place);
             }
             step::TICK => hall.pass(Duration::from_millis(u64::from(feed.byte()) * 50)),
             step::CUT => {
@@ -167,7 +204,8 @@ impl Play {
     fn pass_on(&mut self, how: u8, feed: &mut Feed<'_>) {
         let held = &mut self.hall.held;
         let word = if how == step::OVERTAKE { held.pop_back() } else { held.pop_front() };
-        let Some((end, mut frame)) = word else { return };
+        let Some((end, word)) = word else { return };
+        let Word::Said(mut frame) = word else { return self.hall.deliver(end, word) };
         if how == step::CHANGE {
             let mut payload = frame.payload.to_vec();
             let at = usize::from(u16::from_be_bytes(feed.array())) % payload.len().max(1);
@@ -214,6 +252,11 @@ impl Play {
         self.give(Given { by, to, command, arguments: vec![Value::from(&*self.ops.to_string())] });
     }
 
+    fn order(&mut self, by: u8, command: &str, place: &str) {
+        let (command, arguments) = (command.to_owned(), vec![Value::from(place)]);
+        self.give(Given { by, to: Target::Root, command, arguments });
+    }
+
     fn give(&mut self, given: Given) {
         let number = self.ops;
         self.given.insert(number, given);
@@ -222,7 +265,11 @@ impl Play {
 
     fn confirm(&mut self) {
         let Some((number, token)) = self.shown.pop() else { return };
-        self.stops |= self.given[&number].command == "s.shutdownsubtree";
+        let Given { command, arguments, .. } = &self.given[&number];
+        if ORDERS.contains(&&**command) {
+            let is_both = arguments[..] == [Value::from(PLACES[1])];
+            self.ordered.extend([ATTIC].into_iter().chain(is_both.then_some(HALL)));
+        }
         self.say(number, Some(token));
     }
 
@@ -234,8 +281,11 @@ impl Play {
         self.hall.want(by, Op::Call { op, to, command, arguments, token, timeout: TIMEOUT });
     }
 
-    /// Looks at what the programs have heard.
+    /// Looks at what was written down, and at what the programs have heard.
     fn look(&mut self) {
+        while let Some((who, what)) = self.hall.written.pop_front() {
+            self.wrote(who, &what);
+        }
         while let Some((who, event)) = self.hall.events.pop_front() {
             match event {
                 Event::Called { from, command, arguments, .. } => {
@@ -249,10 +299,27 @@ impl Play {
                     }
                 }
                 Event::Stopping { .. } => {
-                    assert!(self.stops && who == ATTIC, "{who} was stopped");
+                    assert!(self.ordered.contains(&who), "{who} was stopped");
+                    self.stopping.insert(who);
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn wrote(&mut self, who: u8, what: &Durable) {
+        let Some((copy_of, line)) = what.audited() else { return };
+        if let Some(CopyOf { branch, node }) = copy_of {
+            let below = [HALL, ATTIC, ANN, EVE].map(id_of);
+            let is_theirs = below.contains(&node) && below.contains(&branch);
+            assert!(who == ROOT && is_theirs, "{who} wrote a copy of {node}'s, by {branch}");
+        }
+        for text in [&line.command, &line.arguments] {
+            assert!(text.chars().count() <= AUDIT_TEXT_CHARS_MAX, "{text}");
+        }
+        if let (Durable::Accepted { deed, .. }, ATTIC) = (what, who) {
+            assert_eq!(deed.actor, id_of(ANN), "who has no rights was obeyed");
+            self.accepted.insert(line.arguments.clone());
         }
     }
 
@@ -261,6 +328,8 @@ impl Play {
         let given = self.given.get(&number).expect("nobody gave that command");
         assert_eq!((from, given.by), (id_of(ANN), ANN), "who has no rights was obeyed");
         assert_eq!((&*given.command, &*given.arguments), (command, arguments), "it was changed");
+        let is_written = self.accepted.remove(&number.to_string());
+        assert!(is_written, "{command} {number} is run, and was not written down before");
         let ran = self.ran.entry(number).or_default();
         *ran += 1;
         assert_eq!(*ran, 1, "{command} {number} was run again");
@@ -274,23 +343,39 @@ impl Play {
                 assert_eq!(self.ran.get(&number), Some(&1), "an answer to what was not run");
                 assert_eq!(answer, answer_to(&given.arguments), "another answer");
             }
+            Outcome::Reply(report) => self.reported(&report),
             Outcome::Refused(_) | Outcome::NoRoute(_) => self.not_done.push(number),
             Outcome::Confirm(shown) if given.by == ANN => self.shown.push((number, shown.token)),
             _ => {}
         }
     }
 
-    /// Time passes, and whatever was asked ends.
-    fn end(mut self) -> usize {
-        for _ in 0..ALL_DEADLINES {
-            self.hall.pass(Duration::from_secs(1));
+    /// How the nodes ended that an order was about.
+    fn reported(&self, report: &Value) {
+        let lines = report.get("roll_call").and_then(Value::as_list).unwrap_or_default();
+        for entry in lines.iter().filter_map(RollCallEntry::from_value) {
+            let went =
+                matches!(entry.outcome, RollCallOutcome::Stopped | RollCallOutcome::Restarting);
+            let goes = self.stopping.iter().any(|who| id_of(*who) == entry.id);
+            assert!(!went || goes, "{entry:?} is told, and it goes on");
+        }
+    }
+
+    /// Time passes, and whatever was asked ends. When all has, and nothing waits on any wire, minds
+    /// have nothing left to do but what takes time.
+    fn end(mut self, is_patient: bool) -> Played {
+        let (mut left, mut calm) = (ALL_DEADLINES, Duration::ZERO);
+        while !left.is_zero() && (calm < CALM || is_patient) {
+            left -= PAUSE;
+            self.hall.pass(PAUSE);
             self.hall.pass_all_on();
             self.look();
+            calm = if self.open.is_empty() { calm + PAUSE } else { Duration::ZERO };
         }
         assert!(self.open.is_empty(), "never ended: {:?}", self.open);
         for number in &self.not_done {
             assert_eq!(self.ran.get(number), None, "certainly not done, and it was");
         }
-        self.ran.len()
+        Played { ran: self.ran.len(), heard: self.hall.heard }
     }
 }

@@ -2,15 +2,15 @@
 //! below it a server, an admin and somebody without rights. All five minds are honest, but nothing
 //! that they say arrives unless whoever sits at the wires lets it: see [`Hall`].
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ltn_proto::sim::{Mutant, toy_signature};
 use ltn_proto::{
-    Address, Answer, CommandSpec, DialError, Direction, Event, Frame, Input, Limits, LinkId,
-    Moment, Name, NodeConfig, NodeState, Op, OpId, Output, ParameterKind, Permission, Permissions,
-    Remembered, Role, Standing, Value,
+    Address, Answer, CloseReason, CommandSpec, DialError, Direction, Durable, Event, Frame, Input,
+    Limits, LinkId, Moment, Name, NodeConfig, NodeState, Op, OpId, Output, ParameterKind,
+    Permission, Permissions, Remembered, Role, Standing, Value,
 };
 
 use crate::charters;
@@ -44,31 +44,56 @@ const INPUTS_MAX: usize = 20_000;
 /// The end of a wire: whose, and what they call it.
 pub(crate) type End = (u8, LinkId);
 
+/// What goes over a wire.
+#[derive(Clone)]
+pub(crate) enum Word {
+    Said(Frame),
+    /// The other end has closed it, after all that it said.
+    Closed(CloseReason),
+}
+
 /// See the module.
+#[derive(Clone)]
 pub(crate) struct Hall {
-    minds: Vec<NodeState>,
+    /// Shared with the network that all inputs begin with, until something happens to one.
+    minds: Vec<Arc<NodeState>>,
     now: Moment,
-    /// Both ends of each wire, each with the other one.
+    /// The ends of wires that are not closed, each with the other one.
     pub(crate) wires: BTreeMap<End, End>,
     /// What was said and has not arrived, the oldest first.
-    pub(crate) held: VecDeque<(End, Frame)>,
+    pub(crate) held: VecDeque<(End, Word)>,
     /// What was said last, and where it was to arrive.
     pub(crate) tape: VecDeque<(End, Frame)>,
     /// What the programs heard, and nobody has looked at.
     pub(crate) events: VecDeque<(u8, Event)>,
+    /// What was written down, and nobody has looked at.
+    pub(crate) written: VecDeque<(u8, Durable)>,
+    /// What kinds of words have arrived.
+    pub(crate) heard: BTreeSet<u8>,
     links: u64,
 }
 
 impl Hall {
-    /// All are joined, and nobody has asked for anything.
+    /// All are joined, and nobody has asked for anything. It is the same for each input, so it is
+    /// made once.
     pub(crate) fn new() -> Self {
+        static JOINED: OnceLock<Hall> = OnceLock::new();
+        JOINED.get_or_init(Self::joined).clone()
+    }
+
+    fn joined() -> Self {
         let mut hall = Self {
-            minds: (0..).zip(MEMBERS).map(|(number, member)| mind(number, member)).collect(),
+            minds: (0..)
+                .zip(MEMBERS)
+                .map(|(number, member)| Arc::new(mind(number, member)))
+                .collect(),
             now: Moment::ZERO,
             wires: BTreeMap::new(),
             held: VecDeque::new(),
             tape: VecDeque::new(),
             events: VecDeque::new(),
+            written: VecDeque::new(),
+            heard: BTreeSet::new(),
             links: 0,
         };
         for server in [ROOT, HALL, ATTIC] {
@@ -87,12 +112,14 @@ impl Hall {
             assert_eq!(hall.parent_of(number), Some(above), "an honest world is joined");
         }
         hall.events.clear();
+        hall.written.clear();
+        hall.heard.clear();
         hall
     }
 
     /// From here on the attic lacks this defence.
     pub(crate) fn break_attic(&mut self, mutant: Mutant) {
-        self.minds[usize::from(ATTIC)].set_mutant(mutant);
+        Arc::make_mut(&mut self.minds[usize::from(ATTIC)]).set_mutant(mutant);
     }
 
     fn parent_of(&self, number: u8) -> Option<u8> {
@@ -108,15 +135,28 @@ impl Hall {
     /// This arrives there, if that wire has not ended.
     pub(crate) fn arrive(&mut self, (to, link): End, frame: Frame) {
         if self.wires.contains_key(&(to, link)) {
+            self.heard.insert(frame.header.kind.0);
             self.feed(to, Input::Frame { link, frame });
+        }
+    }
+
+    /// The same of whatever goes over a wire.
+    pub(crate) fn deliver(&mut self, end: End, word: Word) {
+        match word {
+            Word::Said(frame) => self.arrive(end, frame),
+            Word::Closed(why) => {
+                if self.wires.remove(&end).is_some() {
+                    self.feed(end.0, Input::LinkClosed { link: end.1, why });
+                }
+            }
         }
     }
 
     /// Everything that was said arrives, and what is said of it.
     pub(crate) fn pass_all_on(&mut self) {
         for _ in 0..INPUTS_MAX {
-            let Some((end, frame)) = self.held.pop_front() else { return };
-            self.arrive(end, frame);
+            let Some((end, word)) = self.held.pop_front() else { return };
+            self.deliver(end, word);
         }
         panic!("they talk without end");
     }
@@ -124,10 +164,9 @@ impl Hall {
     /// A wire breaks.
     pub(crate) fn cut(&mut self, end: End) {
         let Some(other) = self.wires.remove(&end) else { return };
-        self.wires.remove(&other);
-        for (number, link) in [end, other] {
-            let why = ltn_proto::CloseReason::Lost;
-            self.feed(number, Input::LinkClosed { link, why });
+        let is_open = self.wires.remove(&other).is_some();
+        for (number, link) in [Some(end), is_open.then_some(other)].into_iter().flatten() {
+            self.feed(number, Input::LinkClosed { link, why: CloseReason::Lost });
         }
     }
 
@@ -151,11 +190,20 @@ impl Hall {
         while let Some((number, input)) = inputs.pop_front() {
             count += 1;
             assert!(count < INPUTS_MAX, "one input has no end of outputs");
-            self.minds[usize::from(number)].handle(self.now, input);
-            while let Some(output) = self.minds[usize::from(number)].poll_output() {
+            let mut input = Some(input);
+            while let Some(output) = self.think(number, input.take()) {
                 inputs.extend(self.carry_out(number, output));
             }
         }
+    }
+
+    /// One mind hears this, and says one thing of all that it wants.
+    fn think(&mut self, number: u8, input: Option<Input>) -> Option<Output> {
+        let mind = Arc::make_mut(&mut self.minds[usize::from(number)]);
+        if let Some(input) = input {
+            mind.handle(self.now, input);
+        }
+        mind.poll_output()
     }
 
     fn carry_out(&mut self, number: u8, output: Output) -> Vec<(u8, Input)> {
@@ -163,12 +211,8 @@ impl Hall {
         match output {
             Output::Transmit { link, frame } => {
                 if let Some(end) = self.wires.get(&(number, link)).copied() {
-                    for queue in [&mut self.held, &mut self.tape] {
-                        queue.push_back((end, frame.clone()));
-                        if queue.len() > TAPE_MAX {
-                            queue.pop_front();
-                        }
-                    }
+                    push(&mut self.tape, (end, frame.clone()));
+                    push(&mut self.held, (end, Word::Said(frame)));
                 }
                 Vec::new()
             }
@@ -180,7 +224,10 @@ impl Hall {
                     None => here(Input::DialFailed { dial, why: DialError::NoServer }),
                 }
             }
-            Output::Persist { write, .. } => here(Input::Persisted { write, done: Ok(()) }),
+            Output::Persist { write, what } => {
+                self.written.push_back((number, what));
+                here(Input::Persisted { write, done: Ok(()) })
+            }
             Output::Sign { signing, purpose, message } => {
                 let signature = Some(toy_signature(&key_of(number), purpose, &message));
                 here(Input::Signed { signing, signature })
@@ -199,11 +246,10 @@ impl Hall {
         }
     }
 
-    fn close(&mut self, end: End, why: ltn_proto::CloseReason) -> Vec<(u8, Input)> {
+    fn close(&mut self, end: End, why: CloseReason) -> Vec<(u8, Input)> {
         let Some(other) = self.wires.remove(&end) else { return Vec::new() };
-        self.wires.remove(&other);
-        let closed = |(number, link)| (number, Input::LinkClosed { link, why });
-        [end, other].map(closed).into()
+        push(&mut self.held, (other, Word::Closed(why)));
+        vec![(end.0, Input::LinkClosed { link: end.1, why })]
     }
 
     fn open(&mut self, from: u8, direction: Direction, to: u8) -> Vec<(u8, Input)> {
@@ -218,6 +264,13 @@ impl Hall {
             [(number, opened), (number, Input::Vouched { link, role })]
         };
         [opened(down, Direction::Down, from), opened(up, direction, to)].concat()
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    queue.push_back(item);
+    if queue.len() > TAPE_MAX {
+        queue.pop_front();
     }
 }
 

@@ -20,7 +20,7 @@ mod values;
 mod words;
 mod world;
 
-pub use commands::commands_run;
+pub use commands::{Played, commands_played};
 pub use minds::is_heard;
 pub use recorded::recorded;
 

@@ -5,6 +5,7 @@
 //! that an input gets beyond the first hello.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -81,8 +82,15 @@ pub(crate) fn key_of(number: u8) -> Vec<u8> {
     public_key_of_point(&[number; 65])
 }
 
+/// Asked for at every step, so each is digested once.
 pub(crate) fn id_of(number: u8) -> NodeId {
-    NodeId::of_public_key(&key_of(number))
+    static IDS: LazyLock<[NodeId; NODES as usize]> = LazyLock::new(|| {
+        std::array::from_fn(|number| {
+            let number = u8::try_from(number).expect("there are few");
+            NodeId::of_public_key(&key_of(number))
+        })
+    });
+    IDS[usize::from(number)]
 }
 
 pub(crate) fn address_of(number: u8) -> Address {

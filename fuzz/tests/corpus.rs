@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ltn_fuzz::{TARGETS, Target, recorded};
+use ltn_proto::Kind;
 use ltn_proto::sim::Mutant;
 
 fn folder(target: &Target) -> PathBuf {
@@ -52,8 +53,21 @@ fn what_honest_minds_say_gets_through_to_the_program() {
 fn what_an_admin_gives_is_run_in_sequences_of_the_corpus() {
     let files = files(&Target::named("commands").expect("it is there"));
     let sequences = files.iter().map(|file| fs::read(file).expect("it can be read"));
-    let run = sequences.filter(|data| ltn_fuzz::commands_run(data, None) > 0).count();
+    let run = sequences.filter(|data| ltn_fuzz::commands_played(data, None).ran > 0).count();
     assert!(run >= 8, "only {run} sequences run anything");
+}
+
+/// What never arrives is never changed either.
+#[test]
+fn goodbyes_and_copies_of_the_audit_log_arrive_in_sequences_of_the_corpus() {
+    let files = files(&Target::named("commands").expect("it is there"));
+    let sequences = files.iter().map(|file| fs::read(file).expect("it can be read"));
+    let heard: Vec<_> =
+        sequences.map(|data| ltn_fuzz::commands_played(&data, None).heard).collect();
+    for kind in [Kind::ORDER, Kind::ORDER_GO, Kind::ORDER_REPORT, Kind::FAREWELL, Kind::AUDIT] {
+        let times = heard.iter().filter(|heard| heard.contains(&kind.0)).count();
+        assert!(times >= 3, "{kind:?} arrives in {times} sequences");
+    }
 }
 
 /// Promises that hold whatever is done would be none.
@@ -63,7 +77,7 @@ fn a_mind_that_lacks_a_defence_is_caught_by_sequences_of_the_corpus() {
     for mutant in [Mutant::NoNonceCheck, Mutant::NoProofCheck] {
         let caught = files.iter().filter(|file| {
             let data = fs::read(file).expect("it can be read");
-            std::panic::catch_unwind(|| ltn_fuzz::commands_run(&data, Some(mutant))).is_err()
+            std::panic::catch_unwind(|| ltn_fuzz::commands_played(&data, Some(mutant))).is_err()
         });
         assert!(caught.count() >= 1, "{mutant:?} got away");
     }

@@ -20,6 +20,10 @@ const BYTES_MAX: usize = 4_096;
 /// No input may take longer than this, in seconds, or more memory, in MiB.
 const LIMITS: (u32, u32) = (5, 512);
 
+/// Targets of which one input passes so many edges that libFuzzer, which weighs inputs by how rare
+/// theirs are, is busier with that than with trying them.
+const UNWEIGHED: [&str; 1] = ["commands"];
+
 /// What can be said about it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -55,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .args([format!("-max_len={BYTES_MAX}"), format!("-timeout={}", LIMITS.0)])
             .args([format!("-rss_limit_mb={}", LIMITS.1)])
             .arg(format!("-artifact_prefix={}/", found.display()))
+            .arg(format!("-entropic={}", u8::from(!UNWEIGHED.contains(&name.as_str()))))
             .args([&grown, &corpus.join(&name)]);
         shell::run(&mut fuzz).with_context(|| format!("{name}: see {}", found.display()))?;
         if arguments.keep {

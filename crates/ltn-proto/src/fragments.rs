@@ -80,7 +80,7 @@ pub enum FragmentError {
 /// Ids are unique per source and kind.
 type Key = (NodeId, Kind, u64);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Partial {
     flags: Flags,
     total: usize,
@@ -95,7 +95,7 @@ impl Partial {
 }
 
 /// Puts messages together from their parts, within limits of number, bytes and time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Reassembly {
     partials: BTreeMap<Key, Partial>,
     bytes: usize,

@@ -154,8 +154,10 @@ pub struct NodeConfig {
     pub keeps_key: bool,
 }
 
-/// The mind: everything that one node knows and decides.
+/// The mind: everything that one node knows and decides. Only who tries many things on the same
+/// network may copy one; a node has one mind.
 #[derive(Debug)]
+#[cfg_attr(feature = "sim", derive(Clone))]
 pub struct NodeState {
     config: NodeConfig,
     outputs: outbox::Outbox,

@@ -12,19 +12,19 @@ use crate::frame::Header;
 use crate::id::{LinkId, SigningId};
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Outbox {
     slots: VecDeque<Slot>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Slot {
     Ready(Output),
     Unsigned(SigningId, Unsigned),
 }
 
 /// A frame that waits for its signature.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Unsigned {
     /// The way that it will take.
     pub(super) link: LinkId,
@@ -33,7 +33,7 @@ pub(super) struct Unsigned {
 }
 
 /// What the frame will say.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum What {
     /// A command, with what its issuer signs.
     Call { call: crate::body::Call, command: Vec<u8> },

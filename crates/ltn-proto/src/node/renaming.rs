@@ -25,7 +25,7 @@ use crate::tree::Record;
 const RENAME_TIME: Duration = Duration::from_secs(10);
 
 /// A name that this node asked its parent for. One at a time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Renaming {
     number: u64,
     link: LinkId,

@@ -21,7 +21,7 @@ use crate::registry::Home;
 use crate::standing::Standing;
 
 /// What the root knows of where servers belong.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Homes {
     by_book: BTreeMap<NodeId, Home>,
     /// Who waits for the book to say this, the longest first.

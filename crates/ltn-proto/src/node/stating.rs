@@ -23,7 +23,7 @@ use crate::uplink::Committing;
 const EDITION_MAX: u64 = u64::MAX >> 1;
 
 /// A statement of this node that waits for its signature.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Stating {
     signing: SigningId,
     edition: u64,

@@ -36,7 +36,7 @@ const OFFER_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The nodes in whose scope this one is, as the main server signed that, and when it is asked
 /// again: whoever is above may have gone elsewhere and not told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scopes {
     above: Vec<NodeId>,
     ask: Option<Moment>,
