@@ -88,6 +88,7 @@ pub use carrier::MemoryNet;
 pub use envelope::{AnswerKey, EnvelopeError};
 pub use error::{ConnectError, StartError, StreamError, TalkError, TransferError};
 pub use find::{FindError, Finder, Found, FoundBy, NetworkMode, Other, OtherKind, Search};
+pub use ltn_proto::admission::Newcomer;
 pub use ltn_proto::registry::{InviteWish, Member};
 pub use ltn_proto::{
     Address, Addressee, Arity, BadLine, BadName, BadPath, COMMANDS_WITH_KEY, CloseReason,

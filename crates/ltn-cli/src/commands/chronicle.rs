@@ -17,6 +17,14 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             let called = who(name, child);
             format!("{called} is gone: {}", why(*reason))
         }
+        Event::Admitted(new) => {
+            format!("{} has used its invite: it is a member now", who(&new.name, &new.node))
+        }
+        Event::Crowded(full) => format!(
+            "the map is full ({} nodes), and nodes below {} are left out: it has most of them",
+            full.nodes,
+            who(&full.name, &full.branch)
+        ),
         Event::TurnedAway { peer, why } => format!("turned away id:{}…: {why}", peer.short()),
         Event::Connected { parent_name, address, name, name_reason, .. } => {
             let called = name.as_ref().map_or(String::new(), |name| format!(" as '{name}'"));
@@ -104,6 +112,8 @@ const fn kind(role: Role) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use ltn::Newcomer;
+
     use super::*;
 
     fn id() -> NodeId {
@@ -123,6 +133,9 @@ mod tests {
     fn a_joining_client_is_told_with_the_reason_of_its_name() {
         let reason = Some("the name `lamp` is taken".to_owned());
         let joined = joined(Role::Client, Name::known("unnamed_abcde").ok(), reason);
+        let new = Newcomer { node: id(), name: Name::known("lamp").ok(), role: Role::Client };
+        let wanted = "lamp has used its invite: it is a member now";
+        assert_eq!(of_event(&Event::Admitted(new)).as_deref(), Some(wanted));
         let wanted = "unnamed_abcde joined as a client (the name `lamp` is taken)";
         assert_eq!(of_event(&joined).unwrap(), wanted);
     }

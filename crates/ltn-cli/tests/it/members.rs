@@ -127,7 +127,7 @@ fn the_audit_log_tells_of_commands_and_their_ends_running_or_not() {
     let joined = audit(&[]).stdout;
     let joined = joined.lines().find(|line| line.contains("join(lamp, client, by invite "));
     assert!(
-        joined.is_some_and(|line| line.contains(" lamp ") && line.contains(" of ")),
+        joined.is_some_and(|line| line.contains(" lamp ") && line.contains(" of the main server)")),
         "{joined:?}"
     );
     assert!(audit(&[]).stdout.contains("the main server"), "its owner has a name");

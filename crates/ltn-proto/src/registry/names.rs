@@ -66,19 +66,20 @@ impl Registry {
     /// What to call a member in a text for people.
     #[must_use]
     pub fn call(&self, id: NodeId) -> String {
-        let name = self.members.get(&id).and_then(|member| member.name.as_ref());
-        name.map_or_else(|| format!("id:{}…", id.short()), ToString::to_string)
+        self.called(id).unwrap_or_else(|| format!("id:{}…", id.short()))
+    }
+
+    fn called(&self, id: NodeId) -> Option<String> {
+        match self.members.get(&id)?.name.as_ref() {
+            None if id == self.charter.root => Some("the main server".to_owned()),
+            name => name.map(ToString::to_string),
+        }
     }
 
     /// What members are called, those who are out included, as far as they have names.
     #[must_use]
     pub fn names(&self) -> BTreeMap<NodeId, String> {
-        let name = |id: NodeId, name: Option<&Name>| match name {
-            None if id == self.charter.root => Some("the main server".to_owned()),
-            name => name.map(ToString::to_string),
-        };
-        let all = self.members.iter();
-        all.filter_map(|(id, member)| Some((*id, name(*id, member.name.as_ref())?))).collect()
+        self.members.keys().filter_map(|id| Some((*id, self.called(*id)?))).collect()
     }
 
     /// Is there room for the name of one more member?
