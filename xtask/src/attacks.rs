@@ -66,7 +66,8 @@ pub(crate) fn read(text: &str) -> Result<Vec<Attack>> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let root = shell::root()?;
     let copy = root.join("target/attacks/copy");
-    copy_sources(&root, &copy)?;
+    let sources = sources(&root)?;
+    copy_sources(&root, &copy, &sources)?;
     let mut survived = Vec::new();
     let mut tried = 0;
     for attack in read(&fs::read_to_string(root.join(LIST))?)? {
@@ -82,7 +83,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             fs::write(&path, text.replacen(find, replace, 1))?;
             before.push((path, text));
         }
-        let result = fails(&copy, &attack.test);
+        let manifest = manifest_of(&attack.test, &copy, &sources)?;
+        let result = fails(&copy, &manifest, &attack.test);
         // The other way round, where two changes were made in one file.
         for (path, text) in before.into_iter().rev() {
             fs::write(path, text)?;
@@ -99,11 +101,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What is under version control, as it is now.
-fn copy_sources(root: &Path, copy: &Path) -> Result<()> {
+/// What is under version control.
+fn sources(root: &Path) -> Result<Vec<String>> {
     let listed = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output()?;
     anyhow::ensure!(listed.status.success(), "git lists the sources");
-    for path in String::from_utf8(listed.stdout)?.split('\0').filter(|path| !path.is_empty()) {
+    let listed = String::from_utf8(listed.stdout)?;
+    Ok(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+/// Copies it, as it is now.
+fn copy_sources(root: &Path, copy: &Path, sources: &[String]) -> Result<()> {
+    for path in sources {
         let (from, to) = (root.join(path), copy.join(path));
         let text = fs::read(&from).with_context(|| path.to_owned())?;
         // What is the same stays untouched, so that cargo builds only what changed.
@@ -117,9 +125,22 @@ fn copy_sources(root: &Path, copy: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The manifest of the crate that has this test: nothing that builds on it is built for it.
+fn manifest_of(test: &str, copy: &Path, sources: &[String]) -> Result<String> {
+    let begins = format!("fn {test}(");
+    let has_it = |path: &&String| {
+        path.ends_with(".rs")
+            && fs::read_to_string(copy.join(path)).is_ok_and(|text| text.contains(&begins))
+    };
+    let path = sources.iter().find(has_it).with_context(|| format!("no test `{test}`"))?;
+    let folders = if path.starts_with("crates/") { 2 } else { 1 };
+    let folder: Vec<&str> = path.split('/').take(folders).collect();
+    Ok(format!("{}/Cargo.toml", folder.join("/")))
+}
+
 /// Does this test fail? It is an error if it cannot be built, or if there is none.
-fn fails(copy: &Path, test: &str) -> Result<bool> {
-    let everything = ["--workspace", "--all-features", "--lib", "--bins", "--tests"];
+fn fails(copy: &Path, manifest: &str, test: &str) -> Result<bool> {
+    let everything = ["--manifest-path", manifest, "--all-features", "--lib", "--bins", "--tests"];
     // Nobody measures anything here, and an optimised mind takes longer to build than to run.
     let quick = ["--config", "profile.dev.package.ltn-proto.opt-level=0"];
     let cargo = |more: &[&str]| -> Result<Command> {
