@@ -37,7 +37,7 @@ impl Network {
             };
             let by = member.by.map(|by| inviter(by, &names, &charter));
             let let_in = by.map_or_else(String::new, |by| format!(", invited by {by}"));
-            lines.push(format!("{name}: {}{state}{may}{let_in} ({id})", member.role));
+            lines.push(format!("{name}: {}{state}{let_in}{may} ({id})", member.role));
             entries.push(Value::map([
                 ("name", Value::from(name)),
                 ("role", member.role.as_str().into()),
