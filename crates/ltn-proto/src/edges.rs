@@ -24,6 +24,8 @@ const BRANCH_SHARE: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Edges {
     pending: BTreeMap<NodeId, Pending>,
+    /// The attempt of each child that counted last: what it signed before is nobody's wish now.
+    latest: BTreeMap<NodeId, u64>,
     /// No new edge before this moment: grants of an earlier run of the root may be in use.
     quiet_until: Option<Moment>,
     started: Moment,
@@ -79,6 +81,8 @@ pub(crate) struct Wish {
     pub(crate) asker_starts: u32,
     /// The child of the root that the new parent is or is below; the root, if that is it.
     pub(crate) branch: NodeId,
+    /// Is the child in reach? Whoever was set back while he was away counts his attempts anew.
+    pub(crate) is_there: bool,
 }
 
 /// What the new parent says of an edge that it asked for.
@@ -112,6 +116,7 @@ impl Edges {
     pub(crate) const fn new(incarnation: u64, started: Moment, pending_max: usize) -> Self {
         Self {
             pending: BTreeMap::new(),
+            latest: BTreeMap::new(),
             quiet_until: None,
             started,
             incarnation,
@@ -143,6 +148,13 @@ impl Edges {
         committed: impl Fn(NodeId) -> Option<NodeId>,
     ) -> Result<(), NotAllowed> {
         self.check(root, wish, now, committed)?;
+        if wish.is_there && self.is_over(wish.child, wish.attempt) {
+            return Err(NotAllowed::Outdated);
+        }
+        if self.latest.len() >= self.pending_max {
+            self.latest.retain(|child, _| self.pending.contains_key(child));
+        }
+        self.latest.insert(wish.child, wish.attempt);
         let mut parents = BTreeSet::from([wish.parent]);
         parents.extend(wish.current_parent);
         let Wish { attempt, nonce, asker_starts, branch, .. } = wish;
@@ -158,6 +170,13 @@ impl Edges {
         };
         self.pending.insert(wish.child, pending);
         Ok(())
+    }
+
+    /// Was something else wanted since, or did this end already? A server could say again what a
+    /// child signed for it once.
+    fn is_over(&self, child: NodeId, attempt: u64) -> bool {
+        let latest = self.latest.get(&child).copied().unwrap_or_default();
+        attempt < latest || (attempt == latest && !self.pending.contains_key(&child))
     }
 
     /// The same question without the consequence: could this edge come into being now?

@@ -238,6 +238,10 @@ impl Registry {
             let text = format!("{holder} is called `{name}` by now; ask for a new invite");
             return Err(Refusal::new(RefusalKind::NotPossible, text));
         }
+        if let Some(old) = wish.replaces {
+            // An invite of an earlier version may say so.
+            self.check_is_not_owners(old)?;
+        }
         let mut next = self.clone();
         if let Some(invited) = next.invites.get_mut(&invite) {
             invited.used_by = Some(id);

@@ -202,8 +202,8 @@ impl Visitor {
         answering.end().await
     }
 
-    /// Every target by path and id; by id alone where nobody who is to be believed says where it
-    /// is.
+    /// Every target by path and id, which is certain. Of few, the main server confirms the path; by
+    /// id alone where it does not. Of many, the path is what the list of the network says.
     async fn name_all(&self, targets: &[NodeId]) -> String {
         let mut paths = BTreeMap::new();
         if targets.len() > LOOKED_UP_MAX {

@@ -131,7 +131,7 @@ impl AuditLog {
         let its =
             self.chains.iter().filter(|((_, copy), _)| copy.is_some_and(|of| of.node == node));
         let last = its.filter_map(|(_, chain)| chain.back()).max_by_key(|line| line.number)?;
-        count.checked_sub(last.what.count? + 1).filter(|missing| *missing > 0)
+        count.checked_sub(last.what.count?.saturating_add(1)).filter(|missing| *missing > 0)
     }
 
     /// The line about the beginning of this command.
@@ -323,6 +323,7 @@ mod tests {
         let mut missing = |copy, count| log.push(copy, refused(count), 1).line.missing;
         assert_eq!((missing(hall, 13), missing(lamp, 2)), (Some(2), None));
         assert_eq!((missing(hall, 1), missing(hall, 2)), (None, None), "it counts anew");
+        assert_eq!((missing(hall, u64::MAX), missing(hall, 7)), (Some(u64::MAX - 3), None));
     }
 
     #[test]

@@ -16,6 +16,7 @@ fn wish(child: u8, parent: u8, attempt: u64) -> Wish {
         nonce: Some(attempt),
         asker_starts: 1,
         branch: id(parent),
+        is_there: true,
     }
 }
 
@@ -183,6 +184,29 @@ fn a_new_run_of_the_new_parent_ends_what_its_earlier_ones_asked_for_and_no_more(
     assert_eq!(edges.pending.len(), 2, "a word of an earlier run that came late");
     edges.asker_runs_anew(id(2), 2);
     assert_eq!(edges.pending.keys().collect::<Vec<_>>(), [&id(9)]);
+}
+
+#[test]
+fn what_a_child_wanted_once_is_not_its_wish_for_ever() {
+    let mut edges = edges();
+    let grant = |edges: &mut Edges, wish| edges.grant(id(0), wish, Moment::ZERO, below_root);
+    for attempt in [1, 2] {
+        grant(&mut edges, wish(3, 2, attempt)).unwrap();
+        edges.done(end(3, 2, attempt, true));
+    }
+    for attempt in [1, 2] {
+        let again = Wish { nonce: Some(99), ..wish(3, 2, attempt) };
+        assert_eq!(grant(&mut edges, again), Err(NotAllowed::Outdated), "{attempt}");
+    }
+    // Who comes back from an older copy of its directory counts from there.
+    grant(&mut edges, Wish { is_there: false, ..wish(3, 2, 1) }).unwrap();
+    // And the table has an end.
+    let mut edges = Edges::new(7, Moment::ZERO, 4);
+    for child in 10..60 {
+        grant(&mut edges, wish(child, 2, 1)).unwrap();
+        edges.done(end(child, 2, 1, true));
+    }
+    assert!(edges.latest.len() <= 4);
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl NodeState {
             nonce: Some(nonce),
             asker_starts: self.config.starts,
             branch: self.config.id,
+            is_there: self.is_live(child),
         }
     }
 
@@ -276,6 +277,7 @@ impl NodeState {
             nonce: ask.nonce,
             asker_starts: ask.starts.unwrap_or(0),
             branch: self.tree.branch_of(asker).unwrap_or(asker),
+            is_there: self.is_live(ask.child),
         };
         if ask.rehearsal == Some(true) {
             return self.check_edge(now, wish);

@@ -66,6 +66,7 @@ impl Book {
             nonce: Some(attempt),
             asker_starts: 1,
             branch: parent,
+            is_there: true,
         };
         self.0.grant(root, wish, now, committed).map_err(|no| match no {
             NotAllowed::Cycle(_) => No::Cycle,

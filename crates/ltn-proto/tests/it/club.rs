@@ -486,10 +486,6 @@ impl Club {
             self.feed(other, Input::LinkClosed { link, why });
         }
         let config = &mut self.configs[number];
-        let written = self.written.iter().filter(|(who, _, _)| *who == number);
-        for (_, what, _) in written.filter(|(_, what, _)| !matches!(what, Durable::Parent(_))) {
-            config.remembered.take_in(what);
-        }
         config.starts += 1;
         config.incarnation += 1;
         config.seed = [config.seed[0] ^ 0x80; 32];

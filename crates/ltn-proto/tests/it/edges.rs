@@ -115,10 +115,11 @@ fn no_server_asks_for_a_place_that_the_node_itself_does_not_want() {
         assert!(scene.is_refused(attack), "{number}");
         assert!(scene.club.join(shed, yard) && scene.club.join(shed, ROOT), "{number}");
     }
-    // What it did want once keeps it from nothing either.
+    // What it did want once keeps nobody from anything either, also the server that it wanted.
     assert!(!scene.is_refused(genuine));
     assert!(scene.club.join(shed, yard) && scene.club.join(shed, ROOT));
     assert!(scene.club.join(scene.cellar, shed));
+    assert!(scene.club.join(hall, shed), "nobody may be above it but who is");
 }
 
 #[test]

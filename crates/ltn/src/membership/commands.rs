@@ -178,8 +178,10 @@ impl Network {
         let here = Here { node: None, hints: &self.home().hints, by: None };
         let spec = specs().into_iter().find(|spec| spec.name == command);
         let why = Audited::new(self.root().id(), command, spec.as_ref(), &arguments);
-        self.because(why).await;
+        self.because(Some(why)).await;
         let done = self.carry_out(here, command, &arguments).await;
+        // What changed nothing is the reason of nothing.
+        self.because(None).await;
         done.map_err(|error| match error {
             HandlerError::Refused(refusal) => refusal.into(),
             HandlerError::Failed(text) => MembershipError::new(text),

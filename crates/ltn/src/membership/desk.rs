@@ -161,10 +161,9 @@ impl Desk {
                 book.begin(invite, &public_key).unwrap_or_else(JoinAnswer::from)
             }
             Ok(JoinAsk::Prove(proof)) => match self.change(|book| book.admit(&proof)).await {
-                Ok((node, member, admitted)) => {
-                    let (name, role) = (member.name, member.role);
-                    let told = Op::Admitted(Newcomer { node, name, role });
-                    return (JoinAnswer::Admitted(Box::new(admitted)), Some(told));
+                Ok((newcomer, admitted)) => {
+                    let answer = JoinAnswer::Admitted(Box::new(admitted));
+                    return (answer, newcomer.map(Op::Admitted));
                 }
                 Err(refusal) => JoinAnswer::from(refusal),
             },
@@ -175,8 +174,8 @@ impl Desk {
 
     /// Changes the book as the owner of its directory wants it: `why` says how, for the audit log.
     /// A running main server has such lines from who commands it.
-    pub(crate) async fn because(&self, why: Audited) {
-        self.book.lock().await.why = Some(why);
+    pub(crate) async fn because(&self, why: Option<Audited>) {
+        self.book.lock().await.why = why;
     }
 
     /// The book as it is stored, and the authority's key (PKCS#8).
@@ -362,7 +361,8 @@ impl Book {
         Audited { arguments, running_ms, ..Audited::new(id, "join", None, &[]) }
     }
 
-    fn admit(&mut self, proof: &JoinProof) -> Result<(NodeId, Member, Admitted), Refusal> {
+    /// Also says who is new, if somebody is: the answer to the same proof may be given again.
+    fn admit(&mut self, proof: &JoinProof) -> Result<(Option<Newcomer>, Admitted), Refusal> {
         let key = NodeId::of_public_key(&proof.public_key);
         let mine = |waiting: &Waiting| (waiting.invite, waiting.key) == (proof.invite, key);
         let nonce = self.nonces.iter().position(mine).and_then(|at| self.nonces.remove(at));
@@ -370,6 +370,7 @@ impl Book {
         let nonce = nonce.ok_or_else(|| {
             Refusal::new(RefusalKind::BadToken, "the proof came too late; try again")
         })?;
+        let is_new = !self.registry.knows(key);
         let member = self.registry.admit(proof, &nonce.nonce)?;
         self.why = Some(self.joined(key, proof.invite, &member));
         let certify = |key: &[u8], kind| self.authority.certify(key, kind).map_err(impossible);
@@ -390,7 +391,8 @@ impl Book {
             charter: charter.bytes.to_vec(),
             charter_signature: charter.signature,
         };
-        Ok((key, member, admitted))
+        let newcomer = Newcomer { node: key, name: member.name, role: member.role };
+        Ok((Some(newcomer).filter(|_| is_new), admitted))
     }
 }
 

@@ -241,7 +241,7 @@ impl Network {
     }
 
     /// The next change is made because of that: see [`Desk::because`].
-    pub(super) async fn because(&self, why: Audited) {
+    pub(super) async fn because(&self, why: Option<Audited>) {
         self.desk.because(why).await;
     }
 
