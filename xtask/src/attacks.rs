@@ -140,12 +140,11 @@ fn manifest_of(test: &str, copy: &Path, sources: &[String]) -> Result<String> {
 
 /// Does this test fail? It is an error if it cannot be built, or if there is none.
 fn fails(copy: &Path, manifest: &str, test: &str) -> Result<bool> {
-    let everything = ["--manifest-path", manifest, "--all-features", "--lib", "--bins", "--tests"];
+    let all = ["--manifest-path", manifest, "--all-features", "--tests"];
     // Nobody measures anything here, and an optimised mind takes longer to build than to run.
     let quick = ["--config", "profile.dev.package.ltn-proto.opt-level=0"];
     let cargo = |more: &[&str]| -> Result<Command> {
-        let mut cargo =
-            shell::cargo(&[&quick[..], &["test", "--quiet"], &everything, more].concat())?;
+        let mut cargo = shell::cargo(&[&quick[..], &["test", "--quiet"], &all, more].concat())?;
         cargo.current_dir(copy).env("RUSTFLAGS", "--cap-lints=allow");
         Ok(cargo)
     };
