@@ -366,6 +366,13 @@ impl Registry {
         self.become_if_it_fits(next)
     }
 
+    /// How much longer the root has to run until this ends, if it ends by that.
+    #[must_use]
+    pub fn rest_of(&self, grant: &Grant) -> Option<Duration> {
+        let end = self.ends.iter().find(|end| end.grant == *grant)?;
+        Some(Duration::from_millis(end.at_ms.saturating_sub(self.running_ms)))
+    }
+
     /// Takes these permissions, wherever they were given. Says how many grants were changed.
     ///
     /// # Errors

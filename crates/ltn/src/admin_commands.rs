@@ -69,14 +69,14 @@ pub(crate) fn offer_audit(
                 Some(network) => network.names().await,
                 None => BTreeMap::new(),
             };
-            audit_lines(&book, &names, &call)
+            audit_lines(&book, (network.is_some(), &names), &call)
         })
     });
 }
 
 fn audit_lines(
     book: &AuditBook,
-    names: &BTreeMap<NodeId, String>,
+    (has_copies, names): (bool, &BTreeMap<NodeId, String>),
     call: &Invocation,
 ) -> Result<Value, HandlerError> {
     let bad = |text: &str| Refusal::new(RefusalKind::BadArguments, text);
@@ -89,7 +89,11 @@ fn audit_lines(
     };
     let copies = match call.arguments.get(1).and_then(Value::as_text) {
         None | Some("own") => false,
-        Some("copies") => true,
+        Some("copies") if has_copies => true,
+        Some("copies") => {
+            let text = "copies are kept by the main server alone: `ltn audit / --copies`";
+            return Err(bad(text).into());
+        }
         Some(_) => return Err(bad("say `own` or `copies`").into()),
     };
     Ok(book.told(count, copies, names))

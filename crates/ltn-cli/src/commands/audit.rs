@@ -19,6 +19,10 @@ pub(crate) async fn perform(args: &AuditArgs) -> Result<Ending, Trouble> {
         (Some(node), _) => console::target(node)?,
         (None, None) => Target::Root,
         (None, Some(directory)) => match inspect_state(directory) {
+            Ok(view) if args.copies && !view.keeps_copies => {
+                let text = "copies of the audit log are kept by the main server alone";
+                return Err(Trouble::usage(text).hint("`ltn audit / --copies` asks it"));
+            }
             Ok(view) => {
                 let log = view.audit(args.last, args.copies);
                 return Ok(tell(Output::new(args.visit.json), &log));

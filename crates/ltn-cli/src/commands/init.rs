@@ -21,7 +21,8 @@ pub(crate) async fn perform(args: &InitArgs) -> Result<Ending, Trouble> {
         .map_or_else(String::new, |directory| format!(" --state {}", directory.display()));
     let output = Output::words();
     output.say(&format!("The network {name} is made: {network}"));
-    output.say(&format!("Its keys are in {}; keep a copy: `ltn backup`", directory.display()));
+    let keys = directory.display();
+    output.say(&format!("Its keys are in {keys}; keep a copy: `ltn backup FILE{flags}`"));
     output.say("What comes next:");
     output.say(&format!("  ltn main{flags}"));
     output.say("      starts the main server, at port 4000");

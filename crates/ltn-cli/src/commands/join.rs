@@ -22,7 +22,8 @@ pub(crate) async fn perform(args: &JoinArgs) -> Result<Ending, Trouble> {
         _ => read(io::stdin().lock())?,
     };
     let invite: Invite = line.parse().map_err(|bad: BadInvite| {
-        Trouble::usage(bad.to_string()).hint("nothing was said to anybody, and the invite is good")
+        let hint = "nothing was said to anybody, so no invite is used up by that";
+        Trouble::usage(bad.to_string()).hint(hint)
     })?;
     let to: Vec<Address> =
         args.to.iter().map(|text| settings::far_address(text)).collect::<Result<_, _>>()?;

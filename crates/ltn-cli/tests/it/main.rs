@@ -24,6 +24,7 @@ mod sending;
 mod servers;
 mod state;
 mod superseded;
+mod telling;
 mod terminal;
 #[cfg(unix)]
 mod typing;

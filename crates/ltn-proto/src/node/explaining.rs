@@ -71,8 +71,14 @@ impl NodeState {
         ])
     }
 
+    /// What a person types for it.
+    fn typed(&self, who: NodeId) -> String {
+        let called = self.call(who);
+        if called.ends_with('…') { who.to_string() } else { called }
+    }
+
     fn verdict(&self, who: NodeId, spec: &CommandSpec) -> Verdict {
-        let (me, called) = (&self.name, self.call(who));
+        let (me, called) = (&self.name, self.typed(who));
         let (command, needed) = (&spec.name, &spec.permission);
         let by_charter_alone = spec.reach == Reach::Network;
         let yes = |rule: String, change: String| Verdict { may: true, rule, change };
@@ -83,7 +89,7 @@ impl NodeState {
         }
         // A visit may what its owner may, and is given nothing in its own name.
         let (who, called) = match self.visit_of(who) {
-            Some(owner) => (owner, self.call(owner)),
+            Some(owner) => (owner, self.typed(owner)),
             None => (who, called),
         };
         if who == self.config.id {

@@ -41,6 +41,9 @@ impl Registry {
         let name = Name::known(text).map_err(|why| bad(why.to_string()))?;
         match self.named(&name).as_slice() {
             [one] => Ok(*one),
+            [] if self.has_been(&name) => {
+                Err(bad(format!("`{name}` is out: its key is refused, for ever")))
+            }
             [] => {
                 let text = format!("no member was invited as `{name}`; `ltn members` lists them");
                 Err(bad(text))
@@ -56,11 +59,19 @@ impl Registry {
 
     /// Who has this name and is not out.
     pub(super) fn named(&self, name: &Name) -> Vec<NodeId> {
-        let in_force = self.members.iter().filter(|(id, _)| !self.charter.is_revoked(**id));
-        let named = in_force.filter(|(_, member)| {
+        self.all_named(name).filter(|id| !self.charter.is_revoked(*id)).collect()
+    }
+
+    /// Was this the name of somebody who is out?
+    fn has_been(&self, name: &Name) -> bool {
+        self.all_named(name).next().is_some()
+    }
+
+    fn all_named(&self, name: &Name) -> impl Iterator<Item = NodeId> {
+        let named = self.members.iter().filter(|(_, member)| {
             member.name.as_ref().is_some_and(|known| known.clashes_with(name))
         });
-        named.map(|(id, _)| *id).collect()
+        named.map(|(id, _)| *id)
     }
 
     /// What to call a member in a text for people.

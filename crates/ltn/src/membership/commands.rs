@@ -224,13 +224,20 @@ impl Network {
                 let who = self.find(here, said.needed(0)).await?;
                 self.revoke(who).await.map_err(refused)?;
                 let (called, stay) = (self.call(who).await, self.who_stays(who).await);
-                Ok(Value::from(format!("{called} is out: its key is refused from now on{stay}")))
+                let when = match here.node {
+                    Some(_) => "its key is refused from now on",
+                    None => {
+                        "that is written down, and its key is refused as soon as the main server \
+                         runs and others have heard of it"
+                    }
+                };
+                Ok(Value::from(format!("{called} is out: {when}{stay}")))
             }
             "s.grant" => self.give(here, &said).await,
             "s.backup" => Ok(Value::Bytes(self.backup_content().await.map_err(refused)?)),
             _ => {
                 let who = self.find(here, said.needed(0)).await?;
-                let what = said.words(1)?;
+                let what = self.held(who, said.words(1)?).await;
                 let changed = self.ungrant(who, &what).await.map_err(refused)?;
                 let called = self.call(who).await;
                 if changed == 0 {
@@ -295,7 +302,10 @@ impl Network {
         if let (Some(node), Some(place)) = (here.node, &wish.place)
             && let Err(error) = node.locate(place.clone()).await
         {
-            remarks.push(format!("There is no server {place} now: {error}"));
+            remarks.push(format!(
+                "There is no server {place} now: {error}. The line is good all the same; `ltn \
+                 uninvite` withdraws it."
+            ));
         }
         let invite = self.invite_by(wish, here.hints).await.map_err(refused)?;
         Ok(Value::map([

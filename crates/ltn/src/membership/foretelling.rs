@@ -41,7 +41,7 @@ impl Network {
             }
             "s.ungrant" => {
                 let who = self.find(here, said.needed(0)).await?;
-                let what = said.words(1)?;
+                let what = self.held(who, said.words(1)?).await;
                 let whom = self.describe(who).await;
                 if self.would(|book| book.ungrant(who, &what)).await? == 0 {
                     return Err(refuse(&format!("{whom} was given none of that")));
@@ -52,6 +52,15 @@ impl Network {
             _ => return Ok(None),
         };
         Ok(Some(told))
+    }
+
+    /// Those of these permissions that a member was given anywhere.
+    pub(super) async fn held(&self, who: NodeId, what: Vec<Permission>) -> Vec<Permission> {
+        let grants = self.charter().await.grants;
+        let holds = |word: &Permission| {
+            grants.iter().any(|grant| grant.who == who && grant.what.contains(word))
+        };
+        what.into_iter().filter(holds).collect()
     }
 
     /// Who was let in by a member that is out, or an admin no more, and stays: a sentence more of

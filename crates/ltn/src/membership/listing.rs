@@ -1,6 +1,7 @@
 //! Who is in, out and invited, and how members are called, in words.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ltn_proto::registry::{Member, OpenInvite, Registry};
 use ltn_proto::{Charter, Grant, NodeId, Permission, Role, Value};
@@ -20,14 +21,24 @@ impl Network {
         members.sort_by_key(order);
         let names: BTreeMap<NodeId, String> =
             members.iter().map(|(id, member)| (*id, called(*id, member))).collect();
+        let rest = |rest: Duration| format!(" for {} s more", rest.as_secs());
+        let rests = |book: &Registry| -> Vec<String> {
+            charter
+                .grants
+                .iter()
+                .map(|of| book.rest_of(of).map_or_else(String::new, rest))
+                .collect()
+        };
+        let rests = self.look(rests).await;
         let (mut lines, mut entries) = (Vec::new(), Vec::new());
         for (id, member) in members {
             let name = called(id, &member);
             let grants: Vec<String> = charter
                 .grants
                 .iter()
-                .filter(|grant| grant.who == id)
-                .map(|grant| grant_in_words(grant, &charter, &names))
+                .zip(&rests)
+                .filter(|(grant, _)| grant.who == id)
+                .map(|(grant, rest)| grant_in_words(grant, &charter, &names) + rest)
                 .collect();
             let out = charter.is_revoked(id);
             let state = if out { ", out" } else { "" };

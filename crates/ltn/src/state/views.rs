@@ -23,6 +23,7 @@ pub fn inspect_state(directory: &Path) -> Result<StateView, StateError> {
         addresses: parent.into_iter().flatten().chain(state.told_parent().cloned()).collect(),
         audit: state.audit().clone(),
         names: names_in(&state),
+        keeps_copies: state.belonging().is_some_and(|(belonging, _)| belonging.office.is_some()),
     })
 }
 
@@ -42,6 +43,8 @@ pub struct StateView {
     pub report: Option<Value>,
     /// Where the node's higher server may be reached, the best first.
     pub addresses: Vec<Address>,
+    /// Is it that of a main server, which has copies of others' audit logs?
+    pub keeps_copies: bool,
     audit: AuditBook,
     names: Names,
 }
