@@ -170,6 +170,20 @@ impl Goals {
         self.begin(Loss { since: now, parent, above, patience });
     }
 
+    /// The parent is out for ever: nobody goes back to it, and those above it are tried at once.
+    pub(crate) fn forsake(&mut self, now: Moment, parent: &Address, mut above: Vec<Address>) {
+        if !self.is_elsewhere(parent) {
+            self.home = None;
+        }
+        self.homing = None;
+        if self.home.is_none() && self.given.is_empty() && above.is_empty() {
+            return self.leave();
+        }
+        above.truncate(DEPTH_MAX);
+        let patience = (Duration::ZERO, Duration::ZERO);
+        self.begin(Loss { since: now, parent: None, above, patience });
+    }
+
     /// A move is taken back: home is where the node was before.
     pub(crate) fn take_back(&mut self, home: Address) {
         self.home = Some(home);

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ltn::{
-    Address, Answering, CallReply, Client, Confirmation, Event, Line, Node, Selector, TalkError,
-    Value,
+    Address, Answering, CallReply, Client, Confirmation, ConnectError, Event, Line, Node, Selector,
+    TalkError, Value,
 };
 use tokio::sync::mpsc;
 
@@ -51,10 +51,11 @@ pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
     let builder = builder.backup_parents(settings::backups(&args.backup, &network)?);
     let name = called(&name);
     let node = builder.start().await.map_err(|error| Trouble::start(name, &error))?;
+    let told = to.is_some();
     let to = home(&node, to.as_ref()).await?;
     // Without a folder nothing is taken, and the lines end at once.
     let files = receive.map_or_else(|| mpsc::channel(1).1, |receive| receive.start(&node));
-    let ending = join_and_talk(&node, name, &to, (signals, files)).await;
+    let ending = join_and_talk(&node, name, (&to, told), (signals, files)).await;
     node.shutdown().await;
     ending
 }
@@ -62,12 +63,18 @@ pub(crate) async fn perform(args: &ClientArgs) -> Result<Ending, Trouble> {
 async fn join_and_talk(
     node: &Node,
     name: &str,
-    to: &Address,
+    (to, told): (&Address, bool),
     (signals, files): (Signals, mpsc::Receiver<String>),
 ) -> Result<Ending, Trouble> {
     let output = Output::words();
     let watch = Watch::new(node);
-    let joined = node.connect(to).await.map_err(|error| Trouble::join(name, &error))?;
+    let joined = node.connect(to).await.map_err(|error| match &error {
+        ConnectError::NoServer(_) if !told => Trouble::join(name, &error).hint(
+            "there it was last, or was told to look last (`--to`); is that server running? `--to \
+             ADDR` names another one",
+        ),
+        _ => Trouble::join(name, &error),
+    })?;
     remember(node, to, output);
     go_where_invited(node, output).await;
     for text in &joined.welcome {

@@ -29,5 +29,6 @@ fn an_admin_is_told_what_is_so_and_no_more() {
     let copies = run(&["audit", "--copies", "--state", &kitchen]);
     assert_eq!(copies.code, Some(2), "{}", copies.stdout);
     assert!(copies.stderr.contains("by the main server alone"), "{}", copies.stderr);
-    drop(lamp);
+    let lost = run(&["client", "--state", &lamp]);
+    assert!(lost.code != Some(0) && lost.stderr.contains("`--to ADDR` names another"), "{lost:?}");
 }

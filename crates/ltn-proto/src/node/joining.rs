@@ -355,6 +355,9 @@ impl NodeState {
                 self.goals.lose(now, &parent.address, CloseReason::Lost, above);
                 self.goals.take_back(trial.former.address.clone());
             }
+            None if self.is_revoked(parent.id) && !self.is_revoked(self.config.id) => {
+                self.goals.forsake(now, &parent.address, above);
+            }
             None => self.goals.lose(now, &parent.address, reason, above),
         }
         if let Some(sought) = self.uplink.sought() {

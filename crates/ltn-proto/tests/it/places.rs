@@ -336,3 +336,29 @@ fn a_server_that_fills_the_map_above_it_keeps_nobody_else_out() {
     let told = |event: &&(usize, Event)| matches!(event, (ROOT, Event::Crowded(_)));
     assert_eq!(club.events.iter().filter(told).count(), 1);
 }
+
+/// They were cut off for good, and looked for nobody: the link had ended as *revoked*, and they
+/// took that for themselves.
+#[test]
+fn who_hangs_below_a_server_that_is_put_out_goes_to_those_above_it() {
+    let mut club = Club::new();
+    let hall = club.member(Role::SubServer, "hall", ROOT);
+    let attic = club.member(Role::SubServer, "attic", hall);
+    let ann = club.member(Role::Client, "ann", hall);
+    let lamp = club.member(Role::Client, "lamp", attic);
+    let out = club.ids[hall];
+    club.declare(|charter| charter.revoked.push(out));
+    club.let_time_pass(3);
+    assert!(club.is_joined(ann, ROOT) && club.is_joined(attic, ROOT));
+    assert!(club.is_joined(lamp, attic), "nothing happened to it");
+    // Who is out himself looks for nobody.
+    let out = club.ids[ann];
+    club.declare(|charter| charter.revoked.push(out));
+    club.let_time_pass(60);
+    assert!(!club.is_joined(ann, ROOT));
+    let lost = club.events.iter().rev().find_map(|(who, event)| match event {
+        Event::Disconnected { returning, .. } if *who == ann => Some(*returning),
+        _ => None,
+    });
+    assert_eq!(lost, Some(false));
+}
