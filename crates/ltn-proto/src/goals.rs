@@ -145,21 +145,7 @@ impl Goals {
             }
             // It does not come back by itself, and nobody goes back to it; what the owner of this
             // node named for such times is another matter.
-            CloseReason::Stopping => {
-                if was_home {
-                    self.home = None;
-                }
-                let none = (self.home.is_some() || !self.given.is_empty()).then_some(Loss {
-                    since: now,
-                    parent: None,
-                    above: Vec::new(),
-                    patience: (Duration::ZERO, ANCESTOR_PATIENCE),
-                });
-                return match none {
-                    Some(loss) => self.begin(loss),
-                    None => self.leave(),
-                };
-            }
+            CloseReason::Stopping => return self.forsake(now, parent, Vec::new()),
             CloseReason::Restarting => (RESTART_PATIENCE, RESTART_PATIENCE),
             _ => (BACKUP_PATIENCE, ANCESTOR_PATIENCE),
         };
@@ -170,7 +156,8 @@ impl Goals {
         self.begin(Loss { since: now, parent, above, patience });
     }
 
-    /// The parent is out for ever: nobody goes back to it, and those above it are tried at once.
+    /// Nobody goes back to this parent: those above it are tried at once, and those that the owner
+    /// named.
     pub(crate) fn forsake(&mut self, now: Moment, parent: &Address, mut above: Vec<Address>) {
         if !self.is_elsewhere(parent) {
             self.home = None;

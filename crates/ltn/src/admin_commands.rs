@@ -3,15 +3,13 @@
 //!
 //! Most of what they answer is for people and for programs: a map whose `text` is the whole answer.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ltn_proto::{
-    CommandSpec, Limits, NodeConfig, NodeId, ParameterKind, Permission, Reach, Refusal,
-    RefusalKind, Value,
+    CommandSpec, Limits, NodeConfig, ParameterKind, Permission, Reach, Refusal, RefusalKind, Value,
 };
 
-use crate::audit::AuditBook;
+use crate::audit::{AuditBook, Names};
 use crate::error::TalkError;
 use crate::handlers::{Action, Handlers, Offer, Running};
 use crate::membership::Network;
@@ -67,7 +65,7 @@ pub(crate) fn offer_audit(
         Box::pin(async move {
             let names = match &network {
                 Some(network) => network.names().await,
-                None => BTreeMap::new(),
+                None => Names::new(),
             };
             audit_lines(&book, (network.is_some(), &names), &call)
         })
@@ -76,7 +74,7 @@ pub(crate) fn offer_audit(
 
 fn audit_lines(
     book: &AuditBook,
-    (has_copies, names): (bool, &BTreeMap<NodeId, String>),
+    (has_copies, names): (bool, &Names),
     call: &Invocation,
 ) -> Result<Value, HandlerError> {
     let bad = |text: &str| Refusal::new(RefusalKind::BadArguments, text);

@@ -148,14 +148,13 @@ impl AuditLog {
     /// branch that has most.
     fn drop_one_of_many(&mut self, kind: AuditKind) -> Option<AuditLine> {
         let of_kind = |(key, _): &(&ChainKey, &Chain)| key.0 == kind;
-        let mut all = 0;
+        let lines = |(_, chain): (&ChainKey, &Chain)| chain.len();
+        if self.chains.iter().filter(of_kind).map(lines).sum::<usize>() <= self.most {
+            return None;
+        }
         let mut branches: BTreeMap<Option<NodeId>, usize> = BTreeMap::new();
         for ((_, copy), chain) in self.chains.iter().filter(of_kind) {
-            all += chain.len();
             *branches.entry(copy.map(|copy| copy.branch)).or_default() += chain.len();
-        }
-        if all <= self.most {
-            return None;
         }
         let (branch, _) = branches.into_iter().max_by_key(|(_, lines)| *lines)?;
         let is_there = |(key, _): &(&ChainKey, &Chain)| key.1.map(|copy| copy.branch) == branch;

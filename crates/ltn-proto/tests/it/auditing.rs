@@ -64,16 +64,21 @@ fn begun(lines: Vec<(Option<NodeId>, Audited)>) -> Vec<Audited> {
     lines.into_iter().map(|(_, what)| what).filter(|what| what.ended.is_none()).collect()
 }
 
-#[test]
-fn how_a_command_ended_is_one_more_line_about_the_same_deed_also_at_the_main_server() {
+/// A hall with a gate, and an admin who has opened it and then named somebody who is not there.
+fn two_commands() -> (Club, usize, usize) {
     let mut club = Club::new();
     let hall = club.member(Role::SubServer, "hall", ROOT);
     let ann = club.member(Role::Client, "ann", ROOT);
     club.make_admin(ann, ROOT);
     club.offer(hall, "gate", false);
     club.call(ann, hall, ("gate", "open"));
-    // Nobody of this name is there to be muted.
     club.call(ann, hall, ("s.mute", "nobody"));
+    (club, hall, ann)
+}
+
+#[test]
+fn how_a_command_ended_is_one_more_line_about_the_same_deed_also_at_the_main_server() {
+    let (club, hall, _) = two_commands();
     let told = lines(&club, hall, false);
     let how = |(_, what): &(Option<NodeId>, Audited)| (what.deed, what.ended.clone());
     let how: Vec<_> = told.iter().map(how).collect();
@@ -142,13 +147,7 @@ fn nobody_fills_a_log_by_asking_for_what_he_may_not() {
 
 #[test]
 fn each_line_of_a_node_has_its_count_and_so_have_the_copies_also_after_a_restart() {
-    let mut club = Club::new();
-    let hall = club.member(Role::SubServer, "hall", ROOT);
-    let ann = club.member(Role::Client, "ann", ROOT);
-    club.make_admin(ann, ROOT);
-    club.offer(hall, "gate", false);
-    club.call(ann, hall, ("gate", "open"));
-    club.call(ann, hall, ("s.mute", "nobody"));
+    let (mut club, hall, ann) = two_commands();
     let counts = |club: &Club, number, copies| -> Vec<Option<u64>> {
         lines(club, number, copies).iter().map(|(_, what)| what.count).collect()
     };

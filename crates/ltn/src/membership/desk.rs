@@ -372,7 +372,7 @@ impl Book {
         })?;
         let is_new = !self.registry.knows(key);
         let member = self.registry.admit(proof, &nonce.nonce)?;
-        self.why = Some(self.joined(key, proof.invite, &member));
+        self.why = is_new.then(|| self.joined(key, proof.invite, &member));
         let certify = |key: &[u8], kind| self.authority.certify(key, kind).map_err(impossible);
         let certificate = certify(&proof.public_key, member.role)?;
         let (mut visitor_certificates, mut passes) = (Vec::new(), Vec::new());
